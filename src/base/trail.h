@@ -1,0 +1,23 @@
+/*
+ * The trail of an error: a negative errno tells the machine, a trail tells the person.
+ *
+ * The origin says what is wrong, each caller that knows more puts its place in front, and the
+ * border (cli, fuse) prints the whole: `lookup a/b: inode 133: block 5121: crc 9f01.. expected ..`.
+ * The trail belongs to the thread, is overwritten by the next fail(), and is cut at TRAIL_MAX
+ * bytes, never overrun.  EUCLEAN is a corrupt structure, EBADMSG a wrong checksum, EIO a failing
+ * device.
+ */
+#ifndef MENDFS_BASE_TRAIL_H
+#define MENDFS_BASE_TRAIL_H
+
+#define TRAIL_MAX 1024
+
+/* Start a trail; returns err, so that `return fail(-EUCLEAN, "...")` reads well. */
+int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+/* Put a place in front of the trail; returns err. */
+int fail_in(int err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+/* The trail of the last failure of this thread; never NULL. */
+const char *trail_text(void);
+void trail_clear(void);
+
+#endif

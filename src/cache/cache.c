@@ -1,0 +1,334 @@
+/*
+ * The buffer cache; see cache.h.
+ *
+ * Buffers live in shards by address.  A shard's lock guards its hash chains, its list of idle
+ * buffers and all members of its buffers but the bytes, which do not change after the read. Reading
+ * and verifying happen outside the lock; two readers of one missing block may both read it, and the
+ * first to insert wins.
+ *
+ * 1. A buffer is on exactly one chain of its shard, or it is private to the reader that fills it.
+ * 2. It is on the idle list exactly when nobody holds it.
+ * 3. shard->bytes is the sum of the sizes on the chains; above its share idle buffers go, oldest
+ * first.
+ * 4. type is set only when verify() has passed for (type, owner).
+ */
+#include "cache/cache.h"
+
+#include "base/trail.h"
+#include "format/verify.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#define SHARDS 16
+#define CHAINS 512 /* a shard */
+#define MEMORY_DEFAULT (16u << 20)
+
+struct cached {
+	struct buf buf;
+	struct cached *chain;
+	struct cached *older, *newer; /* idle list */
+	u32 held;
+	const struct meta_type *type; /* verified as; NULL: not */
+	u64 owner;
+	u8 bytes[];
+};
+
+struct shard {
+	struct env_lock *lock;
+	struct cached *chain[CHAINS];
+	struct cached *oldest, *newest;
+	size_t bytes;
+};
+
+struct cache {
+	struct env *env;
+	struct device *dev;
+	const struct geometry *g;
+	size_t shard_memory;
+	atomic_ullong reads, bytes, hits;
+	struct shard shard[SHARDS];
+};
+
+static u64 mix(u64 at)
+{
+	return (at >> 9) * 0x9e3779b97f4a7c15ull;
+}
+
+static struct shard *shard_of(struct cache *cache, u64 at)
+{
+	return &cache->shard[mix(at) >> 60 & (SHARDS - 1)];
+}
+
+static struct cached **chain_of(struct shard *shard, u64 at)
+{
+	return &shard->chain[mix(at) >> 40 & (CHAINS - 1)];
+}
+
+static void idle_add(struct shard *shard, struct cached *c)
+{
+	c->newer = NULL;
+	c->older = shard->newest;
+	if (shard->newest)
+		shard->newest->newer = c;
+	else
+		shard->oldest = c;
+	shard->newest = c;
+}
+
+static void idle_remove(struct shard *shard, struct cached *c)
+{
+	if (c->older)
+		c->older->newer = c->newer;
+	else
+		shard->oldest = c->newer;
+	if (c->newer)
+		c->newer->older = c->older;
+	else
+		shard->newest = c->older;
+	c->older = c->newer = NULL;
+}
+
+/* Takes an idle buffer off the shard and frees it. */
+static void drop(struct cache *cache, struct shard *shard, struct cached *c)
+{
+	struct cached **link = chain_of(shard, c->buf.at.v);
+
+	while (*link != c)
+		link = &(*link)->chain;
+	*link = c->chain;
+	idle_remove(shard, c);
+	shard->bytes -= c->buf.size;
+	env_free(cache->env, c);
+}
+
+static void shrink(struct cache *cache, struct shard *shard)
+{
+	while (shard->bytes > cache->shard_memory && shard->oldest)
+		drop(cache, shard, shard->oldest);
+}
+
+static struct cached *find(struct shard *shard, u64 at, u32 size)
+{
+	struct cached *c = *chain_of(shard, at);
+
+	while (c && (c->buf.at.v != at || c->buf.size != size))
+		c = c->chain;
+	return c;
+}
+
+/* Under the lock: one more holder. */
+static void hold(struct shard *shard, struct cached *c)
+{
+	if (!c->held++)
+		idle_remove(shard, c);
+}
+
+static int fill(struct cache *cache, struct cached *c, const struct cache_range *ranges, u32 count)
+{
+	u8 *to = c->bytes;
+
+	for (u32 i = 0; i < count; i++) {
+		int err = device_read(cache->dev, ranges[i].at, to, ranges[i].size);
+
+		if (err)
+			return err;
+		to += ranges[i].size;
+	}
+	atomic_fetch_add_explicit(&cache->reads, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cache->bytes, c->buf.size, memory_order_relaxed);
+	return 0;
+}
+
+/* A held buffer with these bytes, from memory or from the device. */
+static int lookup(struct cache *cache, const struct cache_range *ranges, u32 count,
+		  struct cached **out)
+{
+	struct shard *shard = shard_of(cache, ranges[0].at.v);
+	struct cached *c, *other, **chain;
+	u32 size = 0;
+	int err;
+
+	for (u32 i = 0; i < count; i++)
+		size += ranges[i].size;
+	cache->env->lock_take(shard->lock);
+	c = find(shard, ranges[0].at.v, size);
+	if (c)
+		hold(shard, c);
+	cache->env->lock_drop(shard->lock);
+	if (c) {
+		atomic_fetch_add_explicit(&cache->hits, 1, memory_order_relaxed);
+		*out = c;
+		return 0;
+	}
+	c = env_alloc(cache->env, sizeof(*c) + size);
+	if (!c)
+		return fail(-ENOMEM, "a buffer of %u bytes: out of memory", size);
+	c->buf = (struct buf){ranges[0].at, size, c->bytes};
+	c->held = 1;
+	err = fill(cache, c, ranges, count);
+	if (err) {
+		env_free(cache->env, c);
+		return err;
+	}
+	cache->env->lock_take(shard->lock);
+	other = find(shard, ranges[0].at.v, size);
+	if (other) {
+		hold(shard, other);
+	} else {
+		chain = chain_of(shard, ranges[0].at.v);
+		c->chain = *chain;
+		*chain = c;
+		shard->bytes += size;
+		shrink(cache, shard);
+	}
+	cache->env->lock_drop(shard->lock);
+	if (other) {
+		env_free(cache->env, c);
+		c = other;
+	}
+	*out = c;
+	return 0;
+}
+
+struct first_finding {
+	int err;
+};
+
+static void raise_first(struct verdict *v, const struct finding *finding)
+{
+	struct first_finding *first = v->sink;
+	char text[512];
+
+	if (first->err || finding->def->severity < SEVERITY_DISAGREES)
+		return;
+	first->err = finding->def == verify_defs->crc ? -EBADMSG : -EUCLEAN;
+	finding_print(finding, text, sizeof(text));
+	fail(first->err, "%s", text);
+}
+
+static int verify_once(struct cache *cache, struct cached *c, const struct meta_type *type,
+		       const struct where *where)
+{
+	struct shard *shard = shard_of(cache, c->buf.at.v);
+	struct first_finding first = {0};
+	struct verdict v = {.raise = raise_first, .where = *where, .sink = &first};
+	bool known;
+
+	cache->env->lock_take(shard->lock);
+	known = c->type == type && c->owner == where->owner;
+	cache->env->lock_drop(shard->lock);
+	if (known)
+		return 0;
+	verify(&v, type, cache->g, c->buf.data, c->buf.size);
+	if (first.err)
+		return first.err;
+	cache->env->lock_take(shard->lock);
+	c->type = type;
+	c->owner = where->owner;
+	cache->env->lock_drop(shard->lock);
+	return 0;
+}
+
+int cache_get_ranges(struct cache *cache, const struct meta_type *type, const struct where *where,
+		     const struct cache_range *ranges, u32 count, struct buf **out)
+{
+	struct cached *c = NULL;
+	int err;
+
+	*out = NULL;
+	if (!count || count > CACHE_RANGES)
+		return fail(-EINVAL, "a buffer of %u ranges", count);
+	err = lookup(cache, ranges, count, &c);
+	if (err)
+		return err;
+	if (type)
+		err = verify_once(cache, c, type, where);
+	if (err) {
+		cache_put(cache, &c->buf);
+		return err;
+	}
+	*out = &c->buf;
+	return 0;
+}
+
+int cache_get(struct cache *cache, const struct meta_type *type, const struct where *where,
+	      struct daddr at, u32 size, struct buf **out)
+{
+	const struct cache_range range = {at, size};
+
+	return cache_get_ranges(cache, type, where, &range, 1, out);
+}
+
+int cache_get_raw(struct cache *cache, struct daddr at, u32 size, struct buf **out)
+{
+	return cache_get(cache, NULL, NULL, at, size, out);
+}
+
+void cache_put(struct cache *cache, struct buf *buf)
+{
+	struct cached *c = (struct cached *)buf;
+	struct shard *shard;
+
+	if (!buf)
+		return;
+	shard = shard_of(cache, buf->at.v);
+	cache->env->lock_take(shard->lock);
+	if (!--c->held) {
+		idle_add(shard, c);
+		shrink(cache, shard);
+	}
+	cache->env->lock_drop(shard->lock);
+}
+
+void cache_will_need(struct cache *cache, struct daddr at, u64 size)
+{
+	if (cache->dev->will_read)
+		cache->dev->will_read(cache->dev, at, size);
+}
+
+void cache_stats(struct cache *cache, struct cache_stats *out)
+{
+	out->reads = atomic_load(&cache->reads);
+	out->bytes = atomic_load(&cache->bytes);
+	out->hits = atomic_load(&cache->hits);
+}
+
+int cache_open(struct env *env, struct device *dev, const struct geometry *g, size_t memory,
+	       struct cache **out)
+{
+	struct cache *cache = env_alloc(env, sizeof(*cache));
+
+	if (!cache)
+		return fail(-ENOMEM, "the cache: out of memory");
+	cache->env = env;
+	cache->dev = dev;
+	cache->g = g;
+	cache->shard_memory = (memory ? memory : MEMORY_DEFAULT) / SHARDS;
+	for (u32 i = 0; i < SHARDS; i++) {
+		cache->shard[i].lock = env->lock_create(env);
+		if (!cache->shard[i].lock) {
+			cache_close(cache);
+			return fail(-ENOMEM, "the cache: out of memory");
+		}
+	}
+	*out = cache;
+	return 0;
+}
+
+/* All buffers must have been put: a held one here is a bug of ours, not of the disk. */
+void cache_close(struct cache *cache)
+{
+	if (!cache)
+		return;
+	for (u32 i = 0; i < SHARDS; i++) {
+		struct shard *shard = &cache->shard[i];
+
+		while (shard->oldest)
+			drop(cache, shard, shard->oldest);
+		if (shard->bytes)
+			__builtin_trap();
+		cache->env->lock_destroy(cache->env, shard->lock);
+	}
+	env_free(cache->env, cache);
+}

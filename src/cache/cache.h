@@ -1,0 +1,57 @@
+/*
+ * The buffer cache: the one way to metadata.
+ *
+ * A buffer is one metadata object, read whole and verified by its descriptor when it is first read.
+ * Buffers are counted; one that nobody holds stays until memory is needed (least recently used
+ * goes first), so memory is bounded by `memory` plus what is held.  Content is immutable here:
+ * readers of any number of threads share it without a lock.  A buffer may be made of several
+ * ranges of blocks (directory blocks larger than a block).
+ *
+ * A unit has one size per type, so two buffers never overlap; the first address is the key.
+ *
+ * cache_get() fails with -EBADMSG (checksum) or -EUCLEAN (any other rule), the first finding as
+ * trail, and keeps no bad buffer.  cache_get_raw() gives the bytes unverified: for the sweep, which
+ * runs the rules with its own sink, and for inspect and damage.
+ */
+#ifndef MENDFS_CACHE_CACHE_H
+#define MENDFS_CACHE_CACHE_H
+
+#include "device/device.h"
+#include "format/type.h"
+
+struct cache;
+
+struct cache_range {
+	struct daddr at;
+	u32 size; /* bytes */
+};
+#define CACHE_RANGES 64 /* a 64 KiB directory block of 1 KiB blocks */
+
+struct buf {
+	struct daddr at; /* of the first range */
+	u32 size;
+	const u8 *data;
+	/* the rest belongs to the cache */
+};
+
+struct cache_stats {
+	u64 reads, bytes; /* what was read from the device */
+	u64 hits;
+};
+
+int cache_open(struct env *env, struct device *dev, const struct geometry *g, size_t memory,
+	       struct cache **out);
+void cache_close(struct cache *cache);
+
+/* `where` gives place and owner for verification and for the trail. */
+int cache_get(struct cache *cache, const struct meta_type *type, const struct where *where,
+	      struct daddr at, u32 size, struct buf **out);
+int cache_get_raw(struct cache *cache, struct daddr at, u32 size, struct buf **out);
+/* Several ranges as one buffer; type NULL: raw. */
+int cache_get_ranges(struct cache *cache, const struct meta_type *type, const struct where *where,
+		     const struct cache_range *ranges, u32 count, struct buf **out);
+void cache_put(struct cache *cache, struct buf *buf);
+void cache_will_need(struct cache *cache, struct daddr at, u64 size);
+void cache_stats(struct cache *cache, struct cache_stats *out);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * An image file or block device, by pread and pwrite.
+ *
+ * Owns one file descriptor, O_RDONLY when read-only.  No locking: the kernel's calls carry their
+ * own offsets.  Fails with -EIO and a trail that names the file and the place.
+ */
+#include "base/trail.h"
+#include "device/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct file_device {
+	struct device dev;
+	struct env *env;
+	int fd;
+	char name[];
+};
+
+static struct file_device *file_of(struct device *dev)
+{
+	return (struct file_device *)dev;
+}
+
+static int check_range(struct device *dev, struct daddr at, size_t size)
+{
+	if (at.v > dev->size || size > dev->size - at.v)
+		return fail(-ENXIO, "%s: %zu bytes at %llu are beyond the end at %llu", dev->name,
+			    size, (unsigned long long)at.v, (unsigned long long)dev->size);
+	return 0;
+}
+
+static int file_read(struct device *dev, struct daddr at, void *to, size_t size)
+{
+	int err = check_range(dev, at, size);
+	u8 *next = to;
+
+	while (!err && size) {
+		ssize_t n = pread(file_of(dev)->fd, next, size, (off_t)at.v);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(-EIO, "%s: reading %zu bytes at %llu: %s", dev->name, size,
+				    (unsigned long long)at.v, n ? strerror(errno) : "end of file");
+		next += n;
+		at.v += (u64)n;
+		size -= (size_t)n;
+	}
+	return err;
+}
+
+static int file_write(struct device *dev, struct daddr at, const void *from, size_t size)
+{
+	int err = check_range(dev, at, size);
+	const u8 *next = from;
+
+	if (dev->read_only)
+		return fail(-EROFS, "%s: opened read-only", dev->name);
+	while (!err && size) {
+		ssize_t n = pwrite(file_of(dev)->fd, next, size, (off_t)at.v);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(n && errno == ENOSPC ? -ENOSPC : -EIO,
+				    "%s: writing %zu bytes at %llu: %s", dev->name, size,
+				    (unsigned long long)at.v,
+				    n ? strerror(errno) : "nothing written");
+		next += n;
+		at.v += (u64)n;
+		size -= (size_t)n;
+	}
+	return err;
+}
+
+static int file_flush(struct device *dev)
+{
+	if (!dev->read_only && fdatasync(file_of(dev)->fd))
+		return fail(-EIO, "%s: flushing: %s", dev->name, strerror(errno));
+	return 0;
+}
+
+static void file_will_read(struct device *dev, struct daddr at, u64 size)
+{
+	posix_fadvise(file_of(dev)->fd, (off_t)at.v, (off_t)size, POSIX_FADV_WILLNEED);
+}
+
+static void file_close(struct device *dev)
+{
+	struct file_device *file = file_of(dev);
+
+	close(file->fd);
+	env_free(file->env, file);
+}
+
+static int file_size(int fd, const char *path, u64 *size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return fail(-errno, "%s: %s", path, strerror(errno));
+	if (S_ISREG(st.st_mode)) {
+		*size = (u64)st.st_size;
+		return 0;
+	}
+	if (!S_ISBLK(st.st_mode))
+		return fail(-ENOTBLK, "%s: neither a file nor a block device", path);
+	if (ioctl(fd, BLKGETSIZE64, size))
+		return fail(-errno, "%s: asking for its size: %s", path, strerror(errno));
+	return 0;
+}
+
+int device_open_file(struct env *env, const char *path, bool read_only, struct device **out)
+{
+	struct file_device *file;
+	int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC), err;
+	u64 size = 0;
+
+	if (fd < 0)
+		return fail(-errno, "%s: %s", path, strerror(errno));
+	err = file_size(fd, path, &size);
+	file = err ? NULL : env_alloc(env, sizeof(*file) + strlen(path) + 1);
+	if (!file) {
+		close(fd);
+		return err ? err : fail(-ENOMEM, "%s: out of memory", path);
+	}
+	memcpy(file->name, path, strlen(path) + 1);
+	file->env = env;
+	file->fd = fd;
+	file->dev = (struct device){
+	    .name = file->name,
+	    .size = size,
+	    .read_only = read_only,
+	    .read = file_read,
+	    .write = file_write,
+	    .flush = file_flush,
+	    .will_read = file_will_read,
+	    .close = file_close,
+	};
+	*out = &file->dev;
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* Field access by bits: packed fields, arrays, CRC order, and that a broken table is seen. */
+#include "base/test.h"
+
+#include "format/super.h"
+
+static void bits(void **state)
+{
+	const struct field top = {"flag", 0, 1, 1, FIELD_UINT};
+	const struct field middle = {"startoff", 1, 54, 1, FIELD_UINT};
+	const struct field across = {"startblock", 55, 52, 1, FIELD_UINT};
+	u8 raw[16] = {0};
+
+	(void)state;
+	field_set(&middle, raw, 0, (1ull << 54) - 1);
+	assert_int_equal(raw[0], 0x7f);
+	assert_int_equal(raw[6], 0xfe);
+	assert_int_equal(field_get(&top, raw, 0), 0);
+	assert_int_equal(field_get(&across, raw, 0), 0);
+	field_set(&across, raw, 0, 0x8000000000001ull);
+	assert_int_equal(field_get(&across, raw, 0), 0x8000000000001ull);
+	assert_int_equal(field_get(&middle, raw, 0), (1ull << 54) - 1);
+	assert_int_equal(raw[6], 0xff);
+	assert_int_equal(raw[13], 0x20);
+}
+
+static void superblock_table(void **state)
+{
+	struct sb sb = {.magicnum = be32_make(SB_MAGIC), .crc = le32_make(0x11223344)};
+	char text[64];
+
+	(void)state;
+	assert_true(layout_tiles(&sb_layout));
+	assert_int_equal(field_get(layout_field(&sb_layout, "magicnum"), &sb, 0), SB_MAGIC);
+	assert_int_equal(field_get(layout_field(&sb_layout, "crc"), &sb, 0), 0x11223344);
+	memcpy(sb.fname, "hello", 5);
+	field_print(layout_field(&sb_layout, "fname"), &sb, text, sizeof(text));
+	assert_string_equal(text, "hello");
+	for (u8 i = 0; i < 16; i++)
+		sb.uuid[i] = (u8)(i * 17);
+	field_print(layout_field(&sb_layout, "uuid"), &sb, text, sizeof(text));
+	assert_string_equal(text, "00112233-4455-6677-8899-aabbccddeeff");
+	assert_null(layout_field(&sb_layout, "nonesuch"));
+}
+
+static void gaps_are_seen(void **state)
+{
+	const struct field gap[] = {{"a", 0, 8, 1, FIELD_UINT}, {"b", 16, 8, 1, FIELD_UINT}};
+	const struct field overlap[] = {{"a", 0, 16, 1, FIELD_UINT}, {"b", 8, 16, 1, FIELD_UINT}};
+	const struct layout one = {"gap", gap, 2, 3}, two = {"overlap", overlap, 2, 3};
+	const struct layout three = {"short", gap, 1, 2};
+
+	(void)state;
+	assert_false(layout_tiles(&one));
+	assert_false(layout_tiles(&two));
+	assert_false(layout_tiles(&three));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(bits),
+	    cmocka_unit_test(superblock_table),
+	    cmocka_unit_test(gaps_are_seen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,111 @@
+/*
+ * The descriptor of one metadata type, and what its functions are handed.
+ *
+ * Check, repair, inspect, damage, health, statistics and the cache read descriptors; none of them
+ * switches on the type.  The instances live in src/meta, one file each; the list of their names is
+ * the build file's, from which types.h (enum meta_id, META_COUNT) is generated, so a lower layer
+ * can name a type without including a higher one and finds the instance in the table that it was
+ * handed.
+ *
+ * parts() and rules() are pure: bytes and geometry in, calls to the sink out.  They get hostile
+ * bytes, so every offset and count is checked against `len` before use.
+ */
+#ifndef MENDFS_FORMAT_TYPE_H
+#define MENDFS_FORMAT_TYPE_H
+
+#include "base/types.h"
+#include "format/finding.h"
+#include "format/geometry.h"
+#include "format/layout.h"
+#include "format/types.h" /* generated */
+
+struct sweep;
+struct ref;
+struct buf;
+
+enum meta_scope { SCOPE_FS, SCOPE_AG, SCOPE_INODE };
+enum meta_class { CLASS_PRIMARY, CLASS_SECONDARY, CLASS_SUMMARY };
+
+/* A structure instance inside an object: `layout` at byte `offset`. */
+struct part {
+	const char *name; /* "hdr", "recs", "keys", "ptrs", "entry" */
+	u32 index;	  /* of a repeated part; 0 otherwise */
+	bool repeated;
+	u32 offset;
+	const struct layout *layout;
+};
+struct part_sink {
+	void (*part)(struct part_sink *sink, const struct part *part);
+};
+
+/* One key pair of a btree record, wide enough for every tree. Compared lexicographically. */
+struct btree_key {
+	u64 w[3];
+};
+
+/*
+ * A btree's schema: pure functions on bytes; knows nothing of where blocks live.
+ * Sizes in bytes. Long-format blocks (bmbt) have 64-bit siblings and pointers.
+ */
+struct btree_schema {
+	const char *name;
+	bool long_format;
+	bool overlapping; /* keys are (low, high) pairs: rmapbt */
+	u32 record_size, key_size, ptr_size;
+	/* The low key of a record / of an on-disk key. */
+	void (*record_key)(const void *record, struct btree_key *low);
+	void (*key_load)(const void *key, struct btree_key *low);
+	/* Overlapping trees only: the high key of a record (last block that it covers). */
+	void (*record_high)(const void *record, struct btree_key *high);
+	/* Records must be strictly ascending by record_key and, where `end` is given, must not
+	 * reach into the next: the first key value that lies behind the record. NULL: no such rule.
+	 */
+	u64 (*record_end)(const void *record);
+	const struct layout *record_layout, *key_layout;
+};
+
+/* Which CRC a type has: byte offset of the le32 within the object, or CRC_NONE. */
+#define CRC_NONE 0xffffffffu
+
+struct meta_type {
+	enum meta_id id;
+	const char *name;  /* "agf", "bnobt", "dirdata": what people type */
+	const char *title; /* "AG free space header" */
+	enum meta_scope scope;
+	enum meta_class class;
+	u32 magic;	  /* 0: none. be32 at offset 0 unless magic_offset says otherwise */
+	u32 magic_offset; /* bytes; dablocks have a be16 at 8 */
+	u32 magic_width;  /* 4, or 2 */
+	u32 crc_offset;	  /* CRC_NONE: none, or more than one (inode clusters) */
+	bool (*present)(const struct geometry *g); /* NULL: always */
+	/* The size of an object of this type in bytes. */
+	u32 (*size)(const struct geometry *g);
+	/* For headers with a fixed place in each AG (or each rt group): its byte address. NULL:
+	 * placed by pointers. */
+	struct daddr (*place)(const struct geometry *g, u32 ag);
+	const struct layout *layout; /* the fixed part at offset 0 */
+	/* Every structure instance in the object, headers first. NULL: layout at offset 0 alone. */
+	void (*parts)(const struct geometry *g, const void *block, u32 len, struct part_sink *sink);
+	/* Everything that this block alone, with the geometry and `where`, must obey; magic, CRC,
+	 * uuid, owner and place are checked by verify() (format/verify.h) before it, for all types.
+	 */
+	void (*rules)(struct verdict *v, const struct geometry *g, const void *block, u32 len);
+	/* What it posts to which accounts, and which blocks it leads to (sweep_push). The block has
+	 * been verified; a block that has not passed is posted only as far as its rules allow:
+	 * v->worst tells. Returns a negative errno only for operational errors. */
+	int (*post)(struct sweep *sweep, const struct ref *ref, const void *block, u32 len);
+	const struct btree_schema *btree; /* NULL: no btree */
+	/* Byte offsets inside the header of the self-describing fields; 0: it has none. */
+	u32 uuid_offset, blkno_offset, owner_offset, owner_width, lsn_offset;
+	/* What must be sound before this is checked, and before it is rebuilt: bits 1 << enum
+	 * meta_id. */
+	u64 needs_check, needs_rebuild;
+	const char *kernel_scrub; /* the kernel's scrub type or function, for docs/CHECKS.md */
+};
+
+/* Every type, indexed by enum meta_id; defined in src/meta/types.c (generated). */
+struct meta_types {
+	const struct meta_type *type[META_COUNT];
+};
+
+#endif

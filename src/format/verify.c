@@ -1,0 +1,80 @@
+/* The rules that all blocks share; see verify.h. */
+#include "format/verify.h"
+
+#include <isa-l/crc.h>
+#include <stdio.h>
+
+/* Both halves of the CRC run around the field, which counts as zero: crc32c, seed and result
+ * inverted. */
+u32 verify_crc(const void *block, u32 len, u32 crc_offset)
+{
+	static const u8 zero[4];
+	u8 *bytes = (u8 *)(uintptr_t)block; /* isa-l takes a non-const pointer and does not write */
+	u32 crc = crc32_iscsi(bytes, (int)crc_offset, NULL32);
+
+	crc = crc32_iscsi((u8 *)(uintptr_t)zero, 4, crc);
+	crc = crc32_iscsi(bytes + crc_offset + 4, (int)(len - crc_offset - 4), crc);
+	return ~crc;
+}
+
+static u64 load_be(const u8 *at, u32 width)
+{
+	u64 v = 0;
+
+	for (u32 i = 0; i < width; i++)
+		v = v << 8 | at[i];
+	return v;
+}
+
+static void check_uuid(struct verdict *v, const struct meta_type *type, const struct geometry *g,
+		       const u8 *block)
+{
+	char found[40], expected[40];
+	const struct field uuid = {"uuid", 0, 8, 16, FIELD_UUID};
+
+	if (!memcmp(block + type->uuid_offset, g->meta_uuid.b, 16))
+		return;
+	field_print(&uuid, block + type->uuid_offset, found, sizeof(found));
+	field_print(&uuid, g->meta_uuid.b, expected, sizeof(expected));
+	raise_text(v, verify_defs->uuid, NULL, found, expected);
+}
+
+enum severity verify(struct verdict *v, const struct meta_type *type, const struct geometry *g,
+		     const void *block, u32 len)
+{
+	const u8 *bytes = block;
+
+	if (type->magic) {
+		u64 magic = load_be(bytes + type->magic_offset, type->magic_width);
+
+		if (magic != type->magic) {
+			raise_hex(v, verify_defs->magic, NULL, magic, type->magic);
+			return v->worst; /* something else: its other bytes mean nothing */
+		}
+	}
+	if (type->crc_offset != CRC_NONE) {
+		struct le32 stored;
+		u32 crc = verify_crc(block, len, type->crc_offset);
+
+		memcpy(&stored, bytes + type->crc_offset, sizeof(stored));
+		if (le32_get(stored) != crc)
+			raise_hex(v, verify_defs->crc, NULL, le32_get(stored), crc);
+	}
+	if (type->uuid_offset)
+		check_uuid(v, type, g, bytes);
+	if (type->blkno_offset && v->where.daddr != NO_DADDR) {
+		u64 blkno = load_be(bytes + type->blkno_offset, 8);
+
+		if (blkno != v->where.daddr / 512)
+			raise_u64(v, verify_defs->blkno, NULL, blkno, v->where.daddr / 512);
+	}
+	if (type->owner_offset && v->where.owner != NO_OWNER) {
+		u64 owner = load_be(bytes + type->owner_offset, type->owner_width);
+
+		if (owner != v->where.owner)
+			raise_u64(v, verify_defs->owner, NULL, owner, v->where.owner);
+	}
+	if (type->rules)
+		type->rules(v, g, block, len);
+	return v->worst;
+}

@@ -1,0 +1,21 @@
+/*
+ * The rules that all blocks share: magic, CRC, uuid, own address, owner; then the type's own.
+ */
+#ifndef MENDFS_FORMAT_VERIFY_H
+#define MENDFS_FORMAT_VERIFY_H
+
+#include "format/type.h"
+
+/* The findings that every type shares, handed in by src/meta so that format stays below it. */
+struct verify_defs {
+	const struct finding_def *magic, *crc, *uuid, *blkno, *owner;
+};
+extern const struct verify_defs *verify_defs;
+
+/* Runs them all on one object at v->where. Returns v->worst. */
+enum severity verify(struct verdict *v, const struct meta_type *type, const struct geometry *g,
+		     const void *block, u32 len);
+/* The CRC that the object should carry (its CRC field taken as zero). */
+u32 verify_crc(const void *block, u32 len, u32 crc_offset);
+
+#endif

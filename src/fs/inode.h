@@ -1,0 +1,17 @@
+/*
+ * Inodes as the rest of the filesystem reads them.
+ *
+ * inode_get() reads the cluster through the cache, runs the inode's own rules, and fills a struct
+ * inode whose fork pointers look into the buffer that it holds; inode_put() lets go.
+ * -ENOENT: free, or not in an allocated chunk.  -EUCLEAN / -EBADMSG: damaged, with a trail.
+ */
+#ifndef MENDFS_FS_INODE_H
+#define MENDFS_FS_INODE_H
+
+#include "format/inode.h"
+#include "fs/vol.h"
+
+int inode_get(struct vol *vol, struct inum ino, struct inode *out);
+void inode_put(struct vol *vol, struct inode *inode);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * The real world behind struct env; see host.h.
+ *
+ * env_parallel() hands job numbers to `workers` threads from one counter; the first error wins and
+ * its trail becomes the caller's.
+ */
+#include "host/host.h"
+
+#include "base/trail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+struct env_lock {
+	pthread_mutex_t mutex;
+	struct env *env;
+};
+
+struct env_spill {
+	int fd;
+};
+
+static void *host_alloc(struct env *env, size_t size)
+{
+	(void)env;
+	return calloc(1, size ? size : 1);
+}
+
+static void host_free(struct env *env, void *memory)
+{
+	(void)env;
+	free(memory);
+}
+
+static u64 host_now(struct env *env)
+{
+	struct timespec t;
+
+	(void)env;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+static int host_random(struct env *env, void *to, size_t size)
+{
+	(void)env;
+	while (size) {
+		ssize_t n = getrandom(to, size, 0);
+
+		if (n < 0 && errno != EINTR)
+			return fail(-errno, "getrandom: %s", strerror(errno));
+		if (n > 0) {
+			to = (u8 *)to + n;
+			size -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+struct team {
+	int (*job)(void *arg, u32 index);
+	void *arg;
+	u32 jobs;
+	atomic_uint next;
+	pthread_mutex_t mutex;
+	int err; /* of the first job that failed, under mutex */
+	char trail[TRAIL_MAX];
+};
+
+static void *team_member(void *arg)
+{
+	struct team *team = arg;
+	u32 index;
+
+	while ((index = atomic_fetch_add(&team->next, 1)) < team->jobs) {
+		int err = team->job(team->arg, index);
+
+		if (!err)
+			continue;
+		pthread_mutex_lock(&team->mutex);
+		if (!team->err) {
+			team->err = err;
+			snprintf(team->trail, sizeof(team->trail), "%s", trail_text());
+		}
+		pthread_mutex_unlock(&team->mutex);
+	}
+	return NULL;
+}
+
+#define WORKERS_MAX 64
+
+static int host_parallel(struct env *env, u32 jobs, int (*job)(void *arg, u32 index), void *arg)
+{
+	struct team team = {.job = job, .arg = arg, .jobs = jobs};
+	pthread_t thread[WORKERS_MAX];
+	u32 threads = 0, wanted = env->workers < jobs ? env->workers : jobs;
+
+	pthread_mutex_init(&team.mutex, NULL);
+	while (threads + 1 < wanted && !pthread_create(&thread[threads], NULL, team_member, &team))
+		threads++;
+	team_member(&team);
+	while (threads)
+		pthread_join(thread[--threads], NULL);
+	pthread_mutex_destroy(&team.mutex);
+	return team.err ? fail(team.err, "%s", team.trail) : 0;
+}
+
+static struct env_lock *host_lock_create(struct env *env)
+{
+	struct env_lock *lock = env_alloc(env, sizeof(*lock));
+
+	if (lock) {
+		pthread_mutex_init(&lock->mutex, NULL);
+		lock->env = env;
+	}
+	return lock;
+}
+
+static void host_lock_destroy(struct env *env, struct env_lock *lock)
+{
+	if (lock)
+		pthread_mutex_destroy(&lock->mutex);
+	env_free(env, lock);
+}
+
+static void host_lock_take(struct env_lock *lock)
+{
+	pthread_mutex_lock(&lock->mutex);
+}
+
+static void host_lock_drop(struct env_lock *lock)
+{
+	pthread_mutex_unlock(&lock->mutex);
+}
+
+static struct env_spill *host_spill_open(struct env *env)
+{
+	const char *dir = getenv("TMPDIR");
+	struct env_spill *spill;
+	int fd = open(dir && *dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		char path[256];
+
+		snprintf(path, sizeof(path), "%s/mendfs-XXXXXX", dir && *dir ? dir : "/tmp");
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd < 0) {
+			fail(-errno, "a scratch file in %s: %s", path, strerror(errno));
+			return NULL;
+		}
+		unlink(path);
+	}
+	spill = env_alloc(env, sizeof(*spill));
+	if (!spill) {
+		close(fd);
+		fail(-ENOMEM, "a scratch file: out of memory");
+		return NULL;
+	}
+	spill->fd = fd;
+	return spill;
+}
+
+static int host_spill_read(struct env_spill *spill, u64 offset, void *to, size_t size)
+{
+	u8 *next = to;
+
+	while (size) {
+		ssize_t n = pread(spill->fd, next, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(-EIO, "reading a scratch file: %s",
+				    n ? strerror(errno) : "end of file");
+		next += n;
+		offset += (u64)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int host_spill_write(struct env_spill *spill, u64 offset, const void *from, size_t size)
+{
+	const u8 *next = from;
+
+	while (size) {
+		ssize_t n = pwrite(spill->fd, next, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(n && errno == ENOSPC ? -ENOSPC : -EIO,
+				    "writing a scratch file: %s", strerror(errno));
+		next += n;
+		offset += (u64)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static void host_spill_close(struct env_spill *spill)
+{
+	close(spill->fd);
+	free(spill);
+}
+
+static void no_finding(struct env *env, const struct finding *finding)
+{
+	(void)env;
+	(void)finding;
+}
+
+static void no_progress(struct env *env, const struct progress *progress)
+{
+	(void)env;
+	(void)progress;
+}
+
+static void no_note(struct env *env, const char *line)
+{
+	(void)env;
+	(void)line;
+}
+
+void host_env_init(struct env *env, u32 workers)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (!workers)
+		workers = cpus > 0 ? (u32)cpus : 1;
+	*env = (struct env){
+	    .alloc = host_alloc,
+	    .free = host_free,
+	    .now = host_now,
+	    .random = host_random,
+	    .parallel = host_parallel,
+	    .workers = workers < WORKERS_MAX ? workers : WORKERS_MAX,
+	    .lock_create = host_lock_create,
+	    .lock_destroy = host_lock_destroy,
+	    .lock_take = host_lock_take,
+	    .lock_drop = host_lock_drop,
+	    .spill_open = host_spill_open,
+	    .spill_read = host_spill_read,
+	    .spill_write = host_spill_write,
+	    .spill_close = host_spill_close,
+	    .finding = no_finding,
+	    .progress = no_progress,
+	    .note = no_note,
+	};
+}

@@ -1,0 +1,75 @@
+/*
+ * The ledger: books that must balance.
+ *
+ * Every fact of the filesystem is written down twice, and posted by both who say it.  An account
+ * keeps, for either side and for each of LEDGER_SHARDS shards, the sum modulo 2^128 of
+ * multiplicity * h(fact), with h keyed at random for each run.  Equal sums: the books balance,
+ * whatever the number of facts.  Posting is linear, so order does not matter, jobs keep books of
+ * their own and add them up, and +1 and -1 cancel.
+ *
+ * Ranges post by their ends, h(key, start) - h(key, end): neighbours with one key cancel, so either
+ * side may cut the same range as it likes.
+ *
+ * An account that does not balance is audited: a second sweep writes the facts of the shards in
+ * question into sorted spill files, and what is left over becomes findings.  Only damage costs
+ * memory or time.
+ */
+#ifndef MENDFS_LEDGER_LEDGER_H
+#define MENDFS_LEDGER_LEDGER_H
+
+#include "base/env.h"
+#include "base/hash.h"
+#include "format/finding.h"
+
+#define LEDGER_SHARDS 256
+
+enum account {
+#define ACCOUNT(name, ...) ACCOUNT_##name,
+#include "ledger/accounts.def"
+#undef ACCOUNT
+	ACCOUNT_COUNT
+};
+enum account_kind { ACCOUNT_POINT, ACCOUNT_RANGE, ACCOUNT_SUM };
+enum side { SIDE_LEFT, SIDE_RIGHT };
+
+struct account_def {
+	const char *name, *left, *right;
+	enum account_kind kind;
+	const struct finding_def *left_only, *right_only;
+	const char *word[4];
+};
+/* The table that goes with accounts.def; src/meta knows the findings, so it is defined there. */
+extern const struct account_def account_defs[ACCOUNT_COUNT];
+
+struct fact {
+	u64 w[4];
+};
+
+struct ledger; /* one run: the key, which shards are audited */
+struct book;   /* the sums of one job; used by one thread at a time */
+
+int ledger_open(struct env *env, struct ledger **out);
+void ledger_close(struct ledger *ledger);
+int book_open(struct ledger *ledger, struct book **out);
+/* Adds the book to the ledger and frees it; what it recorded for an audit is handed over. */
+int book_close(struct book *book);
+
+/* Post `times` occurrences of a fact. The witness (may be NULL) names who said it, for the audit.
+ */
+void book_post(struct book *book, enum account account, enum side side, const struct fact *fact,
+	       s64 times, const struct where *witness);
+/* Post [start, start + length) of fact's key w[0..2]; w[3] is ignored. length 0 posts nothing. */
+void book_post_range(struct book *book, enum account account, enum side side,
+		     const struct fact *key, u64 start, u64 length, s64 times,
+		     const struct where *witness);
+/* An error of the recording that a posting met (spilling failed); 0 if none. */
+int book_error(const struct book *book);
+
+/* After all books are closed: how many (account, shard) pairs do not balance. */
+u32 ledger_imbalances(const struct ledger *ledger);
+/* Start over with zero sums and record the facts of the shards that did not balance. */
+void ledger_begin_audit(struct ledger *ledger);
+/* After the audit sweep: sorts, merges, and raises a finding for each leftover. */
+int ledger_audit(struct ledger *ledger, struct verdict *v);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * The sweep: reads every metadata block once and lets its descriptor post.
+ *
+ * A job (one an AG, run by env_parallel) starts at the headers of its AG.  A block is read,
+ * verified (rules, with findings), and its type's post() posts facts to the books and pushes
+ * references to the blocks that it leads to.  References pushed by one post() are visited in disk
+ * order, each with all that it leads to, before the next. So memory is bounded by levels times
+ * fan-out.
+ *
+ * Every walk over disk pointers is bounded: a btree child must have its parent's level minus one,
+ * and a job stops with the finding SWEEP_TOO_MANY_BLOCKS when a tree has led it to more blocks than
+ * the filesystem has.
+ *
+ * In an audit the same sweep runs again: findings of single blocks are not raised a second time.
+ */
+#ifndef MENDFS_LEDGER_SWEEP_H
+#define MENDFS_LEDGER_SWEEP_H
+
+#include "cache/cache.h"
+#include "fs/vol.h"
+#include "ledger/ledger.h"
+
+/* A pointer from one block to another, and all that the pointing side knows of it. */
+struct ref {
+	const struct meta_type *type;
+	struct daddr at;
+	u32 size;
+	struct where where;
+	/* btrees: */
+	s32 level;		  /* 0: leaf; -1: not known */
+	bool leftmost, rightmost; /* on the edge of its tree: no sibling there */
+	bool has_low, has_next, has_high;
+	struct btree_key low;  /* the parent's key for it: its first record's key */
+	struct btree_key next; /* the parent's next key: all records are below */
+	struct btree_key high; /* overlapping trees: the greatest high key in it */
+	u64 arg[4];	       /* whatever type->post and its pusher agreed on */
+};
+
+struct sweep {
+	struct vol *vol;
+	const struct geometry *g;
+	struct book *book;
+	struct verdict *verdict; /* of the block being posted; v->where is set */
+	bool audit;
+	/* the rest belongs to sweep.c */
+};
+
+struct sweep_stats {
+	u64 blocks, bytes; /* metadata objects and bytes read */
+	u64 inodes, directories, names;
+};
+
+/* Visit ref after this post(). Copies it. -ENOMEM, or 0. */
+int sweep_push(struct sweep *sweep, const struct ref *ref);
+/*
+ * Read and verify an object right now, for a post() that walks a structure of its own (directories,
+ * attributes). Findings go to the report. Returns 0 with *out (cache_put it) and *worst; a failed
+ * device read raises READ_FAILED and returns 0 with *out NULL.
+ */
+int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct where *where,
+	       const struct cache_range *ranges, u32 count, struct buf **out, enum severity *worst);
+/* A verdict to raise findings about `where`, other than the block at hand. */
+struct verdict sweep_verdict(struct sweep *sweep, const struct where *where);
+
+/* Space [bno, bno+blocks) of an AG belongs to owner: posts SPACE and, with rmapbt, OWNERS.
+ * offset: file offset in blocks, with OWNER_ATTR, OWNER_BMBT, OWNER_UNWRITTEN. Non-inode owners:
+ * offset 0. */
+#define OWNER_ATTR (1ull << 63)
+#define OWNER_BMBT (1ull << 62)
+#define OWNER_UNWRITTEN (1ull << 61)
+void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
+
+struct sweep_options {
+	const struct meta_type *only; /* NULL: all */
+	void (*visited)(
+	    void *arg,
+	    const struct ref *ref); /* NULL; each object read, for --list and the tests */
+	void *visited_arg;
+};
+
+/* The whole of `check`: sweep, trial balance, audit. Findings go to env->finding. */
+int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep_stats *stats);
+
+#endif
