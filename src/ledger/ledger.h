@@ -62,6 +62,10 @@ void book_post(struct book *book, enum account account, enum side side, const st
 void book_post_range(struct book *book, enum account account, enum side side,
 		     const struct fact *key, u64 start, u64 length, s64 times,
 		     const struct where *witness);
+/* A keyed digest of bytes (a name, an attribute), for a word of a fact. */
+u64 book_digest(const struct book *book, const void *bytes, size_t size);
+/* The keyed hash itself, for sums that live and die within one structure (a directory's index). */
+u128 book_hash(const struct book *book, const struct fact *fact);
 /* An error of the recording that a posting met (spilling failed); 0 if none. */
 int book_error(const struct book *book);
 

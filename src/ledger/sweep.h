@@ -70,6 +70,15 @@ struct verdict sweep_verdict(struct sweep *sweep, const struct where *where);
 #define OWNER_UNWRITTEN (1ull << 61)
 void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 
+/* The same for a piece of the data fork of a file that may share blocks: posts SHARES as well. Call instead of sweep_own()
+ * for data forks of inodes with the reflink flag. */
+void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
+/* Post about the block at hand, with its place as witness. */
+void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
+		s64 times);
+void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
+		      const struct fact *key, u64 start, u64 length, s64 times);
+
 struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
 	void (*visited)(
