@@ -95,9 +95,10 @@ struct meta_type {
 	 * been verified; a block that has not passed is posted only as far as its rules allow:
 	 * v->worst tells. Returns a negative errno only for operational errors. */
 	int (*post)(struct sweep *sweep, const struct ref *ref, const void *block, u32 len);
-	/* SCOPE_INODE types that hang on an inode (fork map, directory, attributes, symlink, dquots, rt bitmap):
-	 * called by the inode's post for each allocated inode that has passed its rules, in the order of
-	 * the build file's list; decides itself whether this inode has one. NULL: none. */
+	/* SCOPE_INODE types that hang on an inode (fork map, directory, attributes, symlink,
+	 * dquots, rt bitmap): called by the inode's post for each allocated inode that has passed
+	 * its rules, in the order of the build file's list; decides itself whether this inode has
+	 * one. NULL: none. */
 	int (*post_inode)(struct sweep *sweep, const struct inode *inode);
 	const struct btree_schema *btree; /* NULL: no btree */
 	/* Byte offsets inside the header of the self-describing fields; 0: it has none. */
