@@ -1,0 +1,147 @@
+/*
+ * Opening and closing a volume; see vol.h.
+ *
+ * Owns the devices from the call on, also when opening fails.  The superblock is read twice when a
+ * log was replayed: recovery may have changed its counters and features.  Fails with -EUCLEAN,
+ * -EBADMSG or -EOPNOTSUPP and a trail that names the field.
+ *
+ * A strict caller (no verdict) is refused a superblock with any finding; one that brings a verdict
+ * gets a volume whenever the geometry can be worked with, since its sweep will meet the superblock
+ * again and report it.
+ */
+#include "fs/vol.h"
+
+#include "base/trail.h"
+#include "format/super.h"
+#include "format/verify.h"
+
+#include <errno.h>
+
+#define SUPERBLOCK_MAX (1u << SB_MAX_SECTOR_LOG)
+#define SUPERBLOCK_MIN (1u << SB_MIN_SECTOR_LOG)
+
+/* Keeps the first finding that matters as trail. */
+struct first {
+	int err;
+};
+
+static void raise_first(struct verdict *v, const struct finding *finding)
+{
+	struct first *first = v->sink;
+	char text[512];
+
+	if (first->err || finding->def->severity < SEVERITY_DISAGREES)
+		return;
+	first->err = finding->def == verify_defs->crc ? -EBADMSG : -EUCLEAN;
+	finding_print(finding, text, sizeof(text));
+	fail(first->err, "%s", text);
+}
+
+/* What the superblock says, when it can be true; the CRC that fits best otherwise. */
+static u32 sector_size_of(const u8 *block, u64 readable)
+{
+	const struct sb *sb = (const struct sb *)block;
+	u32 said = be16_get(sb->sectsize), size;
+
+	if (said >= SUPERBLOCK_MIN && said <= SUPERBLOCK_MAX && !(said & (said - 1)) &&
+	    said <= readable)
+		return said;
+	for (size = SUPERBLOCK_MIN; size <= readable && size <= SUPERBLOCK_MAX; size *= 2)
+		if (verify_crc(block, size, offsetof(struct sb, crc)) == le32_get(sb->crc))
+			return size;
+	return SUPERBLOCK_MIN;
+}
+
+static int check_devices(const struct vol *vol, const struct vol_options *options)
+{
+	const struct geometry *g = &vol->geo;
+	u64 bytes = g->data_blocks << g->block_log;
+
+	if (bytes > vol->data->size)
+		return fail(-EUCLEAN,
+			    "%s: the filesystem has %llu bytes, the device only %llu: truncated?",
+			    vol->data->name, (unsigned long long)bytes,
+			    (unsigned long long)vol->data->size);
+	if (!g->log_internal && !vol->log && !options->no_recovery)
+		return fail(-ENODEV, "%s: the log is on a device of its own, which is not given",
+			    vol->data->name);
+	return 0;
+}
+
+/* The primary superblock into vol->geo. */
+static int load_superblock(struct vol *vol, const struct vol_options *options, u8 *block)
+{
+	const struct meta_type *type = vol_type(vol, META_SUPERBLOCK);
+	u64 readable = min_u64(vol->data->size, SUPERBLOCK_MAX);
+	struct first first = {0};
+	struct verdict v = {
+	    .raise = raise_first,
+	    .where = {.type = type->name, .ag = 0, .ino = NO_INO, .owner = NO_OWNER},
+	    .sink = &first};
+	int err;
+
+	if (readable < SUPERBLOCK_MIN)
+		return fail(-EUCLEAN, "%s: %llu bytes are too few for a filesystem",
+			    vol->data->name, (unsigned long long)vol->data->size);
+	err = device_read(vol->data, daddr_of(0), block, (size_t)readable);
+	if (err)
+		return fail_in(err, "superblock");
+	err = geometry_from_sb(&vol->geo, (const struct sb *)block);
+	if (err)
+		return fail_in(err, "%s", vol->data->name);
+	verify(&v, type, &vol->geo, block, sector_size_of(block, readable));
+	if (first.err && !options->verdict)
+		return fail_in(first.err, "%s", vol->data->name);
+	return check_devices(vol, options);
+}
+
+static int open_steps(struct vol *vol, const struct vol_options *options, u8 *block)
+{
+	int err = load_superblock(vol, options, block);
+
+	if (err)
+		return err;
+	return cache_open(vol->env, vol->data, &vol->geo, options->memory, &vol->cache);
+}
+
+int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,
+	     struct vol **out)
+{
+	struct vol *vol = env_alloc(env, sizeof(*vol));
+	u8 *block = env_alloc(env, SUPERBLOCK_MAX);
+	int err;
+
+	*out = NULL;
+	if (!vol || !block) {
+		env_free(env, vol);
+		env_free(env, block);
+		device_close(options->data);
+		device_close(options->log);
+		device_close(options->rt);
+		return fail(-ENOMEM, "opening a filesystem: out of memory");
+	}
+	vol->env = env;
+	vol->types = types;
+	vol->data = options->data;
+	vol->log = options->log;
+	vol->rt = options->rt;
+	err = open_steps(vol, options, block);
+	env_free(env, block);
+	if (err) {
+		vol_close(vol);
+		return err;
+	}
+	*out = vol;
+	return 0;
+}
+
+void vol_close(struct vol *vol)
+{
+	if (!vol)
+		return;
+	cache_close(vol->cache);
+	device_close(vol->rt);
+	device_close(vol->log);
+	device_close(vol->data);
+	env_free(vol->env, vol);
+}
