@@ -44,7 +44,7 @@ int device_open_file(struct env *env, const char *path, bool read_only, struct d
 
 /*
  * What is written stays in memory (and beyond `memory` bytes in a spill file) above a lower device
- * that is never written. Owns `lower`: closes it.
+ * that is never written. Owns `lower`: closes it; when opening fails, `lower` stays the caller's.
  */
 int device_open_overlay(struct env *env, struct device *lower, size_t memory, struct device **out);
 /* True when something has been written to the overlay. */
