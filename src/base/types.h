@@ -30,9 +30,16 @@ struct be32 {
 struct be64 {
 	u8 b[8];
 };
-/* Checksums are the one little-endian thing on the disk. */
+/* Checksums, and the payload of the log, which is in the byte order of the host that wrote it:
+ * little-endian for every host whose log we replay. */
+struct le16 {
+	u8 b[2];
+};
 struct le32 {
 	u8 b[4];
+};
+struct le64 {
+	u8 b[8];
 };
 struct uuid {
 	u8 b[16];
@@ -56,10 +63,22 @@ static inline u64 be64_get(struct be64 x)
 	memcpy(&v, x.b, 8);
 	return __builtin_bswap64(v);
 }
+static inline u16 le16_get(struct le16 x)
+{
+	u16 v;
+	memcpy(&v, x.b, 2);
+	return v;
+}
 static inline u32 le32_get(struct le32 x)
 {
 	u32 v;
 	memcpy(&v, x.b, 4);
+	return v;
+}
+static inline u64 le64_get(struct le64 x)
+{
+	u64 v;
+	memcpy(&v, x.b, 8);
 	return v;
 }
 static inline struct be16 be16_make(u16 v)
@@ -83,10 +102,22 @@ static inline struct be64 be64_make(u64 v)
 	memcpy(x.b, &v, 8);
 	return x;
 }
+static inline struct le16 le16_make(u16 v)
+{
+	struct le16 x;
+	memcpy(x.b, &v, 2);
+	return x;
+}
 static inline struct le32 le32_make(u32 v)
 {
 	struct le32 x;
 	memcpy(x.b, &v, 4);
+	return x;
+}
+static inline struct le64 le64_make(u64 v)
+{
+	struct le64 x;
+	memcpy(x.b, &v, 8);
 	return x;
 }
 

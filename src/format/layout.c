@@ -5,15 +5,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+static bool is_little(const struct field *field)
+{
+	return field->little || field->kind == FIELD_CRC;
+}
+
 u64 field_get(const struct field *field, const void *base, u32 index)
 {
 	const u8 *bytes = base;
 	u64 bit = field->bit + (u64)index * field->width, value = 0;
 
-	if (field->kind == FIELD_CRC) {
-		struct le32 crc;
-		memcpy(&crc, bytes + bit / 8, sizeof(crc));
-		return le32_get(crc);
+	if (is_little(field)) {
+		for (u32 i = field->width / 8; i--;)
+			value = value << 8 | bytes[bit / 8 + i];
+		return value;
 	}
 	for (u32 left = field->width; left;) {
 		u32 in_byte = (u32)(bit % 8), take = 8 - in_byte;
@@ -33,9 +38,9 @@ void field_set(const struct field *field, void *base, u32 index, u64 value)
 	u8 *bytes = base;
 	u64 bit = field->bit + (u64)index * field->width;
 
-	if (field->kind == FIELD_CRC) {
-		struct le32 crc = le32_make((u32)value);
-		memcpy(bytes + bit / 8, &crc, sizeof(crc));
+	if (is_little(field)) {
+		for (u32 i = 0; i < field->width / 8; i++)
+			bytes[bit / 8 + i] = (u8)(value >> i * 8);
 		return;
 	}
 	for (u32 left = field->width; left;) {

@@ -55,6 +55,7 @@ struct field {
 	u32 width; /* bits of one element, at most 64 */
 	u32 count; /* elements; 1 unless an array */
 	enum field_kind kind;
+	bool little; /* little-endian: whole bytes at a byte boundary */
 };
 
 struct layout {
@@ -68,7 +69,16 @@ struct layout {
 #define LAYOUT_T_be16 struct be16
 #define LAYOUT_T_be32 struct be32
 #define LAYOUT_T_be64 struct be64
+#define LAYOUT_T_le16 struct le16
 #define LAYOUT_T_le32 struct le32
+#define LAYOUT_T_le64 struct le64
+#define LAYOUT_LITTLE_u8 false
+#define LAYOUT_LITTLE_be16 false
+#define LAYOUT_LITTLE_be32 false
+#define LAYOUT_LITTLE_be64 false
+#define LAYOUT_LITTLE_le16 true
+#define LAYOUT_LITTLE_le32 true
+#define LAYOUT_LITTLE_le64 true
 #define LAYOUT_MEMBER(S, type, name, kind) LAYOUT_T_##type name;
 #define LAYOUT_MEMBERS(S, type, count, name, kind) LAYOUT_T_##type name[count];
 
@@ -79,16 +89,27 @@ struct layout {
 	extern const struct layout tag##_layout
 
 /* Elements of an array keep their own width; strings, uuids and bytes are arrays of u8. */
-#define LAYOUT_ROW(S, type, name, kind) \
-	{#name, (u32)offsetof(struct S, name) * 8, (u32)sizeof(LAYOUT_T_##type) * 8, 1, kind},
+#define LAYOUT_ROW(S, type, name, kind)     \
+	{#name,                             \
+	 (u32)offsetof(struct S, name) * 8, \
+	 (u32)sizeof(LAYOUT_T_##type) * 8,  \
+	 1,                                 \
+	 kind,                              \
+	 LAYOUT_LITTLE_##type},
 #define LAYOUT_ROWS(S, type, count, name, kind) \
-	{#name, (u32)offsetof(struct S, name) * 8, (u32)sizeof(LAYOUT_T_##type) * 8, count, kind},
+	{#name,                                 \
+	 (u32)offsetof(struct S, name) * 8,     \
+	 (u32)sizeof(LAYOUT_T_##type) * 8,      \
+	 count,                                 \
+	 kind,                                  \
+	 LAYOUT_LITTLE_##type},
 #define LAYOUT_TABLE(tag, list)                                                            \
 	static const struct field tag##_fields[] = {list(LAYOUT_ROW, LAYOUT_ROWS, tag)};   \
 	const struct layout tag##_layout = {#tag, tag##_fields, ARRAY_COUNT(tag##_fields), \
 					    sizeof(struct tag)}
 
-/* The value of element `index` of a field; at most 64 bits, FIELD_CRC decoded little-endian. */
+/* The value of element `index` of a field; at most 64 bits. FIELD_CRC is little-endian, said or
+ * not. */
 u64 field_get(const struct field *field, const void *base, u32 index);
 void field_set(const struct field *field, void *base, u32 index, u64 value);
 /* NULL when the layout has no field of that name. */

@@ -42,6 +42,34 @@ static void superblock_table(void **state)
 	assert_null(layout_field(&sb_layout, "nonesuch"));
 }
 
+#define LITTLE_FIELDS(F, A, S)      \
+	F(S, le16, a, FIELD_UINT)   \
+	A(S, le32, 2, b, FIELD_HEX) \
+	F(S, le64, c, FIELD_INT)    \
+	F(S, be16, d, FIELD_UINT)
+LAYOUT_STRUCT(little, LITTLE_FIELDS);
+LAYOUT_TABLE(little, LITTLE_FIELDS);
+
+static void little_endian(void **state)
+{
+	u8 raw[20] = {0x34, 0x12, 1,	0,    0,    0,	  0x78, 0x56, 0x34, 0x12,
+		      0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x12, 0x34};
+	char text[64];
+
+	(void)state;
+	assert_true(layout_tiles(&little_layout));
+	assert_int_equal(little_layout.size, sizeof(raw));
+	assert_int_equal(field_get(layout_field(&little_layout, "a"), raw, 0), 0x1234);
+	assert_int_equal(field_get(layout_field(&little_layout, "b"), raw, 1), 0x12345678);
+	assert_int_equal(field_get(layout_field(&little_layout, "d"), raw, 0), 0x1234);
+	field_print(layout_field(&little_layout, "c"), raw, text, sizeof(text));
+	assert_string_equal(text, "-2");
+	field_set(layout_field(&little_layout, "c"), raw, 0, 0x0102030405060708ull);
+	assert_int_equal(raw[10], 8);
+	assert_int_equal(raw[17], 1);
+	assert_int_equal(raw[18], 0x12);
+}
+
 static void gaps_are_seen(void **state)
 {
 	const struct field gap[] = {{"a", 0, 8, 1, FIELD_UINT}, {"b", 16, 8, 1, FIELD_UINT}};
@@ -60,6 +88,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(bits),
 	    cmocka_unit_test(superblock_table),
+	    cmocka_unit_test(little_endian),
 	    cmocka_unit_test(gaps_are_seen),
 	};
 
