@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-
 static void places_in_front(void **state)
 {
 	(void)state;

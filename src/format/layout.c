@@ -100,6 +100,7 @@ static size_t print_string(const struct field *field, const void *base, char *te
 static int print_one(enum field_kind kind, u32 width, u64 v, char *text, size_t size)
 {
 	u64 all = width == 64 ? NULL64 : (1ull << width) - 1;
+	u32 unused = (64 - width) % 64; /* bits above it */
 
 	switch (kind) {
 	case FIELD_AGBLOCK:
@@ -126,7 +127,7 @@ static int print_one(enum field_kind kind, u32 width, u64 v, char *text, size_t 
 			return snprintf(text, size, "%" PRId64, (s64)v);
 		return snprintf(text, size, "%" PRIu64, v);
 	case FIELD_INT:
-		return snprintf(text, size, "%" PRId64, (s64)(v << (64 - width)) >> (64 - width));
+		return snprintf(text, size, "%" PRId64, (s64)(v << unused) >> unused);
 	default:
 		return snprintf(text, size, "%" PRIu64, v);
 	}

@@ -11,6 +11,7 @@
 #include "cache/cache.h"
 #include "device/device.h"
 #include "format/type.h"
+#include "log/recover.h"
 
 struct vol {
 	struct env *env;
@@ -21,11 +22,14 @@ struct vol {
 	struct cache *cache;
 	const struct meta_types *types;
 	bool replayed; /* a dirty log was replayed into the overlay */
+	/* What the log was like, and what its replay did; zeros with no_recovery. */
+	struct log_status log_status;
 };
 
 struct vol_options {
 	struct device *data, *log, *rt; /* vol_open takes them over, also when it fails */
 	bool no_recovery;		/* look at a dirty image as it is */
+	bool accept_loss;		/* of a damaged log replay what is whole */
 	size_t memory;			/* of the cache, bytes; 0: the default */
 	/* Findings about the superblock and the log go here; NULL: only into the trail. */
 	struct verdict *verdict;
