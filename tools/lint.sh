@@ -1,0 +1,52 @@
+#!/bin/bash
+# All lints; one line `ok lint/NAME` or `not ok lint/NAME` each, details before it when it fails.
+#
+# lint.sh [NAME...]: only these.  Needs a configured build folder (build/) for the headers that the
+# build makes and for the compile commands.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export LC_ALL=C.UTF-8
+
+[ -e build/build.ninja ] || meson setup build >/dev/null || exit 1
+ninja -C build src/format/types.h >/dev/null 2>&1 || ninja -C build >/dev/null || exit 1
+mapfile -t c_files < <(git ls-files --cached --others --exclude-standard -- '*.c' '*.h' '*.def')
+mapfile -t shell_files < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
+present() { for file in "$@"; do [ -e "$file" ] && printf '%s\n' "$file"; done; }
+mapfile -t c_files < <(present "${c_files[@]}")
+mapfile -t shell_files < <(present "${shell_files[@]}")
+
+lint_layers() { tools/lint-layers.py; }
+lint_headers() { tools/lint-headers.sh; }
+lint_size() { tools/lint-size.py; }
+lint_env() { tools/lint-env.py; }
+lint_text() { tools/lint-text.py; }
+lint_checks() { tools/gen-checks.py --check build/src/cli/mendfs; }
+lint_format() {
+	local files=()
+	for file in "${c_files[@]}"; do
+		case $file in src/*.[ch] | include/*.h) files+=("$file") ;; esac
+	done
+	clang-format --dry-run --Werror "${files[@]}"
+}
+lint_tidy() { tools/lint-tidy.sh; }
+lint_cppcheck() {
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+		-j "$(nproc)" --cppcheck-build-dir="$cppcheck_dir" --suppressions-list=tools/cppcheck-suppressions \
+		-I src -I build/src -I include src
+}
+lint_shell() { shellcheck -S warning -e SC2034,SC2164 -x "${shell_files[@]}"; }
+
+cppcheck_dir=build/cppcheck
+mkdir -p $cppcheck_dir
+names=("$@")
+[ ${#names[@]} -gt 0 ] || names=(layers headers size env text checks format shell cppcheck tidy)
+status=0
+for name in "${names[@]}"; do
+	if details=$("lint_$name" 2>&1); then
+		echo "ok lint/$name"
+	else
+		printf '%s\nnot ok lint/%s\n' "$details" "$name"
+		status=1
+	fi
+done
+exit $status

@@ -1,0 +1,101 @@
+#!/bin/bash
+# Builds (gcc; and with ASan and UBSan), runs every test, and ends with one line:
+#
+#	N passed, N failed, N skipped
+#
+# Exit status 1 when anything failed.  What runs: the cmocka tests beside the code, in both builds
+# (each case counts once, and fails if it fails in either); the executable scripts tests/*.sh; the
+# lint.  A script prints for each of its tests one line `ok NAME`, `not ok NAME` or `skip NAME: reason`;
+# other lines explain and are shown when it fails.  It is started in the source folder with
+#
+#	MENDFS       the program
+#	MENDFS_ASAN  the program built with the sanitizers
+#	MENDFS_BUILD the build folder
+#	SCRATCH      an empty folder of its own, removed afterwards
+#
+# run-tests.sh [PATTERN...] runs only the scripts whose name matches a pattern, and no lint.
+# KEEP=1 keeps the scratch folder.  A cmocka test that skips prints the reason on the line before.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
+started=$SECONDS
+out=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-test.XXXXXX")
+[ -n "${KEEP:-}" ] || trap 'rm -rf "$out"' EXIT
+mkdir "$out/results" "$out/scratch"
+
+# configure FOLDER OPTION...: sets a build folder up once, and builds it.
+build() {
+	local folder=$1
+	shift
+	if [ ! -e "$folder/build.ninja" ]; then
+		CC=${CC:-gcc} meson setup "$folder" "$@" >"$out/setup" 2>&1 || { cat "$out/setup"; return 1; }
+	fi
+	ninja -C "$folder" >"$out/ninja" 2>&1 || { tail -60 "$out/ninja"; return 1; }
+}
+
+for spec in "build" "build-asan -Db_sanitize=address,undefined -Db_lundef=false"; do
+	# shellcheck disable=SC2086
+	if build $spec; then
+		echo "ok build/${spec%% *}"
+	else
+		echo "not ok build/${spec%% *}"
+	fi >"$out/results/0-${spec%% *}"
+	cat "$out/results/0-${spec%% *}"
+done
+if grep -q '^not ok' "$out"/results/0-*; then
+	echo "0 passed, 1 failed, 0 skipped"
+	exit 1
+fi
+
+unit() {
+	rm -f "$1/meson-logs/testlog.json"
+	CMOCKA_MESSAGE_OUTPUT=TAP meson test -C "$1" --no-rebuild >/dev/null 2>&1 </dev/null
+	tools/tap.py "$1/meson-logs/testlog.json" >"$out/results/1-$1"
+}
+
+script() {
+	local name=${1##*/} file
+	name=${name%.sh}
+	file=$out/results/2-$name
+	mkdir "$out/scratch/$name"
+	SCRATCH=$out/scratch/$name timeout --kill-after=10 "${SCRIPT_TIMEOUT:-600}" "$1" >"$out/$name.all" 2>&1 </dev/null
+	local status=$?
+	grep -E '^(ok |not ok |skip )' "$out/$name.all" | sed -E "s,^(ok|not ok|skip) ,\1 $name/," >"$file"
+	if [ $status != 0 ] && ! grep -q '^not ok' "$file"; then echo "not ok $name/exit-status-$status" >>"$file"; fi
+	if [ ! -s "$file" ]; then echo "not ok $name/no-results" >>"$file"; fi
+	if grep -q '^not ok' "$file"; then
+		echo "--- $name"
+		tail -100 "$out/$name.all"
+	fi
+	[ -n "${KEEP:-}" ] || rm -rf "${out:?}/scratch/$name"
+}
+export -f script
+export out SCRIPT_TIMEOUT KEEP
+export MENDFS=$PWD/build/src/cli/mendfs MENDFS_ASAN=$PWD/build-asan/src/cli/mendfs MENDFS_BUILD=$PWD/build
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
+
+scripts=()
+for file in tests/*.sh; do
+	[ -x "$file" ] || continue
+	if [ $# -gt 0 ]; then
+		for pattern in "$@"; do
+			# shellcheck disable=SC2053
+			if [[ ${file##*/} == $pattern || ${file##*/} == $pattern.sh ]]; then scripts+=("$file"); fi
+		done
+	else
+		scripts+=("$file")
+	fi
+done
+if [ $# = 0 ]; then
+	unit build
+	unit build-asan
+fi
+if [ ${#scripts[@]} -gt 0 ]; then
+	printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'script "$1"' script
+fi
+if [ $# = 0 ]; then
+	tools/lint.sh >"$out/lint.all" 2>&1
+	grep -E '^(ok |not ok |skip )' "$out/lint.all" >"$out/results/3-lint" || echo "not ok lint/no-results" >"$out/results/3-lint"
+	if grep -q '^not ok' "$out/results/3-lint"; then cat "$out/lint.all"; fi
+fi
+tools/tally.py "$((SECONDS - started))" "$out"/results/*
