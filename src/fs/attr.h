@@ -5,6 +5,7 @@
 #ifndef MENDFS_FS_ATTR_H
 #define MENDFS_FS_ATTR_H
 
+#include "format/attr.h"
 #include "fs/inode.h"
 
 struct attr {

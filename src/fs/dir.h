@@ -4,6 +4,7 @@
 #ifndef MENDFS_FS_DIR_H
 #define MENDFS_FS_DIR_H
 
+#include "format/dir.h"
 #include "fs/inode.h"
 
 struct dir_entry {

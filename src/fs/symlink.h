@@ -2,9 +2,8 @@
 #ifndef MENDFS_FS_SYMLINK_H
 #define MENDFS_FS_SYMLINK_H
 
+#include "format/symlink.h"
 #include "fs/inode.h"
-
-#define SYMLINK_MAX 1024
 
 /* Copies the target, terminated; returns its length. */
 int symlink_read(struct vol *vol, const struct inode *inode, char target[SYMLINK_MAX + 1]);

@@ -1,0 +1,40 @@
+/* Layouts of runs of bytes; see bytes.h. */
+#include "format/bytes.h"
+
+#define REPEAT4(R, n) R(n) R((n) + 1) R((n) + 2) R((n) + 3)
+#define REPEAT16(R, n) REPEAT4(R, n) REPEAT4(R, (n) + 4) REPEAT4(R, (n) + 8) REPEAT4(R, (n) + 12)
+#define REPEAT64(R, n) \
+	REPEAT16(R, n) REPEAT16(R, (n) + 16) REPEAT16(R, (n) + 32) REPEAT16(R, (n) + 48)
+#define REPEAT256(R) REPEAT64(R, 0) REPEAT64(R, 64) REPEAT64(R, 128) REPEAT64(R, 192)
+
+#define NAME_FIELD(n) {"name", 0, 8, n, FIELD_STRING},
+#define NAME_LAYOUT(n) {"name", &name_field[n], 1, n},
+#define BYTES_FIELD(n) {"bytes", 0, 8, n, FIELD_BYTES},
+#define BYTES_LAYOUT(n) {"bytes", &bytes_field[n], 1, n},
+
+static const struct field name_field[] = {REPEAT256(NAME_FIELD)};
+static const struct layout name_layouts[] = {REPEAT256(NAME_LAYOUT)};
+static const struct field bytes_field[] = {REPEAT256(BYTES_FIELD)};
+static const struct layout bytes_layouts[] = {REPEAT256(BYTES_LAYOUT)};
+
+const struct layout *name_layout(u32 count)
+{
+	return &name_layouts[count <= BYTES_MAX ? count : BYTES_MAX];
+}
+
+const struct layout *bytes_layout(u32 count)
+{
+	return &bytes_layouts[count <= BYTES_MAX ? count : BYTES_MAX];
+}
+
+void bytes_parts(const char *name, u32 offset, u32 size, u32 *index, struct part_sink *sink)
+{
+	while (size) {
+		u32 take = size < BYTES_MAX ? size : BYTES_MAX;
+		const struct part part = {name, (*index)++, true, offset, bytes_layout(take)};
+
+		sink->part(sink, &part);
+		offset += take;
+		size -= take;
+	}
+}

@@ -1,0 +1,22 @@
+/*
+ * Layouts of runs of bytes: names, values and other payload whose length is known only from the
+ * record before it.
+ */
+#ifndef MENDFS_FORMAT_BYTES_H
+#define MENDFS_FORMAT_BYTES_H
+
+#include "format/type.h"
+
+/* The longest run that one layout describes; also the longest name of XFS. */
+#define BYTES_MAX 255
+
+/* The layout of `count` bytes, 1 to BYTES_MAX, as one text field `name` or one hex field `bytes`.
+ */
+const struct layout *name_layout(u32 count);
+const struct layout *bytes_layout(u32 count);
+
+/* Emits [offset, offset + size) as parts called `name`, of at most BYTES_MAX bytes each, numbered
+ * from *index on. */
+void bytes_parts(const char *name, u32 offset, u32 size, u32 *index, struct part_sink *sink);
+
+#endif
