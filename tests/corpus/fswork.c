@@ -115,7 +115,7 @@ struct options {
 	uint64_t seed, ops, max_file;
 	unsigned seconds, jobs, max_nodes, orphans, linger, fsync_every;
 	unsigned bigdir, bigname, bigkeep, fragments, attrs, rt_percent;
-	bool far, projects, quiet, fill;
+	bool far, projects, quiet, fill, plain;
 };
 
 struct work {
@@ -346,7 +346,7 @@ static void write_some(struct work *w, int fd, bool direct)
 	}
 	if (len > IO_MAX)
 		len = IO_MAX;
-	if (rng_one_in(&w->rng, 8))
+	if (w->o->plain || rng_one_in(&w->rng, 8))
 		memset(w->buf, (int)rng_below(&w->rng, 256), len);
 	else
 		rng_fill(&w->rng, w->buf, len);
@@ -714,7 +714,10 @@ static void xattr_set_random(struct work *w, const char *path, uint64_t pool, bo
 	name[at] = 0;
 	size_t len = small ? rng_below(&w->rng, 64) : xattr_value_size(w);
 
-	rng_fill(&w->rng, w->buf, len);
+	if (w->o->plain)
+		memset(w->buf, (int)rng_below(&w->rng, 256), len);
+	else
+		rng_fill(&w->rng, w->buf, len);
 	note(w, lsetxattr(path, name, w->buf, len, 0));
 }
 
@@ -1037,27 +1040,17 @@ static int age_one(const struct options *o, unsigned job)
 }
 
 static const struct option age_options[] = {
-    {"seed", required_argument, NULL, 's'},
-    {"ops", required_argument, NULL, 'n'},
-    {"seconds", required_argument, NULL, 't'},
-    {"jobs", required_argument, NULL, 'j'},
-    {"names", required_argument, NULL, 'm'},
-    {"max-file", required_argument, NULL, 'f'},
-    {"bigdir", required_argument, NULL, 'b'},
-    {"bigname", required_argument, NULL, 'l'},
-    {"bigkeep", required_argument, NULL, 'k'},
-    {"fragments", required_argument, NULL, 'F'},
-    {"attrs", required_argument, NULL, 'a'},
-    {"orphans", required_argument, NULL, 'o'},
-    {"linger", required_argument, NULL, 'L'},
-    {"fsync-every", required_argument, NULL, 'y'},
-    {"rt", required_argument, NULL, 'R'},
-    {"projects", no_argument, NULL, 'p'},
-    {"far", no_argument, NULL, 'x'},
-    {"fill", no_argument, NULL, 'z'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"seed", required_argument, NULL, 's'},    {"ops", required_argument, NULL, 'n'},
+    {"seconds", required_argument, NULL, 't'}, {"jobs", required_argument, NULL, 'j'},
+    {"names", required_argument, NULL, 'm'},   {"max-file", required_argument, NULL, 'f'},
+    {"bigdir", required_argument, NULL, 'b'},  {"bigname", required_argument, NULL, 'l'},
+    {"bigkeep", required_argument, NULL, 'k'}, {"fragments", required_argument, NULL, 'F'},
+    {"attrs", required_argument, NULL, 'a'},   {"orphans", required_argument, NULL, 'o'},
+    {"linger", required_argument, NULL, 'L'},  {"fsync-every", required_argument, NULL, 'y'},
+    {"rt", required_argument, NULL, 'R'},      {"projects", no_argument, NULL, 'p'},
+    {"plain", no_argument, NULL, 'P'},	       {"far", no_argument, NULL, 'x'},
+    {"fill", no_argument, NULL, 'z'},	       {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},	       {NULL, 0, NULL, 0},
 };
 
 static int age_usage(void)
@@ -1075,6 +1068,7 @@ static int age_usage(void)
 		"  --fragments N    files of N extents\n"
 		"  --attrs N        a file with N attributes\n"
 		"  --fill           fill the filesystem, then free most again in pieces\n"
+		"  --plain          data that compresses well\n"
 		"  --far            some offsets up to 1 TiB\n"
 		"  --orphans N      keep up to N unlinked files open\n"
 		"  --linger N       stay N seconds at the end, with these files open\n"
@@ -1137,6 +1131,9 @@ static bool age_parse(int argc, char **argv, struct options *o)
 			break;
 		case 'p':
 			o->projects = true;
+			break;
+		case 'P':
+			o->plain = true;
 			break;
 		case 'x':
 			o->far = true;

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2016
 # Shared by make-images.sh and make-dirty.sh: reading the table of configurations,
 # making the filesystem, asking the judge.  Sourced after tests/judges/lib.sh.
 
@@ -78,9 +79,13 @@ proto_make() {
 	} >"$out"
 }
 
-# uml_script BODY: writes a script for uml-run.sh with the mount line in place.
+# The beginning of a script for uml-run.sh, whose disks are the image, $RT and $LOG in this order.
 uml_mount_line() {
 	local options=${MOUNT:-defaults} disk=b
-	if [ -n "$RT" ]; then options+=",rtdev=/dev/ubd$disk"; fi
+	if [ -n "$RT" ]; then
+		options+=",rtdev=/dev/ubd$disk"
+		disk=c
+	fi
+	if [ -n "$LOG" ]; then options+=",logdev=/dev/ubd$disk"; fi
 	printf 'set -e\nmount -t xfs -o %s /dev/ubda "$MNT"\n' "$options"
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes a corpus of clean, aged XFS images from the table tests/corpus/configs.
 #
-#   make-images.sh [-n COUNT] [-s SEED] [-o NAME] OUTDIR
+#   make-images.sh [-n COUNT] [-s SEED] [-o NAME] [-t TABLE] OUTDIR
 #
 #   -n COUNT  images (default: each configuration once; more go round again with other seeds)
 #   -s SEED   of the first (default 1); the same seed asks for the same work
@@ -18,17 +18,19 @@ set -euo pipefail
 # shellcheck source=tests/corpus/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-count=0 seed=1 only=
-while getopts n:s:o: c; do
+count=0 seed=1 only='' table=''
+while getopts n:s:o:t: c; do
 	case $c in
 	n) count=$OPTARG ;;
 	s) seed=$OPTARG ;;
 	o) only=$OPTARG ;;
+	t) table=$OPTARG ;;
 	*) exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
-[ $# = 1 ] || { say "usage: make-images.sh [-n COUNT] [-s SEED] [-o NAME] OUTDIR"; exit 2; }
+[ $# = 1 ] || { say "usage: make-images.sh [-n COUNT] [-s SEED] [-o NAME] [-t TABLE] OUTDIR"; exit 2; }
+table=${table:-$CORPUS_DIR/configs}
 need_root
 mkdir -p "$1"
 out=$(realpath "$1")
@@ -136,7 +138,7 @@ make_one() {
 	manifest_line "$name" "$s" "$kernel" "$tree" >>"$out/manifest.jsonl"
 }
 
-mapfile -t lines < <(grep -v '^ *\(#\|$\)' "$CORPUS_DIR/configs")
+mapfile -t lines < <(grep -v '^ *\(#\|$\)' "$table")
 [ "$count" -gt 0 ] || count=${#lines[@]}
 : >>"$out/manifest.jsonl"
 started=$SECONDS
