@@ -1,0 +1,28 @@
+/* A block of directory entries. */
+#include "format/dir.h"
+#include "meta/findings.h"
+
+static u32 dirdata_size(const struct geometry *g)
+{
+	return g->dir_block_size;
+}
+
+const struct meta_type meta_dirdata = {
+    .id = META_DIRDATA,
+    .name = "dirdata",
+    .title = "directory data block",
+    .scope = SCOPE_INODE,
+    .class = CLASS_PRIMARY,
+    .magic = DIR_DATA_MAGIC,
+    .magic_width = 4,
+    .crc_offset = offsetof(struct dir_data, crc),
+    .size = dirdata_size,
+    .layout = &dir_data_layout,
+    .parts = dir_data_parts,
+    .uuid_offset = offsetof(struct dir_data, uuid),
+    .blkno_offset = offsetof(struct dir_data, blkno),
+    .owner_offset = offsetof(struct dir_data, owner),
+    .owner_width = 8,
+    .lsn_offset = offsetof(struct dir_data, lsn),
+    .kernel_scrub = "xchk_directory",
+};

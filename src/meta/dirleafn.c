@@ -1,0 +1,29 @@
+/* A leaf of a directory whose hash index is a tree. */
+#include "format/dir.h"
+#include "meta/findings.h"
+
+static u32 dirleafn_size(const struct geometry *g)
+{
+	return g->dir_block_size;
+}
+
+const struct meta_type meta_dirleafn = {
+    .id = META_DIRLEAFN,
+    .name = "dirleafn",
+    .title = "directory leaf of a tree",
+    .scope = SCOPE_INODE,
+    .class = CLASS_PRIMARY,
+    .magic = DIR_LEAFN_MAGIC,
+    .magic_offset = DA_MAGIC_OFFSET,
+    .magic_width = 2,
+    .crc_offset = offsetof(struct dir_leaf, crc),
+    .size = dirleafn_size,
+    .layout = &dir_leaf_layout,
+    .parts = dir_leaf_parts,
+    .uuid_offset = offsetof(struct dir_leaf, uuid),
+    .blkno_offset = offsetof(struct dir_leaf, blkno),
+    .owner_offset = offsetof(struct dir_leaf, owner),
+    .owner_width = 8,
+    .lsn_offset = offsetof(struct dir_leaf, lsn),
+    .kernel_scrub = "xchk_directory, xchk_da_btree",
+};

@@ -1,0 +1,21 @@
+/* The descriptor of dirnode: directory tree node. */
+#include "base/test.h"
+
+#include "format/dir.h"
+#include "meta/types_table.h"
+
+static void known(void **state)
+{
+	const struct meta_type *type = meta_types.type[META_DIRNODE];
+
+	(void)state;
+	assert_int_equal(type->magic, DA_NODE_MAGIC);
+	assert_int_equal(type->layout->size, sizeof(struct da_node));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(known)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
