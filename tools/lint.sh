@@ -20,7 +20,7 @@ lint_headers() { tools/lint-headers.sh; }
 lint_size() { tools/lint-size.py; }
 lint_env() { tools/lint-env.py; }
 lint_text() { tools/lint-text.py; }
-lint_checks() { tools/gen-checks.py --check build/src/cli/mendfs; }
+lint_checks() { tools/gen-checks.sh --check; }
 lint_format() {
 	local files=()
 	for file in "${c_files[@]}"; do
@@ -31,7 +31,7 @@ lint_format() {
 lint_tidy() { tools/lint-tidy.sh; }
 lint_cppcheck() {
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
-		-j "$(nproc)" --cppcheck-build-dir="$cppcheck_dir" --suppressions-list=tools/cppcheck-suppressions \
+		-j "$(nproc)" --cppcheck-build-dir="$cppcheck_dir" -DMENDFS_VERSION='"0"' --suppressions-list=tools/cppcheck-suppressions \
 		-I src -I build/src -I include src
 }
 lint_shell() { shellcheck -S warning -e SC2034,SC2164 -x "${shell_files[@]}"; }

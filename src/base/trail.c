@@ -1,6 +1,9 @@
 /* The trail of an error, one buffer a thread; see trail.h. */
 #include "base/trail.h"
 
+#undef fail
+#undef fail_in
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

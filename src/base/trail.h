@@ -16,6 +16,11 @@
 int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 /* Put a place in front of the trail; returns err. */
 int fail_in(int err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+#ifdef __clang_analyzer__
+/* So that the analyzer knows that an error stays an error. */
+#define fail(err, ...) (fail((err), __VA_ARGS__), (err))
+#define fail_in(err, ...) (fail_in((err), __VA_ARGS__), (err))
+#endif
 /* The trail of the last failure of this thread; never NULL. */
 const char *trail_text(void);
 void trail_clear(void);

@@ -65,6 +65,13 @@ struct btree_schema {
 	const struct layout *record_layout, *key_layout;
 };
 
+/* The field of an AG header that points to the root of an AG tree. */
+struct meta_root {
+	enum meta_id header;
+	const char *field; /* NULL: no such root */
+	u32 index;
+};
+
 /* Which CRC a type has: byte offset of the le32 within the object, or CRC_NONE. */
 #define CRC_NONE 0xffffffffu
 
@@ -101,6 +108,7 @@ struct meta_type {
 	 * one. NULL: none. */
 	int (*post_inode)(struct sweep *sweep, const struct inode *inode);
 	const struct btree_schema *btree; /* NULL: no btree */
+	struct meta_root root;		  /* AG trees; for inspect and damage */
 	/* Byte offsets inside the header of the self-describing fields; 0: it has none. */
 	u32 uuid_offset, blkno_offset, owner_offset, owner_width, lsn_offset;
 	/* What must be sound before this is checked, and before it is rebuilt: bits 1 << enum

@@ -1,0 +1,108 @@
+/* What the subcommands share; see cli.h. */
+#include "cli/cli.h"
+
+#include "base/trail.h"
+#include "meta/types_table.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void print_usage(FILE *to, const struct command *command)
+{
+	fprintf(to, "usage: mendfs %s %s\n", command->name, command->arguments);
+}
+
+int cli_usage(const struct command *command)
+{
+	print_usage(stderr, command);
+	fprintf(stderr, "`mendfs %s --help` tells more.\n", command->name);
+	return STATUS_USAGE;
+}
+
+int cli_misuse(const struct command *command, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "mendfs %s: ", command->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\n");
+	return cli_usage(command);
+}
+
+int cli_help(const struct command *command)
+{
+	print_usage(stdout, command);
+	if (command->summary)
+		printf("\n%s.\n", command->summary);
+	if (command->help)
+		printf("\n%s", command->help);
+	return 0;
+}
+
+int cli_failed(void)
+{
+	fprintf(stderr, "mendfs: %s\n", trail_text());
+	return STATUS_FAILED;
+}
+
+bool cli_parse_number(const char *text, u64 *number)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*number = strtoull(text, &end, text[1] == 'x' ? 16 : 10);
+	return !errno && !*end;
+}
+
+bool cli_parse_size(const char *text, u64 *size)
+{
+	static const char suffix[] = "KMGT";
+	const char *found;
+	char *end;
+	u32 shift = 0;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*size = strtoull(text, &end, 10);
+	if (errno)
+		return false;
+	if (*end) {
+		found = strchr(suffix, *end & ~0x20);
+		if (!found || !*found || end[1])
+			return false;
+		shift = 10 * (u32)(found - suffix + 1);
+	}
+	if (*size > NULL64 >> shift)
+		return false;
+	*size <<= shift;
+	return true;
+}
+
+int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
+{
+	struct vol_options options = {
+	    .no_recovery = image->no_recovery,
+	    .accept_loss = image->accept_loss,
+	    .memory = image->memory,
+	    .verdict = image->verdict,
+	};
+	int err = device_open_file(env, image->data, !image->writable, &options.data);
+
+	if (!err && image->log)
+		err = device_open_file(env, image->log, true, &options.log);
+	if (!err && image->rt)
+		err = device_open_file(env, image->rt, true, &options.rt);
+	if (err) {
+		device_close(options.data);
+		device_close(options.log);
+		return err;
+	}
+	return vol_open(env, &meta_types, &options, out);
+}
