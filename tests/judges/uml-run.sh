@@ -104,10 +104,13 @@ while kill -0 "$pid" 2>/dev/null; do
 	fi
 	sleep 0.1
 done
-if [ "$outcome" != ended ]; then kill -9 -- "-$pid" 2>/dev/null || true; fi
-wait "$pid" 2>/dev/null || true
-wait "$tail_pid" 2>/dev/null || true
-kill -9 -- "-$pid" 2>/dev/null || true
+# Quiet: bash itself would tell of every process killed.
+{
+	if [ "$outcome" != ended ]; then kill -9 -- "-$pid" || true; fi
+	wait "$pid" || true
+	wait "$tail_pid" || true
+	kill -9 -- "-$pid" || true
+} 2>/dev/null
 pid=
 case $outcome in
 cut) exit 0 ;;
