@@ -14,6 +14,7 @@
 #include "base/trail.h"
 #include "format/super.h"
 #include "format/verify.h"
+#include "fs/super_find.h"
 
 #include <errno.h>
 
@@ -74,6 +75,7 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 	const struct meta_type *type = vol_type(vol, META_SUPERBLOCK);
 	u64 readable = min_u64(vol->data->size, SUPERBLOCK_MAX);
 	struct first first = {0};
+	bool from_copy = false;
 	struct verdict v = {
 	    .raise = raise_first,
 	    .where = {.type = type->name, .ag = 0, .ino = NO_INO, .owner = NO_OWNER},
@@ -86,7 +88,11 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 	err = device_read(vol->data, daddr_of(0), block, (size_t)readable);
 	if (err)
 		return fail_in(err, "superblock");
-	err = geometry_from_sb(&vol->geo, (const struct sb *)block);
+	/* A strict caller wants the primary or nothing. */
+	if (options->verdict)
+		err = super_find(vol->env, vol->data, block, (u32)readable, &vol->geo, &from_copy);
+	else
+		err = geometry_from_sb(&vol->geo, (const struct sb *)block);
 	if (err)
 		return fail_in(err, "%s", vol->data->name);
 	verify(&v, type, &vol->geo, block, sector_size_of(block, readable));

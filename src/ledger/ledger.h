@@ -32,6 +32,24 @@ enum account {
 enum account_kind { ACCOUNT_POINT, ACCOUNT_RANGE, ACCOUNT_SUM };
 enum side { SIDE_LEFT, SIDE_RIGHT };
 
+/* Keys of the account COUNTERS; with an AG where the AG keeps the counter. */
+enum counter {
+	COUNTER_ICOUNT,
+	COUNTER_IFREE,
+	COUNTER_FDBLOCKS,
+	COUNTER_FREXTENTS,
+	COUNTER_AGF_FREEBLKS,
+	COUNTER_AGF_BTREEBLKS,
+	COUNTER_AGF_RMAP_BLOCKS,
+	COUNTER_AGF_REFCOUNT_BLOCKS,
+	COUNTER_AGI_COUNT,
+	COUNTER_AGI_FREECOUNT,
+	COUNTER_AGI_IBLOCKS,
+	COUNTER_AGI_FBLOCKS,
+	COUNTER_COUNT
+};
+const char *counter_name(u64 counter);
+
 struct account_def {
 	const char *name, *left, *right;
 	enum account_kind kind;
@@ -40,6 +58,8 @@ struct account_def {
 };
 /* The table that goes with accounts.def; src/meta knows the findings, so it is defined there. */
 extern const struct account_def account_defs[ACCOUNT_COUNT];
+/* Raised when an account has more leftovers than are raised one by one. */
+extern const struct finding_def *const ledger_more;
 
 struct fact {
 	u64 w[4];
@@ -72,7 +92,7 @@ int book_error(const struct book *book);
 /* After all books are closed: how many (account, shard) pairs do not balance. */
 u32 ledger_imbalances(const struct ledger *ledger);
 /* Start over with zero sums and record the facts of the shards that did not balance. */
-void ledger_begin_audit(struct ledger *ledger);
+int ledger_begin_audit(struct ledger *ledger);
 /* After the audit sweep: sorts, merges, and raises a finding for each leftover. */
 int ledger_audit(struct ledger *ledger, struct verdict *v);
 

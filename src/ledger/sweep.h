@@ -20,6 +20,8 @@
 #include "fs/vol.h"
 #include "ledger/ledger.h"
 
+#define SIBLING_UNKNOWN (NULL64 - 1)
+
 /* A pointer from one block to another, and all that the pointing side knows of it. */
 struct ref {
 	const struct meta_type *type;
@@ -27,8 +29,8 @@ struct ref {
 	u32 size;
 	struct where where;
 	/* btrees: */
-	s32 level;		  /* 0: leaf; -1: not known */
-	bool leftmost, rightmost; /* on the edge of its tree: no sibling there */
+	s32 level;	 /* 0: leaf; -1: not known */
+	u64 left, right; /* siblings that it must have; NULL64: none, SIBLING_UNKNOWN */
 	bool has_low, has_next, has_high;
 	struct btree_key low;  /* the parent's key for it: its first record's key */
 	struct btree_key next; /* the parent's next key: all records are below */
@@ -70,9 +72,17 @@ struct verdict sweep_verdict(struct sweep *sweep, const struct where *where);
 #define OWNER_UNWRITTEN (1ull << 61)
 void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 
-/* The same for a piece of the data fork of a file that may share blocks: posts SHARES as well. Call instead of sweep_own()
- * for data forks of inodes with the reflink flag. */
+/* The same for a piece of the data fork of a file that may share blocks: posts SHARES as well. Call
+ * instead of sweep_own() for data forks of inodes with the reflink flag. */
 void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
+/* True for the first SWEEP_STRAYS times in a job: may the walk go below a block that is not what
+ * its parent says? */
+#define SWEEP_STRAYS 1000
+bool sweep_may_stray(struct sweep *sweep);
+/* The fact of the account OWNERS for a piece at bno. */
+struct fact owner_fact(u32 ag, u32 bno, u64 owner, u64 offset);
+/* Adds to the statistics, and tells the progress now and then. */
+void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
 /* Post about the block at hand, with its place as witness. */
 void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
 		s64 times);
@@ -86,6 +96,12 @@ struct sweep_options {
 	    const struct ref *ref); /* NULL; each object read, for --list and the tests */
 	void *visited_arg;
 };
+
+/* The findings that the sweep itself raises; src/meta defines them. */
+struct sweep_defs {
+	const struct finding_def *read_failed, *beyond_end, *too_many;
+};
+extern const struct sweep_defs *const sweep_defs;
 
 /* The whole of `check`: sweep, trial balance, audit. Findings go to env->finding. */
 int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep_stats *stats);

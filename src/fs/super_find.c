@@ -1,0 +1,137 @@
+/* Which geometry to believe; see super_find.h. */
+#include "fs/super_find.h"
+
+#include "base/trail.h"
+#include "format/super.h"
+#include "format/verify.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define STEP (1u << SB_MIN_SECTOR_LOG)
+#define WINDOW (1u << 20) /* read at a time while searching */
+#define COPIES_ASKED 4	  /* of the primary's own copies, before it is doubted */
+
+static bool fits(const struct geometry *g, const struct device *dev)
+{
+	return g->data_blocks <= dev->size >> g->block_log;
+}
+
+/* What everything else is computed from. */
+static bool same_core(const struct geometry *a, const struct geometry *b)
+{
+	return a->block_log == b->block_log && a->sector_log == b->sector_log &&
+	       a->ag_blocks == b->ag_blocks && a->ag_count == b->ag_count &&
+	       a->ag_block_log == b->ag_block_log && a->data_blocks == b->data_blocks &&
+	       a->inode_log == b->inode_log && a->dir_block_log == b->dir_block_log &&
+	       a->log_start == b->log_start && a->log_blocks == b->log_blocks &&
+	       a->incompat == b->incompat && a->ro_compat == b->ro_compat &&
+	       !memcmp(&a->meta_uuid, &b->meta_uuid, sizeof(a->meta_uuid));
+}
+
+static bool checksum_good(const u8 *block, u64 readable)
+{
+	const struct sb *sb = (const struct sb *)block;
+	u32 size = be16_get(sb->sectsize);
+
+	return size >= STEP && size <= 1u << SB_MAX_SECTOR_LOG && !(size & (size - 1)) &&
+	       size <= readable &&
+	       verify_crc(block, size, offsetof(struct sb, crc)) == le32_get(sb->crc);
+}
+
+/* A whole copy at byte `at`, which an AG of its geometry begins with. */
+static bool is_copy(const struct device *dev, const u8 *block, u64 readable, u64 at,
+		    struct geometry *g)
+{
+	const struct sb *sb = (const struct sb *)block;
+
+	if (be32_get(sb->magicnum) != SB_MAGIC || !checksum_good(block, readable) ||
+	    geometry_from_sb(g, sb) || !fits(g, dev))
+		return false;
+	return at && at % ((u64)g->ag_blocks << g->block_log) == 0 &&
+	       at >> g->block_log < g->data_blocks;
+}
+
+/* How many of the first copies, where g says they are, have the same core. */
+static u32 agreeing(struct device *dev, const struct geometry *g, u8 *block)
+{
+	u32 count = 0;
+
+	for (u32 ag = 1; ag < g->ag_count && ag <= COPIES_ASKED; ag++) {
+		struct daddr at = agblock_daddr(g, ag, 0);
+		struct geometry copy;
+
+		if (!device_read(dev, at, block, g->sector_size) &&
+		    is_copy(dev, block, g->sector_size, at.v, &copy) && same_core(g, &copy))
+			count++;
+	}
+	return count;
+}
+
+/* Searches all the device; *support: how many copies have the geometry that is returned. */
+static bool search(struct env *env, struct device *dev, u8 *window, struct geometry *best,
+		   u32 *support)
+{
+	struct progress p = {"searching superblocks", 0, dev->size >> 20, "MiB"};
+	u8 *block = window + WINDOW;
+
+	*support = 0;
+	for (u64 start = 0; start < dev->size; start += WINDOW) {
+		u64 size = min_u64(WINDOW, dev->size - start);
+
+		if (device_read(dev, daddr_of(start), window, (size_t)size))
+			continue; /* unreadable here: the next copy may be */
+		for (u64 at = 0; at + STEP <= size; at += STEP) {
+			struct be32 magic;
+			struct geometry g;
+			u32 count;
+
+			memcpy(&magic, window + at, sizeof(magic));
+			if (be32_get(magic) != SB_MAGIC ||
+			    !is_copy(dev, window + at, size - at, start + at, &g))
+				continue;
+			count = agreeing(dev, &g, block);
+			if (count > *support) {
+				*best = g;
+				*support = count;
+			}
+			if (count >= 2)
+				return true;
+		}
+		p.done = (start + size) >> 20;
+		env->progress(env, &p);
+	}
+	return *support > 0;
+}
+
+int super_find(struct env *env, struct device *dev, const void *primary, u32 size,
+	       struct geometry *g, bool *from_copy)
+{
+	int err = geometry_from_sb(g, primary);
+	char trail[TRAIL_MAX];
+	struct geometry copy;
+	bool usable, found;
+	u32 support;
+	u8 *window;
+
+	*from_copy = false;
+	snprintf(trail, sizeof(trail), "%s", err ? trail_text() : "");
+	if (err == -EOPNOTSUPP)
+		return err;
+	usable = !err && fits(g, dev);
+	window = env_alloc(env, WINDOW + (1u << SB_MAX_SECTOR_LOG));
+	if (!window)
+		return fail(-ENOMEM, "searching superblocks: out of memory");
+	if (usable && (g->ag_count == 1 || agreeing(dev, g, window))) {
+		env_free(env, window);
+		return 0;
+	}
+	found = search(env, dev, window, &copy, &support);
+	env_free(env, window);
+	if (found && (!usable || support >= 2 || !checksum_good(primary, size))) {
+		*g = copy;
+		*from_copy = true;
+		return 0;
+	}
+	return err ? fail(err, "%s", trail) : 0;
+}

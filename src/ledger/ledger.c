@@ -1,0 +1,178 @@
+/*
+ * The ledger: sums, books and recording; see ledger.h. The audit is in audit.c.
+ *
+ * A book belongs to one thread.  The ledger's own members are read-only while books are open, but
+ * for the sums (book_close) and the recorder (book_post in an audit), which the lock guards.
+ */
+#include "ledger/ledger_impl.h"
+
+#include "base/trail.h"
+
+#include <errno.h>
+
+int ledger_open(struct env *env, struct ledger **out)
+{
+	struct ledger *l = env_alloc(env, sizeof(*l));
+	u8 seed[32];
+	int err;
+
+	if (!l)
+		return fail(-ENOMEM, "the ledger: out of memory");
+	l->env = env;
+	l->lock = env->lock_create(env);
+	err = l->lock ? env->random(env, seed, sizeof(seed))
+		      : fail(-ENOMEM, "the ledger: out of memory");
+	if (err) {
+		ledger_close(l);
+		return err;
+	}
+	hash_key_init(&l->key, seed, true);
+	*out = l;
+	return 0;
+}
+
+void ledger_close(struct ledger *l)
+{
+	if (!l)
+		return;
+	sorter_close(l->recorder);
+	l->env->lock_destroy(l->env, l->lock);
+	env_free(l->env, l);
+}
+
+int book_open(struct ledger *l, struct book **out)
+{
+	struct book *b = env_alloc(l->env, sizeof(*b));
+
+	if (!b)
+		return fail(-ENOMEM, "a book: out of memory");
+	b->ledger = l;
+	*out = b;
+	return 0;
+}
+
+int book_close(struct book *b)
+{
+	struct ledger *l = b->ledger;
+	int err = b->err;
+
+	l->env->lock_take(l->lock);
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		for (u32 s = 0; s < LEDGER_SHARDS; s++)
+			for (u32 side = 0; side < 2; side++)
+				l->sums.sum[a][s][side] += b->sums.sum[a][s][side];
+	l->env->lock_drop(l->lock);
+	env_free(l->env, b);
+	return err;
+}
+
+/* w[3] is the position of ranges, so it takes no part. */
+static u32 shard_of(const struct fact *f)
+{
+	u64 h = (f->w[0] * 0x9e3779b97f4a7c15ull) ^ (f->w[1] * 0xc2b2ae3d27d4eb4full);
+
+	return (u32)(h >> 32 ^ h >> 56) % LEDGER_SHARDS;
+}
+
+static void record(struct book *b, enum account account, enum side side, const struct fact *f,
+		   s64 times, const struct where *witness)
+{
+	struct ledger *l = b->ledger;
+	struct posting p = {.account = (u8)account, .side = (u8)side, .times = times};
+	int err;
+
+	for (u32 i = 0; i < 4; i++)
+		p.w[i] = be64_make(f->w[i]);
+	p.ag = NO_AG;
+	p.ino = NO_INO;
+	p.daddr = NO_DADDR;
+	if (witness) {
+		p.type = witness->type;
+		p.ag = witness->ag;
+		p.ino = witness->ino;
+		p.daddr = witness->daddr;
+	}
+	l->env->lock_take(l->lock);
+	err = sorter_add(l->recorder, &p);
+	l->env->lock_drop(l->lock);
+	if (err && !b->err)
+		b->err = err;
+}
+
+void book_post(struct book *b, enum account account, enum side side, const struct fact *fact,
+	       s64 times, const struct where *witness)
+{
+	u32 shard = shard_of(fact);
+
+	if (b->ledger->auditing) {
+		if (b->ledger->audited[account][shard])
+			record(b, account, side, fact, times, witness);
+		return;
+	}
+	b->sums.sum[account][shard][side] +=
+	    hash_words(&b->ledger->key, fact->w) * (u128)(__int128)times;
+}
+
+void book_post_range(struct book *b, enum account account, enum side side, const struct fact *key,
+		     u64 start, u64 length, s64 times, const struct where *witness)
+{
+	struct fact end = *key, begin = *key;
+
+	if (!length)
+		return;
+	begin.w[3] = start;
+	end.w[3] = start + length;
+	book_post(b, account, side, &begin, times, witness);
+	book_post(b, account, side, &end, -times, witness);
+}
+
+u64 book_digest(const struct book *b, const void *bytes, size_t size)
+{
+	const u8 *next = bytes;
+	u64 state[4] = {size, 0, 0, 0};
+
+	while (size) {
+		size_t take = size < 16 ? size : 16;
+		u128 h;
+
+		state[2] = state[3] = 0;
+		memcpy(&state[2], next, take);
+		h = hash_words(&b->ledger->key, state);
+		state[0] = (u64)h;
+		state[1] = (u64)(h >> 64);
+		next += take;
+		size -= take;
+	}
+	return state[0];
+}
+
+u128 book_hash(const struct book *b, const struct fact *fact)
+{
+	return hash_words(&b->ledger->key, fact->w);
+}
+
+int book_error(const struct book *b)
+{
+	return b->err;
+}
+
+u32 ledger_imbalances(const struct ledger *l)
+{
+	u32 count = 0;
+
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		for (u32 s = 0; s < LEDGER_SHARDS; s++)
+			count += l->sums.sum[a][s][SIDE_LEFT] != l->sums.sum[a][s][SIDE_RIGHT];
+	return count;
+}
+
+int ledger_begin_audit(struct ledger *l)
+{
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		for (u32 s = 0; s < LEDGER_SHARDS; s++)
+			l->audited[a][s] =
+			    l->sums.sum[a][s][SIDE_LEFT] != l->sums.sum[a][s][SIDE_RIGHT];
+	memset(&l->sums, 0, sizeof(l->sums));
+	l->auditing = true;
+	return sorter_open(l->env, sizeof(struct posting), POSTING_KEY, AUDIT_MEMORY, &l->recorder);
+}

@@ -1,0 +1,42 @@
+/* What ledger.c and audit.c share: the ledger itself, and a recorded posting. */
+#ifndef MENDFS_LEDGER_LEDGER_IMPL_H
+#define MENDFS_LEDGER_LEDGER_IMPL_H
+
+#include "base/sorter.h"
+#include "ledger/ledger.h"
+
+#define AUDIT_MEMORY (16u << 20)
+
+struct sums {
+	u128 sum[ACCOUNT_COUNT][LEDGER_SHARDS][2];
+};
+
+struct ledger {
+	struct env *env;
+	struct env_lock *lock;
+	struct hash_key key;
+	struct sums sums;
+	bool auditing;
+	bool audited[ACCOUNT_COUNT][LEDGER_SHARDS];
+	struct sorter *recorder;
+};
+
+struct book {
+	struct ledger *ledger;
+	struct sums sums;
+	int err; /* the first that recording met */
+};
+
+/* Sorted by account and fact. */
+struct posting {
+	u8 account;
+	struct be64 w[4];
+	u8 side;
+	s64 times;
+	const char *type; /* of the witness; NULL: none */
+	u32 ag;
+	u64 ino, daddr;
+};
+#define POSTING_KEY offsetof(struct posting, side)
+
+#endif

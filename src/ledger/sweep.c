@@ -1,0 +1,442 @@
+/*
+ * The sweep: see sweep.h.
+ *
+ * A job owns its stack of frames and its book.  The report (findings, statistics, progress) is
+ * shared and guarded by report->lock.
+ *
+ * 1. frame[0] holds the headers of the AG; frame[d+1] what the post() of frame[d]'s current
+ * reference pushed.
+ * 2. A frame is sorted by address before its first reference is visited.
+ * 3. visited <= limit: more blocks than the filesystem has means that pointers lead astray.
+ */
+#include "ledger/sweep.h"
+
+#include "base/trail.h"
+#include "format/verify.h"
+#include "fs/refcount.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define DEPTH_MAX 40 /* headers, the levels of a tree, and some room */
+#define PROGRESS_EVERY 4096
+
+struct frame {
+	struct ref *ref;
+	u32 count, capacity, next;
+};
+
+struct report {
+	struct vol *vol;
+	struct ledger *ledger;
+	const struct sweep_options *options;
+	struct env_lock *lock;
+	struct sweep_stats *stats;
+	u64 done, total;
+	bool audit;
+};
+
+struct job {
+	struct sweep sweep; /* first: post() gets this */
+	struct report *report;
+	struct frame frame[DEPTH_MAX];
+	u32 depth; /* frames in use */
+	u64 visited, limit;
+	u32 strays;
+	struct sweep_stats stats;
+	struct refcount_hint share;
+	u32 ag;
+};
+
+static struct job *job_of(struct sweep *sweep)
+{
+	return (struct job *)sweep;
+}
+
+static void raise_finding(struct verdict *v, const struct finding *finding)
+{
+	struct report *report = v->sink;
+	struct env *env = report->vol->env;
+
+	if (report->audit)
+		return; /* the first sweep has said so */
+	if (report->options->only && strcmp(report->options->only->name, finding->where.type))
+		return;
+	env->lock_take(report->lock);
+	env->finding(env, finding);
+	env->lock_drop(report->lock);
+}
+
+struct verdict sweep_verdict(struct sweep *sweep, const struct where *where)
+{
+	return (struct verdict){
+	    .raise = raise_finding, .where = *where, .sink = job_of(sweep)->report};
+}
+
+static struct frame *top_frame(struct job *job)
+{
+	return &job->frame[job->depth - 1];
+}
+
+static int frame_grow(struct env *env, struct frame *f)
+{
+	u32 capacity = f->capacity ? f->capacity * 2 : 64;
+	struct ref *ref = env_array(env, capacity, sizeof(*ref));
+
+	if (!ref)
+		return fail(-ENOMEM, "the sweep: out of memory");
+	if (f->ref)
+		memcpy(ref, f->ref, f->count * sizeof(*ref));
+	env_free(env, f->ref);
+	f->ref = ref;
+	f->capacity = capacity;
+	return 0;
+}
+
+int sweep_push(struct sweep *sweep, const struct ref *ref)
+{
+	struct frame *f = top_frame(job_of(sweep));
+
+	if (f->count == f->capacity) {
+		int err = frame_grow(sweep->vol->env, f);
+
+		if (err)
+			return err;
+	}
+	f->ref[f->count++] = *ref;
+	return 0;
+}
+
+static void count_read(struct job *job, u32 size)
+{
+	job->stats.blocks++;
+	job->stats.bytes += size;
+}
+
+/* The ranges lie on the device, or a finding says that they do not. */
+static bool in_device(struct verdict *v, const struct vol *vol, const struct cache_range *ranges,
+		      u32 count)
+{
+	for (u32 i = 0; i < count; i++) {
+		if (ranges[i].at.v <= vol->data->size &&
+		    ranges[i].size <= vol->data->size - ranges[i].at.v)
+			continue;
+		raise_u64(v, sweep_defs->beyond_end, NULL, ranges[i].at.v / 512,
+			  vol->data->size / 512);
+		return false;
+	}
+	return true;
+}
+
+/* Reads raw; a failing device is a finding, and *out NULL. */
+static int read_raw(struct job *job, struct verdict *v, const struct cache_range *ranges, u32 count,
+		    struct buf **out)
+{
+	int err;
+
+	*out = NULL;
+	if (!in_device(v, job->sweep.vol, ranges, count))
+		return 0;
+	err = cache_get_ranges(job->sweep.vol->cache, NULL, NULL, ranges, count, out);
+	if (err == -EIO) {
+		raise_text(v, sweep_defs->read_failed, NULL, trail_text(), NULL);
+		return 0;
+	}
+	if (!err)
+		count_read(job, (*out)->size);
+	return err;
+}
+
+int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct where *where,
+	       const struct cache_range *ranges, u32 count, struct buf **out, enum severity *worst)
+{
+	struct verdict v = sweep_verdict(sweep, where);
+	struct job *job = job_of(sweep);
+	int err = read_raw(job, &v, ranges, count, out);
+
+	if (!err && *out)
+		verify(&v, type, sweep->g, (*out)->data, (*out)->size);
+	*worst = v.worst;
+	return err;
+}
+
+static void tell_progress(struct job *job)
+{
+	struct report *report = job->report;
+	struct env *env = report->vol->env;
+	struct progress p = {report->audit ? "auditing" : "reading metadata", 0, report->total,
+			     "inodes"};
+
+	env->lock_take(report->lock);
+	report->done += job->stats.inodes;
+	report->stats->blocks += job->stats.blocks;
+	report->stats->bytes += job->stats.bytes;
+	report->stats->inodes += job->stats.inodes;
+	report->stats->directories += job->stats.directories;
+	report->stats->names += job->stats.names;
+	p.done = report->done;
+	env->progress(env, &p);
+	env->lock_drop(report->lock);
+	memset(&job->stats, 0, sizeof(job->stats));
+}
+
+void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names)
+{
+	struct job *job = job_of(sweep);
+
+	job->stats.inodes += inodes;
+	job->stats.directories += directories;
+	job->stats.names += names;
+	if (job->stats.inodes >= PROGRESS_EVERY)
+		tell_progress(job);
+}
+
+static int visit(struct job *job, const struct ref *ref)
+{
+	const struct cache_range range = {ref->at, ref->size};
+	struct verdict v = sweep_verdict(&job->sweep, &ref->where);
+	const struct meta_type *type = ref->type;
+	struct buf *buf;
+	int err = read_raw(job, &v, &range, 1, &buf);
+
+	if (err || !buf)
+		return err;
+	if (job->report->options->visited && !job->report->audit)
+		job->report->options->visited(job->report->options->visited_arg, ref);
+	verify(&v, type, job->sweep.g, buf->data, buf->size);
+	job->sweep.verdict = &v;
+	if (type->post)
+		err = type->post(&job->sweep, ref, buf->data, buf->size);
+	job->sweep.verdict = NULL;
+	cache_put(job->sweep.vol->cache, buf);
+	return err;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	u64 x = ((const struct ref *)a)->at.v, y = ((const struct ref *)b)->at.v;
+
+	return x < y ? -1 : x > y;
+}
+
+static void sort_frame(struct job *job, struct frame *f)
+{
+	struct cache *cache = job->sweep.vol->cache;
+
+	qsort(f->ref, f->count, sizeof(*f->ref), by_address);
+	for (u32 i = 0; i < f->count; i++)
+		cache_will_need(cache, f->ref[i].at, f->ref[i].size);
+}
+
+static int too_many(struct job *job, const struct ref *ref)
+{
+	struct verdict v = sweep_verdict(&job->sweep, &ref->where);
+
+	raise_value(&v, sweep_defs->too_many, NULL, job->visited);
+	job->depth = 0;
+	return 0;
+}
+
+/* Visits the next reference; its children become a frame of their own. */
+static int step(struct job *job)
+{
+	struct frame *f = top_frame(job);
+	struct ref ref;
+	int err;
+
+	if (f->next == f->count) {
+		job->depth--;
+		return 0;
+	}
+	ref = f->ref[f->next++];
+	if (++job->visited > job->limit || job->depth == DEPTH_MAX)
+		return too_many(job, &ref);
+	job->depth++;
+	f = top_frame(job);
+	f->count = f->next = 0;
+	err = visit(job, &ref);
+	if (!err && f->count > 1)
+		sort_frame(job, f);
+	return err;
+}
+
+static int push_headers(struct job *job)
+{
+	const struct vol *vol = job->sweep.vol;
+	const struct geometry *g = job->sweep.g;
+
+	for (u32 i = 0; i < META_COUNT; i++) {
+		const struct meta_type *type = vol->types->type[i];
+		struct ref ref = {.type = type, .level = -1};
+		int err;
+
+		if (!type->place || type->scope != SCOPE_AG || (type->present && !type->present(g)))
+			continue;
+		ref.at = type->place(g, job->ag);
+		ref.size = type->size(g);
+		ref.where = (struct where){.type = type->name,
+					   .ag = job->ag,
+					   .ino = NO_INO,
+					   .daddr = ref.at.v,
+					   .owner = NO_OWNER};
+		err = sweep_push(&job->sweep, &ref);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void close_job(struct job *job)
+{
+	struct env *env = job->sweep.vol->env;
+
+	refcount_hint_drop(job->sweep.vol, &job->share);
+	for (u32 i = 0; i < DEPTH_MAX; i++)
+		env_free(env, job->frame[i].ref);
+	tell_progress(job);
+	env_free(env, job);
+}
+
+static int sweep_ag(void *arg, u32 ag)
+{
+	struct report *report = arg;
+	struct vol *vol = report->vol;
+	struct job *job = env_alloc(vol->env, sizeof(*job));
+	int err, closed;
+
+	if (!job)
+		return fail(-ENOMEM, "the sweep: out of memory");
+	job->sweep = (struct sweep){.vol = vol, .g = &vol->geo, .audit = report->audit};
+	job->report = report;
+	job->ag = ag;
+	/* Inodes of one AG may own blocks in all. A chunk is read as one. */
+	job->limit = vol->geo.data_blocks + DEPTH_MAX;
+	err = book_open(report->ledger, &job->sweep.book);
+	if (err) {
+		close_job(job);
+		return err;
+	}
+	job->depth = 1;
+	err = push_headers(job);
+	while (!err && job->depth)
+		err = step(job);
+	closed = book_close(job->sweep.book);
+	close_job(job);
+	return err ? err : closed;
+}
+
+bool sweep_may_stray(struct sweep *sweep)
+{
+	return job_of(sweep)->strays++ < SWEEP_STRAYS;
+}
+
+void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
+		s64 times)
+{
+	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
+
+	book_post(sweep->book, account, side, fact, times, where);
+}
+
+void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
+		      const struct fact *key, u64 start, u64 length, s64 times)
+{
+	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
+
+	book_post_range(sweep->book, account, side, key, start, length, times, where);
+}
+
+struct fact owner_fact(u32 ag, u32 bno, u64 owner, u64 offset)
+{
+	u64 flags = offset & (OWNER_ATTR | OWNER_BMBT | OWNER_UNWRITTEN), word = flags;
+
+	/* Only mappings of inodes have offsets; blocks of a fork's btree have none. */
+	if ((s64)owner >= 0 && !(flags & OWNER_BMBT))
+		word |= (offset - bno) & ((1ull << 54) - 1);
+	return (struct fact){{ag, owner, word, 0}};
+}
+
+void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
+{
+	struct fact space = {{ag, 0, 0, 0}};
+
+	sweep_post_range(sweep, ACCOUNT_SPACE, SIDE_LEFT, &space, bno, blocks, 1);
+	if (geometry_has(sweep->g, FEATURE_RMAPBT)) {
+		struct fact owns = owner_fact(ag, bno, owner, offset);
+
+		sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno, blocks, 1);
+	}
+}
+
+/* Splits the mapping by what the refcountbt says, so that each piece is posted with its count. */
+static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
+{
+	struct job *job = job_of(sweep);
+
+	while (blocks) {
+		struct refcount_record r;
+		struct fact fact;
+		u32 skip, take;
+
+		if (refcount_next(sweep->vol, &job->share, ag, bno, &r))
+			return; /* a damaged refcountbt has its own findings, and leaves the account
+				   open */
+		if (!r.blocks || r.start >= bno + blocks)
+			return;
+		skip = r.start > bno ? r.start - bno : 0;
+		take = (u32)min_u64(blocks - skip, (u64)r.start + r.blocks - (bno + skip));
+		fact = (struct fact){{ag, r.count, 0, 0}};
+		sweep_post_range(sweep, ACCOUNT_SHARES, SIDE_LEFT, &fact, bno + skip, take, 1);
+		bno += skip + take;
+		blocks -= skip + take;
+	}
+}
+
+void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
+{
+	sweep_own(sweep, ag, bno, blocks, owner, offset);
+	if (geometry_has(sweep->g, FEATURE_REFLINK))
+		post_shares(sweep, ag, bno, blocks);
+}
+
+static int audit(struct report *report)
+{
+	struct env *env = report->vol->env;
+	struct verdict v = {.raise = raise_finding, .sink = report};
+	struct sweep_stats stats = *report->stats;
+	int err = ledger_begin_audit(report->ledger);
+
+	if (err)
+		return err;
+	report->audit = true;
+	report->done = 0;
+	err = env->parallel(env, report->vol->geo.ag_count, sweep_ag, report);
+	report->audit = false;
+	*report->stats = stats;
+	return err ? err : ledger_audit(report->ledger, &v);
+}
+
+int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep_stats *stats)
+{
+	static const struct sweep_options none;
+	struct report report = {.vol = vol,
+				.options = options ? options : &none,
+				.stats = stats,
+				.total = vol->geo.icount};
+	struct env *env = vol->env;
+	int err;
+
+	memset(stats, 0, sizeof(*stats));
+	report.lock = env->lock_create(env);
+	if (!report.lock)
+		return fail(-ENOMEM, "the sweep: out of memory");
+	err = ledger_open(env, &report.ledger);
+	if (!err) {
+		err = env->parallel(env, vol->geo.ag_count, sweep_ag, &report);
+		if (!err && ledger_imbalances(report.ledger))
+			err = audit(&report);
+		ledger_close(report.ledger);
+	}
+	env->lock_destroy(env, report.lock);
+	return err;
+}

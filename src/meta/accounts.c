@@ -1,0 +1,25 @@
+/* The account table, with the findings that an imbalance becomes; see ledger/accounts.def. */
+#include "ledger/sweep.h"
+#include "meta/findings.h"
+
+const struct account_def account_defs[ACCOUNT_COUNT] = {
+#define ACCOUNT(id, kind_, name_, left_, right_, left_only_, right_only_, w0, w1, w2, w3) \
+	[ACCOUNT_##id] = {name_,                                                          \
+			  left_,                                                          \
+			  right_,                                                         \
+			  ACCOUNT_##kind_,                                                \
+			  FOUND(left_only_),                                              \
+			  FOUND(right_only_),                                             \
+			  {w0, w1, w2, w3}},
+#include "ledger/accounts.def"
+#undef ACCOUNT
+};
+
+const struct finding_def *const ledger_more = FOUND(LEDGER_MORE);
+
+static const struct sweep_defs defs = {
+    .read_failed = FOUND(READ_FAILED),
+    .beyond_end = FOUND(BEYOND_END),
+    .too_many = FOUND(SWEEP_TOO_MANY_BLOCKS),
+};
+const struct sweep_defs *const sweep_defs = &defs;

@@ -1,0 +1,88 @@
+/* Free space by block. */
+#include "meta/alloc_common.h"
+
+static void bnobt_key(const void *record, struct btree_key *key)
+{
+	const struct alloc_rec *r = record;
+
+	*key = (struct btree_key){{be32_get(r->startblock), 0, 0}};
+}
+
+static u64 bnobt_end(const void *record)
+{
+	const struct alloc_rec *r = record;
+
+	/* Neighbours would have been merged, so one block at least lies between. */
+	return (u64)be32_get(r->startblock) + be32_get(r->blockcount) + 1;
+}
+
+static const struct btree_schema schema = {
+    .name = "bnobt",
+    .record_size = sizeof(struct alloc_rec),
+    .key_size = sizeof(struct alloc_rec),
+    .ptr_size = 4,
+    .record_key = bnobt_key,
+    .key_load = bnobt_key,
+    .record_end = bnobt_end,
+    .record_layout = &alloc_rec_layout,
+    .key_layout = &alloc_rec_layout,
+};
+
+static void bnobt_parts(const struct geometry *g, const void *block, u32 len,
+			struct part_sink *sink)
+{
+	(void)g;
+	btree_parts(&schema, block, len, sink);
+}
+
+static void bnobt_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	tree_rules(v, g, &schema, block, len);
+	alloc_rules(v, g, &schema, block, len);
+}
+
+static int bnobt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
+{
+	u32 ag = ref->where.ag;
+	const struct fact space = {{ag, 0, 0, 0}};
+	s64 total = 0;
+
+	for (u32 i = 0; i < b->count; i++) {
+		const struct alloc_rec *r = btree_record(b, i);
+		u32 start = be32_get(r->startblock), blocks = be32_get(r->blockcount);
+		const struct fact free = {{ag, start, blocks, 0}};
+
+		total += blocks;
+		sweep_post_range(sweep, ACCOUNT_SPACE, SIDE_LEFT, &space, start, blocks, 1);
+		sweep_post(sweep, ACCOUNT_FREE, SIDE_LEFT, &free, 1);
+	}
+	tree_count(sweep, COUNTER_AGF_FREEBLKS, ag, SIDE_LEFT, total);
+	return 0;
+}
+
+static int bnobt_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
+{
+	static const struct tree_use use = {(u64)RMAP_OWN_AG, COUNTER_COUNT, true, bnobt_leaf};
+
+	return tree_post(sweep, ref, block, len, &use);
+}
+
+const struct meta_type meta_bnobt = {
+    .id = META_BNOBT,
+    .name = "bnobt",
+    .title = "free space by block",
+    .scope = SCOPE_AG,
+    .class = CLASS_PRIMARY,
+    .magic = BNOBT_MAGIC,
+    .magic_width = 4,
+    TREE_SHORT_OFFSETS,
+    .size = tree_block_size,
+    .layout = &btree_short_layout,
+    .parts = bnobt_parts,
+    .rules = bnobt_rules,
+    .post = bnobt_post,
+    .btree = &schema,
+    .needs_check = 1ull << META_AGF,
+    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT,
+    .kernel_scrub = "xchk_allocbt",
+};

@@ -1,0 +1,65 @@
+/* The free inode btree: the chunks that have free inodes, again. */
+#include "meta/inobt_common.h"
+
+static bool finobt_present(const struct geometry *g)
+{
+	return geometry_has(g, FEATURE_FINOBT);
+}
+
+static void finobt_parts(const struct geometry *g, const void *block, u32 len,
+			 struct part_sink *sink)
+{
+	(void)g;
+	btree_parts(&finobt_schema, block, len, sink);
+}
+
+static void finobt_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	inobt_rules(v, g, &finobt_schema, block, len);
+}
+
+static int finobt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
+{
+	u32 ag = ref->where.ag;
+
+	for (u32 i = 0; i < b->count; i++) {
+		struct inode_record r;
+		struct fact fact;
+
+		inode_record_load(sweep->g, btree_record(b, i), &r);
+		fact = free_inode_fact(ag, &r);
+		sweep_post(sweep, ACCOUNT_FREE_INODES, SIDE_RIGHT, &fact, 1);
+	}
+	return 0;
+}
+
+static int finobt_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
+{
+	const struct tree_use use = {
+	    (u64)RMAP_OWN_INOBT,
+	    geometry_has(sweep->g, FEATURE_INOBTCOUNT) ? COUNTER_AGI_FBLOCKS : COUNTER_COUNT, false,
+	    finobt_leaf};
+
+	return tree_post(sweep, ref, block, len, &use);
+}
+
+const struct meta_type meta_finobt = {
+    .id = META_FINOBT,
+    .name = "finobt",
+    .title = "free inode btree",
+    .scope = SCOPE_AG,
+    .class = CLASS_SECONDARY,
+    .magic = FINOBT_MAGIC,
+    .magic_width = 4,
+    .present = finobt_present,
+    TREE_SHORT_OFFSETS,
+    .size = tree_block_size,
+    .layout = &btree_short_layout,
+    .parts = finobt_parts,
+    .rules = finobt_rules,
+    .post = finobt_post,
+    .btree = &finobt_schema,
+    .needs_check = 1ull << META_AGI,
+    .needs_rebuild = 1ull << META_AGI | 1ull << META_INOBT,
+    .kernel_scrub = "xchk_iallocbt",
+};

@@ -1,0 +1,120 @@
+/*
+ * The inode btree: which chunks of inodes there are.
+ *
+ * Each allocated piece of a chunk is pushed as an object of type `inodes`:
+ * ref.arg[0] first agino of the piece, [1] mask of its inodes, [2] agino of the record, [3] free
+ * mask of the record.
+ */
+#include "meta/inobt_common.h"
+
+static void inobt_parts(const struct geometry *g, const void *block, u32 len,
+			struct part_sink *sink)
+{
+	(void)g;
+	btree_parts(&inobt_schema, block, len, sink);
+}
+
+static void rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	inobt_rules(v, g, &inobt_schema, block, len);
+}
+
+/* Inodes [first, first + count) of the record are there, without a hole. */
+static int push_piece(struct sweep *sweep, u32 ag, const struct inode_record *r, u32 first,
+		      u32 count)
+{
+	const struct geometry *g = sweep->g;
+	u32 agino = r->startino + first, bno = agino_bno(g, agino);
+	u64 mask = (count == 64 ? NULL64 : (1ull << count) - 1) << first;
+	const struct meta_type *type = vol_type(sweep->vol, META_INODES);
+	const struct fact used = {{ag, r->startino, mask & ~r->free, 0}};
+	struct ref ref = {.type = type, .level = -1, .arg = {agino, mask, r->startino, r->free}};
+
+	if (!agino_valid(g, ag, agino) || !agino_valid(g, ag, agino + count - 1))
+		return 0; /* the record's rules have said so */
+	sweep_post(sweep, ACCOUNT_INODES, SIDE_LEFT, &used, 1);
+	/* Where a block holds more inodes than a record, the first record of the block owns it. */
+	if (!(agino & (g->inodes_per_block - 1)))
+		sweep_own(sweep, ag, bno, (u32)div_up_u64(count, g->inodes_per_block),
+			  (u64)RMAP_OWN_INODES, 0);
+	ref.at = agblock_daddr(g, ag, bno);
+	ref.at.v += (u64)(agino & (g->inodes_per_block - 1)) << g->inode_log;
+	ref.size = count << g->inode_log;
+	ref.where = (struct where){
+	    .type = type->name, .ag = ag, .ino = NO_INO, .daddr = ref.at.v, .owner = NO_OWNER};
+	return sweep_push(sweep, &ref);
+}
+
+static int push_chunk(struct sweep *sweep, u32 ag, const struct inode_record *r)
+{
+	for (u32 first = 0; first < CHUNK_INODES;) {
+		u32 count = 0;
+		int err;
+
+		if (r->holes >> first & 1) {
+			first++;
+			continue;
+		}
+		while (first + count < CHUNK_INODES && !(r->holes >> (first + count) & 1))
+			count++;
+		err = push_piece(sweep, ag, r, first, count);
+		if (err)
+			return err;
+		first += count;
+	}
+	return 0;
+}
+
+static int inobt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
+{
+	u32 ag = ref->where.ag;
+	s64 count = 0, free = 0;
+	int err = 0;
+
+	for (u32 i = 0; !err && i < b->count; i++) {
+		struct inode_record r;
+
+		inode_record_load(sweep->g, btree_record(b, i), &r);
+		count += r.count;
+		free += r.freecount;
+		if (geometry_has(sweep->g, FEATURE_FINOBT) && r.freecount) {
+			struct fact fact = free_inode_fact(ag, &r);
+
+			sweep_post(sweep, ACCOUNT_FREE_INODES, SIDE_LEFT, &fact, 1);
+		}
+		err = push_chunk(sweep, ag, &r);
+	}
+	tree_count(sweep, COUNTER_AGI_COUNT, ag, SIDE_LEFT, count);
+	tree_count(sweep, COUNTER_AGI_FREECOUNT, ag, SIDE_LEFT, free);
+	return err;
+}
+
+static int inobt_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
+{
+	const struct tree_use use = {
+	    (u64)RMAP_OWN_INOBT,
+	    geometry_has(sweep->g, FEATURE_INOBTCOUNT) ? COUNTER_AGI_IBLOCKS : COUNTER_COUNT, false,
+	    inobt_leaf};
+
+	return tree_post(sweep, ref, block, len, &use);
+}
+
+const struct meta_type meta_inobt = {
+    .id = META_INOBT,
+    .name = "inobt",
+    .title = "inode btree",
+    .scope = SCOPE_AG,
+    .class = CLASS_PRIMARY,
+    .magic = INOBT_MAGIC,
+    .magic_width = 4,
+    TREE_SHORT_OFFSETS,
+    .size = tree_block_size,
+    .layout = &btree_short_layout,
+    .parts = inobt_parts,
+    .rules = rules,
+    .post = inobt_post,
+    .btree = &inobt_schema,
+    .needs_check = 1ull << META_AGI,
+    .needs_rebuild = 1ull << META_AGI | 1ull << META_RMAPBT,
+    .kernel_scrub = "xchk_iallocbt",
+};

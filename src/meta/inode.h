@@ -1,0 +1,19 @@
+/* What the types that hang on inodes share: the rules of one inode, and the rules of extents. */
+#ifndef MENDFS_META_INODE_H
+#define MENDFS_META_INODE_H
+
+#include "format/finding.h"
+#include "format/inode.h"
+#include "format/type.h"
+
+/* Magic, checksum, filesystem and place; findings go to v. */
+enum inode_state {
+	INODE_BAD,	  /* no inode, or not this one: nothing in it can be used */
+	INODE_UNVERIFIED, /* the checksum is wrong, the rest may still be true */
+	INODE_SOUND,
+};
+enum inode_state inode_identify(struct verdict *v, const struct geometry *g, const u8 *raw);
+/* Everything else that an inode alone must obey. False: its forks cannot be followed. */
+bool inode_rules(struct verdict *v, const struct geometry *g, const struct inode *inode);
+
+#endif

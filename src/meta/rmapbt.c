@@ -1,0 +1,147 @@
+/*
+ * The reverse map: who owns each block.
+ *
+ * Keys order by (start, owner, offset with its fork and btree flags); the unwritten flag is no part
+ * of a key, and old kernels left it in the keys of nodes.
+ */
+#include "meta/findings.h"
+#include "meta/tree.h"
+
+#include <stdio.h>
+
+static bool rmapbt_present(const struct geometry *g)
+{
+	return geometry_has(g, FEATURE_RMAPBT);
+}
+
+static void low_key(const void *record, struct btree_key *key)
+{
+	const struct rmap_rec *r = record;
+
+	*key = (struct btree_key){{be32_get(r->startblock), be64_get(r->owner),
+				   be64_get(r->offset) & ~RMAP_OFFSET_UNWRITTEN}};
+}
+
+static void key_load(const void *at, struct btree_key *key)
+{
+	const struct rmap_key *k = at;
+
+	*key = (struct btree_key){{be32_get(k->startblock), be64_get(k->owner),
+				   be64_get(k->offset) & ~RMAP_OFFSET_UNWRITTEN}};
+}
+
+/* The key of the last block that the record covers. */
+static void high_key(const void *record, struct btree_key *key)
+{
+	const struct rmap_rec *r = record;
+	u64 last = be32_get(r->blockcount) - 1u;
+
+	low_key(record, key);
+	key->w[0] += last;
+	if ((s64)be64_get(r->owner) >= 0 && !(be64_get(r->offset) & RMAP_OFFSET_BMBT))
+		key->w[2] += last;
+}
+
+static const struct btree_schema schema = {
+    .name = "rmapbt",
+    .overlapping = true,
+    .record_size = sizeof(struct rmap_rec),
+    .key_size = sizeof(struct rmap_key),
+    .ptr_size = 4,
+    .record_key = low_key,
+    .key_load = key_load,
+    .record_high = high_key,
+    .record_layout = &rmap_rec_layout,
+    .key_layout = &rmap_key_layout,
+};
+
+static void rmapbt_parts(const struct geometry *g, const void *block, u32 len,
+			 struct part_sink *sink)
+{
+	(void)g;
+	btree_parts(&schema, block, len, sink);
+}
+
+static bool owner_valid(const struct geometry *g, u64 owner)
+{
+	if ((s64)owner < 0)
+		return (s64)owner <= RMAP_OWN_FS && (s64)owner >= RMAP_OWN_COW;
+	return inum_valid(g, inum_of(owner));
+}
+
+static void check_record(struct verdict *v, const struct geometry *g, u32 index,
+			 const struct rmap_rec *r)
+{
+	u64 owner = be64_get(r->owner), offset = be64_get(r->offset);
+	u32 bno = be32_get(r->startblock), blocks = be32_get(r->blockcount);
+	bool inode = (s64)owner >= 0, bmbt = offset & RMAP_OFFSET_BMBT,
+	     attr = offset & RMAP_OFFSET_ATTR;
+	char field[24];
+
+	snprintf(field, sizeof(field), "recs[%u]", index);
+	/* The headers of the AG are owned too, so block 0 is valid for them alone. */
+	if ((s64)owner != RMAP_OWN_FS)
+		tree_extent_rule(v, g, index, bno, blocks, FOUND(RMAP_EXTENT));
+	else if (bno || blocks != geometry_ag_header_blocks(g))
+		raise_u64(v, FOUND(RMAP_HEADERS), field, blocks, geometry_ag_header_blocks(g));
+	if (!owner_valid(g, owner))
+		raise_hex(v, FOUND(RMAP_OWNER), field, owner, 0);
+	if (offset &
+	    ~(RMAP_OFFSET_ATTR | RMAP_OFFSET_BMBT | RMAP_OFFSET_UNWRITTEN | RMAP_OFFSET_MASK))
+		raise_hex(v, FOUND(RMAP_RESERVED), field, offset, offset & RMAP_OFFSET_MASK);
+	if ((!inode && offset) || (bmbt && offset & (RMAP_OFFSET_UNWRITTEN | RMAP_OFFSET_MASK)) ||
+	    (attr && offset & RMAP_OFFSET_UNWRITTEN))
+		raise_hex(v, FOUND(RMAP_FLAGS), field, offset, 0);
+}
+
+static void rmapbt_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	struct btree_block b = btree_block_of(&schema, block, len);
+
+	tree_rules(v, g, &schema, block, len);
+	for (u32 i = 0; !b.level && i < b.count; i++)
+		check_record(v, g, i, btree_record(&b, i));
+}
+
+static int rmapbt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
+{
+	for (u32 i = 0; i < b->count; i++) {
+		const struct rmap_rec *r = btree_record(b, i);
+		u32 bno = be32_get(r->startblock);
+		struct fact owns =
+		    owner_fact(ref->where.ag, bno, be64_get(r->owner), be64_get(r->offset));
+
+		sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_RIGHT, &owns, bno,
+				 be32_get(r->blockcount), 1);
+	}
+	return 0;
+}
+
+static int rmapbt_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
+{
+	static const struct tree_use use = {(u64)RMAP_OWN_AG, COUNTER_AGF_RMAP_BLOCKS, true,
+					    rmapbt_leaf};
+
+	return tree_post(sweep, ref, block, len, &use);
+}
+
+const struct meta_type meta_rmapbt = {
+    .id = META_RMAPBT,
+    .name = "rmapbt",
+    .title = "reverse map btree",
+    .scope = SCOPE_AG,
+    .class = CLASS_SECONDARY,
+    .magic = RMAPBT_MAGIC,
+    .magic_width = 4,
+    .present = rmapbt_present,
+    TREE_SHORT_OFFSETS,
+    .size = tree_block_size,
+    .layout = &btree_short_layout,
+    .parts = rmapbt_parts,
+    .rules = rmapbt_rules,
+    .post = rmapbt_post,
+    .btree = &schema,
+    .needs_check = 1ull << META_AGF,
+    .needs_rebuild = 1ull << META_AGF | 1ull << META_INOBT | 1ull << META_INODES,
+    .kernel_scrub = "xchk_rmapbt",
+};
