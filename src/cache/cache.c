@@ -89,8 +89,8 @@ static void idle_remove(struct shard *shard, struct cached *c)
 	c->older = c->newer = NULL;
 }
 
-/* Takes an idle buffer off the shard and frees it. */
-static void drop(struct cache *cache, struct shard *shard, struct cached *c)
+/* Takes an idle buffer off the shard; it is the caller's alone then. */
+static void detach(struct shard *shard, struct cached *c)
 {
 	struct cached **link = chain_of(shard, c->buf.at.v);
 
@@ -99,6 +99,23 @@ static void drop(struct cache *cache, struct shard *shard, struct cached *c)
 	*link = c->chain;
 	idle_remove(shard, c);
 	shard->bytes -= c->buf.size;
+}
+
+/* The oldest idle buffer, when it must go anyway and has the size wanted: fresh memory has to be
+ * zeroed and mapped, which costs a sweep as much as its reading. */
+static struct cached *recycle(struct cache *cache, struct shard *shard, u32 size)
+{
+	struct cached *c = shard->oldest;
+
+	if (!c || c->buf.size != size || shard->bytes + size <= cache->shard_memory)
+		return NULL;
+	detach(shard, c);
+	return c;
+}
+
+static void drop(struct cache *cache, struct shard *shard, struct cached *c)
+{
+	detach(shard, c);
 	env_free(cache->env, c);
 }
 
@@ -145,7 +162,7 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 		  struct cached **out)
 {
 	struct shard *shard = shard_of(cache, ranges[0].at.v);
-	struct cached *c, *other, **chain;
+	struct cached *c, *spare = NULL, *other, **chain;
 	u32 size = 0;
 	int err;
 
@@ -155,17 +172,18 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 	c = find(shard, ranges[0].at.v, size);
 	if (c)
 		hold(shard, c);
+	else
+		spare = recycle(cache, shard, size);
 	cache->env->lock_drop(shard->lock);
 	if (c) {
 		atomic_fetch_add_explicit(&cache->hits, 1, memory_order_relaxed);
 		*out = c;
 		return 0;
 	}
-	c = env_alloc(cache->env, sizeof(*c) + size);
+	c = spare ? spare : env_alloc(cache->env, sizeof(*c) + size);
 	if (!c)
 		return fail(-ENOMEM, "a buffer of %u bytes: out of memory", size);
-	c->buf = (struct buf){ranges[0].at, size, c->bytes};
-	c->held = 1;
+	*c = (struct cached){.buf = {ranges[0].at, size, c->bytes}, .held = 1};
 	err = fill(cache, c, ranges, count);
 	if (err) {
 		env_free(cache->env, c);
