@@ -1,5 +1,18 @@
+/* The rules of block map blocks. */
 #include "base/test.h"
+
+#include "meta/types_table.h"
+
+static void known(void **state)
+{
+	(void)state;
+	assert_int_equal(meta_types.type[META_BMBT]->id, META_BMBT);
+	assert_true(layout_tiles(meta_types.type[META_BMBT]->layout));
+}
+
 int main(void)
 {
-	return 0;
+	const struct CMUnitTest tests[] = {cmocka_unit_test(known)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

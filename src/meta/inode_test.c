@@ -1,5 +1,18 @@
+/* The rules of one inode, and its parts: every byte that has a meaning is reached. */
 #include "base/test.h"
+
+#include "meta/types_table.h"
+
+static void known(void **state)
+{
+	(void)state;
+	assert_int_equal(meta_types.type[META_INODE]->id, META_INODE);
+	assert_true(layout_tiles(meta_types.type[META_INODE]->layout));
+}
+
 int main(void)
 {
-	return 0;
+	const struct CMUnitTest tests[] = {cmocka_unit_test(known)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
