@@ -147,6 +147,17 @@ static int read_raw(struct job *job, struct verdict *v, const struct cache_range
 	return err;
 }
 
+static void tell_visited(struct job *job, const struct ref *ref)
+{
+	struct report *report = job->report;
+
+	if (!report->options->visited || report->audit)
+		return;
+	report->vol->env->lock_take(report->lock);
+	report->options->visited(report->options->visited_arg, ref);
+	report->vol->env->lock_drop(report->lock);
+}
+
 int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct where *where,
 	       const struct cache_range *ranges, u32 count, struct buf **out, enum severity *worst)
 {
@@ -154,8 +165,16 @@ int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct w
 	struct job *job = job_of(sweep);
 	int err = read_raw(job, &v, ranges, count, out);
 
-	if (!err && *out)
+	if (!err && *out) {
+		const struct ref ref = {.type = type,
+					.at = (*out)->at,
+					.size = (*out)->size,
+					.where = *where,
+					.level = -1};
+
+		tell_visited(job, &ref);
 		verify(&v, type, sweep->g, (*out)->data, (*out)->size);
+	}
 	*worst = v.worst;
 	return err;
 }
@@ -201,8 +220,7 @@ static int visit(struct job *job, const struct ref *ref)
 
 	if (err || !buf)
 		return err;
-	if (job->report->options->visited && !job->report->audit)
-		job->report->options->visited(job->report->options->visited_arg, ref);
+	tell_visited(job, ref);
 	verify(&v, type, job->sweep.g, buf->data, buf->size);
 	job->sweep.verdict = &v;
 	if (type->post)

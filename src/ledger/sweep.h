@@ -91,9 +91,10 @@ void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 
 struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
-	void (*visited)(
-	    void *arg,
-	    const struct ref *ref); /* NULL; each object read, for --list and the tests */
+	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
+	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size and
+	 * where are set). */
+	void (*visited)(void *arg, const struct ref *ref);
 	void *visited_arg;
 };
 
