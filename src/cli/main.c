@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 
-extern const struct command command_info, command_checks;
+extern const struct command command_info, command_checks, command_mount, command_unmount;
 
 static const struct command *const commands[] = {
     &command_info,
+    &command_mount,
+    &command_unmount,
     &command_checks,
 };
 

@@ -1,0 +1,23 @@
+/*
+ * POSIX ACLs: XFS keeps one as a root attribute, programs see a system.posix_acl_* attribute.
+ * Pure functions.
+ */
+#ifndef MENDFS_FUSE_ACL_H
+#define MENDFS_FUSE_ACL_H
+
+#include "base/types.h"
+
+/* The root attributes that hold ACLs. */
+#define ACL_ACCESS_NAME "SGI_ACL_FILE"
+#define ACL_DEFAULT_NAME "SGI_ACL_DEFAULT"
+/* What programs call them. */
+#define ACL_ACCESS_XATTR "system.posix_acl_access"
+#define ACL_DEFAULT_XATTR "system.posix_acl_default"
+
+/*
+ * Converts `size` stored bytes; returns the length of the result, which is never longer than them.
+ * -EUCLEAN, with a trail, when they are no ACL; -ERANGE when `room` is too small.
+ */
+s64 acl_to_xattr(const void *stored, size_t size, void *xattr, size_t room);
+
+#endif

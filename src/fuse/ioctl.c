@@ -1,0 +1,185 @@
+/*
+ * The ioctls that tell something about a file or the filesystem: flags, XFS attributes, geometry,
+ * label.
+ */
+#include "fuse/request.h"
+
+#include "format/inode.h"
+#include "fuse/node.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+/* What XFS_IOC_FSGEOMETRY fills in, in the fifth version of its structure. */
+struct geometry_answer {
+	u32 blocksize, rtextsize, agblocks, agcount, logblocks, sectsize, inodesize, imaxpct;
+	u64 datablocks, rtblocks, rtextents, logstart;
+	u8 uuid[16];
+	u32 sunit, swidth, version, flags, logsectsize, rtsectsize, dirblocksize, logsunit;
+	u32 sick, checked;
+	u64 reserved[17];
+};
+_Static_assert(sizeof(struct geometry_answer) == 256, "XFS_IOC_FSGEOMETRY");
+#define IOC_GEOMETRY _IOR('X', 126, struct geometry_answer)
+#define GEOMETRY_VERSION 5
+
+#define LABEL_SIZE 256 /* of FS_IOC_GETFSLABEL */
+
+/* Its flags: bits, and the features that set them. */
+#define GEOMETRY_ALWAYS (1u << 1 | 1u << 6 | 1u << 7 | 1u << 15) /* nlink, extflg, dirv2, v5 */
+static const struct {
+	enum feature feature;
+	u32 bit;
+} geometry_flags[] = {
+    {FEATURE_ATTR, 0},	      {FEATURE_QUOTA, 2},     {FEATURE_ALIGN, 3},
+    {FEATURE_DALIGN, 4},      {FEATURE_LOGV2, 8},     {FEATURE_SECTOR, 9},
+    {FEATURE_ATTR2, 10},      {FEATURE_PROJID32, 11}, {FEATURE_LAZYSBCOUNT, 14},
+    {FEATURE_FTYPE, 16},      {FEATURE_FINOBT, 17},   {FEATURE_SPARSE, 18},
+    {FEATURE_RMAPBT, 19},     {FEATURE_REFLINK, 20},  {FEATURE_BIGTIME, 21},
+    {FEATURE_INOBTCOUNT, 22}, {FEATURE_NREXT64, 23},  {FEATURE_EXCHANGE, 24},
+    {FEATURE_PARENT, 25},
+};
+
+/* The flags of an inode, as FS_IOC_FSGETXATTR and as FS_IOC_GETFLAGS have them. */
+static const struct {
+	u16 flag;
+	u32 xflag;
+	u32 fl;
+} inode_flags[] = {
+    {INODE_FLAG_REALTIME, FS_XFLAG_REALTIME, 0},
+    {INODE_FLAG_PREALLOC, FS_XFLAG_PREALLOC, 0},
+    {INODE_FLAG_IMMUTABLE, FS_XFLAG_IMMUTABLE, FS_IMMUTABLE_FL},
+    {INODE_FLAG_APPEND, FS_XFLAG_APPEND, FS_APPEND_FL},
+    {INODE_FLAG_SYNC, FS_XFLAG_SYNC, FS_SYNC_FL},
+    {INODE_FLAG_NOATIME, FS_XFLAG_NOATIME, FS_NOATIME_FL},
+    {INODE_FLAG_NODUMP, FS_XFLAG_NODUMP, FS_NODUMP_FL},
+    {INODE_FLAG_RTINHERIT, FS_XFLAG_RTINHERIT, 0},
+    {INODE_FLAG_PROJINHERIT, FS_XFLAG_PROJINHERIT, FS_PROJINHERIT_FL},
+    {INODE_FLAG_NOSYMLINKS, FS_XFLAG_NOSYMLINKS, 0},
+    {INODE_FLAG_EXTSIZE, FS_XFLAG_EXTSIZE, 0},
+    {INODE_FLAG_EXTSZINHERIT, FS_XFLAG_EXTSZINHERIT, 0},
+    {INODE_FLAG_NODEFRAG, FS_XFLAG_NODEFRAG, 0},
+    {INODE_FLAG_FILESTREAM, FS_XFLAG_FILESTREAM, 0},
+};
+
+static struct geometry_answer geometry_answer(const struct geometry *g)
+{
+	struct geometry_answer a = {
+	    .blocksize = g->block_size,
+	    .rtextsize = g->rt_extent_size,
+	    .agblocks = g->ag_blocks,
+	    .agcount = g->ag_count,
+	    .logblocks = g->log_blocks,
+	    .sectsize = g->sector_size,
+	    .inodesize = g->inode_size,
+	    .imaxpct = g->max_inode_percent,
+	    .datablocks = g->data_blocks,
+	    .rtblocks = g->rt_blocks,
+	    .rtextents = g->rt_extents,
+	    .logstart = g->log_start,
+	    .sunit = g->stripe_unit,
+	    .swidth = g->stripe_width,
+	    .version = GEOMETRY_VERSION,
+	    .flags = GEOMETRY_ALWAYS,
+	    .logsectsize = g->log_sector_size,
+	    .rtsectsize = g->block_size,
+	    .dirblocksize = g->dir_block_size,
+	    .logsunit = g->log_stripe_unit,
+	};
+
+	memcpy(a.uuid, g->uuid.b, sizeof(a.uuid));
+	for (u32 i = 0; i < ARRAY_COUNT(geometry_flags); i++)
+		if (geometry_has(g, geometry_flags[i].feature))
+			a.flags |= 1u << geometry_flags[i].bit;
+	return a;
+}
+
+static struct fsxattr fsxattr_answer(const struct geometry *g, const struct inode *inode)
+{
+	struct fsxattr a = {.fsx_projid = inode->projid,
+			    .fsx_nextents = (u32)min_u64(inode->fork[FORK_DATA].extents, NULL32)};
+
+	for (u32 i = 0; i < ARRAY_COUNT(inode_flags); i++)
+		if (inode->flags & inode_flags[i].flag)
+			a.fsx_xflags |= inode_flags[i].xflag;
+	if (inode->flags2 & INODE_FLAG2_DAX)
+		a.fsx_xflags |= FS_XFLAG_DAX;
+	if (inode->flags2 & INODE_FLAG2_COWEXTSIZE)
+		a.fsx_xflags |= FS_XFLAG_COWEXTSIZE;
+	if (inode->forkoff)
+		a.fsx_xflags |= FS_XFLAG_HASATTR;
+	if (a.fsx_xflags & (FS_XFLAG_EXTSIZE | FS_XFLAG_EXTSZINHERIT))
+		a.fsx_extsize = inode->extsize << g->block_log;
+	if (a.fsx_xflags & FS_XFLAG_COWEXTSIZE)
+		a.fsx_cowextsize = inode->cowextsize << g->block_log;
+	return a;
+}
+
+static u32 flags_answer(const struct inode *inode)
+{
+	u32 flags = inode->flags2 & INODE_FLAG2_DAX ? FS_DAX_FL : 0;
+
+	for (u32 i = 0; i < ARRAY_COUNT(inode_flags); i++)
+		if (inode->flags & inode_flags[i].flag)
+			flags |= inode_flags[i].fl;
+	return flags;
+}
+
+/* At most out_size bytes of the answer. */
+static void answer(fuse_req_t req, const void *from, size_t size, size_t out_size)
+{
+	fuse_reply_ioctl(req, 0, from, min_u64(size, out_size));
+}
+
+static void inode_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, size_t out_size)
+{
+	struct server *server = server_of(req);
+	const struct inode *inode;
+	int err = node_get(server->nodes, node_inum(server, node), &inode);
+
+	if (err) {
+		reply_failure(req, err, "ioctl", node);
+		return;
+	}
+	struct fsxattr fsx = fsxattr_answer(&server->vol->geo, inode);
+	u32 flags = flags_answer(inode);
+
+	node_put(server->nodes, inode);
+	if (cmd == (unsigned)FS_IOC_FSGETXATTR)
+		answer(req, &fsx, sizeof(fsx), out_size);
+	else
+		answer(req, &flags, sizeof(flags), out_size);
+}
+
+void do_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned int flags, const void *in_buf, size_t in_size,
+	      size_t out_size)
+{
+	const struct geometry *g = &server_of(req)->vol->geo;
+	struct geometry_answer geo;
+	char label[LABEL_SIZE] = "";
+
+	(void)arg;
+	(void)fi;
+	(void)flags;
+	(void)in_buf;
+	(void)in_size;
+	switch (cmd) {
+	case (unsigned)FS_IOC_GETFLAGS:
+	case (unsigned)FS_IOC_FSGETXATTR:
+		inode_ioctl(req, node, cmd, out_size);
+		break;
+	case (unsigned)IOC_GEOMETRY:
+		geo = geometry_answer(g);
+		answer(req, &geo, sizeof(geo), out_size);
+		break;
+	case (unsigned)FS_IOC_GETFSLABEL:
+		memcpy(label, g->label, sizeof(g->label));
+		answer(req, label, sizeof(label), out_size);
+		break;
+	default:
+		fuse_reply_err(req, ENOTTY);
+	}
+}

@@ -1,0 +1,391 @@
+/*
+ * The server: its life, names to nodes, answers to what has no file of its own; see server.h.
+ *
+ * Locking: server->lock guards the list of scratch memory and the set of noted lines, for a few
+ * instructions each.  All else is set before the first request.
+ */
+#include "fuse/server.h"
+
+#include "base/trail.h"
+#include "fs/dir.h"
+#include "fs/symlink.h"
+#include "fuse/node.h"
+#include "fuse/request.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+int server_create(struct vol *vol, const struct server_options *options, struct server **out)
+{
+	struct server *server = env_alloc(vol->env, sizeof(*server));
+	int err;
+
+	if (!server)
+		return fail(-ENOMEM, "out of memory");
+	server->vol = vol;
+	server->options = *options;
+	server->lock = vol->env->lock_create(vol->env);
+	err = server->lock ? node_cache_open(vol, &server->nodes) : fail(-ENOMEM, "out of memory");
+	if (err) {
+		server_destroy(server);
+		return err;
+	}
+	*out = server;
+	return 0;
+}
+
+void server_destroy(struct server *server)
+{
+	if (!server)
+		return;
+	while (server->scratches) {
+		struct scratch *next = server->scratches->next;
+
+		env_free(server->vol->env, server->scratches);
+		server->scratches = next;
+	}
+	node_cache_close(server->nodes);
+	if (server->lock)
+		server->vol->env->lock_destroy(server->vol->env, server->lock);
+	env_free(server->vol->env, server);
+}
+
+struct inum node_inum(const struct server *server, fuse_ino_t node)
+{
+	return inum_of(node == FUSE_ROOT_ID ? server->vol->geo.root_ino : node);
+}
+
+fuse_ino_t inum_node(const struct server *server, struct inum ino)
+{
+	return ino.v == server->vol->geo.root_ino ? FUSE_ROOT_ID : ino.v;
+}
+
+struct scratch *scratch_take(struct server *server, size_t size)
+{
+	struct env *env = server->vol->env;
+	struct scratch *scratch;
+
+	env->lock_take(server->lock);
+	scratch = server->scratches;
+	if (scratch)
+		server->scratches = scratch->next;
+	env->lock_drop(server->lock);
+	if (scratch && scratch->size >= size)
+		return scratch;
+	env_free(env, scratch);
+	scratch = env_alloc(env, sizeof(*scratch) + size);
+	if (scratch)
+		scratch->size = size;
+	return scratch;
+}
+
+void scratch_drop(struct server *server, struct scratch *scratch)
+{
+	struct env *env = server->vol->env;
+
+	if (!scratch)
+		return;
+	env->lock_take(server->lock);
+	scratch->next = server->scratches;
+	server->scratches = scratch;
+	env->lock_drop(server->lock);
+}
+
+/* True the first time. A line whose hash shares its place with another may be told again. */
+static bool note_is_new(struct server *server, const char *line)
+{
+	struct env *env = server->vol->env;
+	u64 hash = 0xcbf29ce484222325ull; /* FNV-1a */
+	bool is_new;
+
+	for (const char *c = line; *c; c++)
+		hash = (hash ^ (u8)*c) * 0x100000001b3ull;
+	env->lock_take(server->lock);
+	is_new = server->noted[hash % NOTES_REMEMBERED] != hash;
+	server->noted[hash % NOTES_REMEMBERED] = hash;
+	env->lock_drop(server->lock);
+	return is_new;
+}
+
+static bool tells_of_damage(int err)
+{
+	return err == -EUCLEAN || err == -EBADMSG || err == -EIO || err == -ENXIO || err == -ENOMEM;
+}
+
+void note_failure(struct server *server, int err)
+{
+	const char *line = trail_text();
+
+	if (tells_of_damage(err) && note_is_new(server, line))
+		server->vol->env->note(server->vol->env, line);
+}
+
+/* The errno that a program gets: one for all damage, since a checksum that does not fit is no
+ * message of a protocol to it. */
+static int error_for_program(int err)
+{
+	if (err == -EBADMSG)
+		return EUCLEAN;
+	return err == -ENXIO ? EIO : -err;
+}
+
+void reply_failure(fuse_req_t req, int err, const char *what, fuse_ino_t node)
+{
+	struct server *server = server_of(req);
+
+	if (tells_of_damage(err)) {
+		fail_in(err, "%s: inode %llu", what, (unsigned long long)node_inum(server, node).v);
+		note_failure(server, err);
+	}
+	fuse_reply_err(req, error_for_program(err));
+}
+
+void entry_fill(const struct server *server, const struct inode *inode, struct fuse_entry_param *e)
+{
+	e->ino = inum_node(server, inode->ino);
+	e->generation = inode->gen;
+	e->attr_timeout = KEEP_SECONDS;
+	e->entry_timeout = KEEP_SECONDS;
+	stat_fill(&server->vol->geo, inode, &e->attr);
+}
+
+/* The inode that a directory entry leads to: one that is not there is damage. */
+static int child_get(struct server *server, struct inum ino, const char *name, bool is_parent,
+		     const struct inode **out)
+{
+	int err = node_get(server->nodes, ino, out);
+
+	if (err == -ENOENT)
+		return fail(-EUCLEAN, "`%s' leads to inode %llu, which is free", name,
+			    (unsigned long long)ino.v);
+	if (err)
+		return err;
+	if (!is_parent && ino.v == server->vol->geo.root_ino) {
+		node_put(server->nodes, *out);
+		return fail(-EUCLEAN, "`%s' leads to the root directory", name);
+	}
+	return 0;
+}
+
+/* -ENOENT: no such name.  The directory itself is what `.` means, whatever it may be. */
+static int lookup_in(struct server *server, const struct inode *dir, const char *name,
+		     const struct inode **out)
+{
+	bool is_parent = !strcmp(name, "..");
+	struct inum ino;
+	u8 type;
+	int err;
+
+	if (!strcmp(name, "."))
+		return node_get(server->nodes, dir->ino, out);
+	if (!S_ISDIR(dir->mode))
+		return -ENOTDIR;
+	err = dir_lookup(server->vol, dir, name, (u32)strlen(name), &ino, &type);
+	return err ? err : child_get(server, ino, name, is_parent, out);
+}
+
+/* As node_get(), for a node id of the kernel: -ESTALE when the inode is gone. */
+static int request_node(struct server *server, fuse_ino_t node, const struct inode **out)
+{
+	int err = node_get(server->nodes, node_inum(server, node), out);
+
+	return err == -ENOENT ? -ESTALE : err;
+}
+
+void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct server *server = server_of(req);
+	struct fuse_entry_param e = {.entry_timeout = KEEP_SECONDS};
+	const struct inode *dir, *child;
+	int err = request_node(server, parent, &dir);
+
+	if (!err) {
+		err = lookup_in(server, dir, name, &child);
+		node_put(server->nodes, dir);
+	}
+	if (!err) {
+		entry_fill(server, child, &e);
+		node_put(server->nodes, child);
+	}
+	if (!err || err == -ENOENT) /* e.ino 0: the kernel may remember that there is none */
+		fuse_reply_entry(req, &e);
+	else
+		reply_failure(req, err, "lookup", parent);
+}
+
+static void do_forget(fuse_req_t req, fuse_ino_t node, u64 count)
+{
+	(void)node;
+	(void)count;
+	fuse_reply_none(req);
+}
+
+static void do_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	(void)count;
+	(void)forgets;
+	fuse_reply_none(req);
+}
+
+static void do_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	const struct inode *inode;
+	struct stat st;
+	int err = request_node(server, node, &inode);
+
+	(void)fi;
+	if (err) {
+		reply_failure(req, err, "stat", node);
+		return;
+	}
+	stat_fill(&server->vol->geo, inode, &st);
+	node_put(server->nodes, inode);
+	fuse_reply_attr(req, &st, KEEP_SECONDS);
+}
+
+static void do_readlink(fuse_req_t req, fuse_ino_t node)
+{
+	struct server *server = server_of(req);
+	char target[SYMLINK_MAX + 1];
+	const struct inode *inode;
+	int err = request_node(server, node, &inode);
+
+	if (!err) {
+		err = S_ISLNK(inode->mode) ? symlink_read(server->vol, inode, target) : -EINVAL;
+		node_put(server->nodes, inode);
+	}
+	if (err < 0)
+		reply_failure(req, err, "readlink", node);
+	else
+		fuse_reply_readlink(req, target);
+}
+
+/* ENOSYS tells a kernel that knows it never to ask again: there is nothing to open. */
+static void do_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	(void)node;
+	if (server_of(req)->no_open) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	fi->keep_cache = 1;
+	fi->noflush = 1;
+	fuse_reply_open(req, fi);
+}
+
+static void do_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	(void)node;
+	if (server_of(req)->no_opendir) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	fi->keep_cache = 1;
+	fi->cache_readdir = 1;
+	fuse_reply_open(req, fi);
+}
+
+static void do_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	(void)node;
+	(void)fi;
+	fuse_reply_err(req, 0);
+}
+
+/* Nothing is ever unwritten. */
+static void do_fsync(fuse_req_t req, fuse_ino_t node, int data_only, struct fuse_file_info *fi)
+{
+	(void)data_only;
+	do_release(req, node, fi);
+}
+
+static void do_statfs(fuse_req_t req, fuse_ino_t node)
+{
+	struct statvfs st;
+
+	(void)node;
+	statfs_fill(&server_of(req)->vol->geo, &st);
+	fuse_reply_statfs(req, &st);
+}
+
+static void want(struct fuse_conn_info *conn, unsigned capability, bool wanted)
+{
+	if (wanted)
+		conn->want |= conn->capable & capability;
+	else
+		conn->want &= ~capability;
+}
+
+static void do_init(void *data, struct fuse_conn_info *conn)
+{
+	struct server *server = data;
+
+	want(conn, FUSE_CAP_EXPORT_SUPPORT, true);
+	want(conn, FUSE_CAP_POSIX_ACL, server->options.permissions);
+	want(conn, FUSE_CAP_READDIRPLUS, true);
+	/* Attributes with every listing: the kernel's guess falls short where a program reads all
+	 * names before it looks at the first, as fts does, and what it costs is little. */
+	want(conn, FUSE_CAP_READDIRPLUS_AUTO, false);
+	want(conn, FUSE_CAP_PARALLEL_DIROPS, true);
+	want(conn, FUSE_CAP_CACHE_SYMLINKS, true);
+	want(conn, FUSE_CAP_IOCTL_DIR, true);
+	want(conn, FUSE_CAP_ASYNC_READ, true);
+	/* The content never changes under the kernel. */
+	want(conn, FUSE_CAP_AUTO_INVAL_DATA, false);
+	want(conn, FUSE_CAP_EXPLICIT_INVAL_DATA, true);
+	/* Answers come from memory: splicing small ones costs more than copying them. */
+	want(conn, FUSE_CAP_SPLICE_READ, false);
+	conn->max_write = SERVER_MAX_READ; /* decides how many pages a request may have */
+	conn->max_read = SERVER_MAX_READ;
+	conn->time_gran = 1;
+	server->no_open = conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
+	server->no_opendir = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
+	if (server->options.up)
+		server->options.up(server->options.arg);
+}
+
+const struct fuse_lowlevel_ops server_ops = {
+    .init = do_init,
+    .lookup = do_lookup,
+    .forget = do_forget,
+    .forget_multi = do_forget_multi,
+    .getattr = do_getattr,
+    .readlink = do_readlink,
+    .open = do_open,
+    .read = do_read,
+    .release = do_release,
+    .fsync = do_fsync,
+    .opendir = do_opendir,
+    .readdir = do_readdir,
+    .readdirplus = do_readdirplus,
+    .releasedir = do_release,
+    .fsyncdir = do_fsync,
+    .statfs = do_statfs,
+    .getxattr = do_getxattr,
+    .listxattr = do_listxattr,
+    .lseek = do_lseek,
+    .ioctl = do_ioctl,
+};
+
+#define THREADS_MAX 10
+#define THREADS_IDLE_MAX 4
+
+int server_run(struct fuse_session *session, bool one_thread)
+{
+	struct fuse_loop_config *config;
+	int err;
+
+	if (one_thread)
+		return fuse_session_loop(session);
+	config = fuse_loop_cfg_create();
+	if (!config)
+		return fail(-ENOMEM, "out of memory");
+	fuse_loop_cfg_set_clone_fd(config, 1);
+	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
+	fuse_loop_cfg_set_idle_threads(config, THREADS_IDLE_MAX);
+	err = fuse_session_loop_mt(session, config);
+	fuse_loop_cfg_destroy(config);
+	return err;
+}

@@ -1,0 +1,43 @@
+/*
+ * The read-only server behind the mount: FUSE requests in, answers from a volume out.
+ *
+ * Requests arrive from several threads at a time.  The volume is immutable, so no request waits for
+ * another, but for the short locks of the cache and of the inode cache (node.h).
+ *
+ * Node ids are inode numbers.  FUSE wants 1 for the root, so 1 stands for the root inode; inode 1
+ * itself cannot be valid, it lies in the superblock's sector.  Nothing has to be remembered per
+ * looked-up node: a node id that the kernel kept, or found in a file handle of years ago, says it
+ * all, and the generation number tells a reused inode.
+ *
+ * A damaged object answers EUCLEAN, whatever rule or checksum it broke, and its trail goes to
+ * env->note, once; all other objects stay readable.
+ */
+#ifndef MENDFS_FUSE_SERVER_H
+#define MENDFS_FUSE_SERVER_H
+
+#include "fs/vol.h"
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+struct server;
+
+/* The longest read; a mount option as well, since the kernel wants to hear it twice. */
+#define SERVER_MAX_READ 1048576
+#define SERVER_MAX_READ_TEXT "1048576"
+
+struct server_options {
+	bool permissions;      /* the kernel checks modes and POSIX ACLs */
+	void (*up)(void *arg); /* the kernel has said hello; NULL: nobody waits */
+	void *arg;
+};
+
+/* The volume stays the caller's, and must outlive the server. */
+int server_create(struct vol *vol, const struct server_options *options, struct server **out);
+void server_destroy(struct server *server);
+/* What fuse_session_new() gets, with the server as user data. */
+extern const struct fuse_lowlevel_ops server_ops;
+/* Serves a mounted session until it ends; one_thread for debugging. */
+int server_run(struct fuse_session *session, bool one_thread);
+
+#endif
