@@ -1,6 +1,14 @@
 /* A node of the hash tree of an attribute fork. */
 #include "format/attr.h"
+#include "meta/dir_rules.h"
 #include "meta/findings.h"
+
+/* Offset 0 is the root, nobody's child. */
+static void attrnode_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	(void)g;
+	da_node_rules(v, block, len, 1, NULL32, 1);
+}
 
 static u32 attrnode_size(const struct geometry *g)
 {
@@ -20,6 +28,7 @@ const struct meta_type meta_attrnode = {
     .size = attrnode_size,
     .layout = &da_node_layout,
     .parts = da_node_parts,
+    .rules = attrnode_rules,
     .uuid_offset = offsetof(struct da_node, uuid),
     .blkno_offset = offsetof(struct da_node, blkno),
     .owner_offset = offsetof(struct da_node, owner),

@@ -1,6 +1,12 @@
 /* A block of directory entries. */
 #include "format/dir.h"
+#include "meta/dir_rules.h"
 #include "meta/findings.h"
+
+static void dirdata_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	dir_data_rules(v, g, block, len);
+}
 
 static u32 dirdata_size(const struct geometry *g)
 {
@@ -19,6 +25,7 @@ const struct meta_type meta_dirdata = {
     .size = dirdata_size,
     .layout = &dir_data_layout,
     .parts = dir_data_parts,
+    .rules = dirdata_rules,
     .uuid_offset = offsetof(struct dir_data, uuid),
     .blkno_offset = offsetof(struct dir_data, blkno),
     .owner_offset = offsetof(struct dir_data, owner),

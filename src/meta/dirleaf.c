@@ -1,6 +1,25 @@
 /* The one leaf of a directory: its hash index and the best free space of its data blocks. */
 #include "format/dir.h"
+#include "meta/dir_rules.h"
 #include "meta/findings.h"
+
+static void dirleaf_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	const struct dir_leaf *leaf = block;
+	struct dir_index index;
+
+	(void)g;
+	dir_index_open(block, len, &index);
+	dir_pad_rule(v, "pad", be16_get(leaf->pad));
+	dir_pad_rule(v, "pad32", be32_get(leaf->pad32));
+	if (be32_get(leaf->forw) || be32_get(leaf->back))
+		raise_value(v, FOUND(DIR_LEAF_SIBLING), NULL,
+			    be32_get(leaf->forw) | be32_get(leaf->back));
+	if (index.raw_best_count > index.best_count)
+		raise_u64(v, FOUND(DIR_BESTS_COUNT), "bestcount", index.raw_best_count,
+			  index.best_count);
+	dir_index_rules(v, &index, index.count);
+}
 
 static u32 dirleaf_size(const struct geometry *g)
 {
@@ -20,6 +39,7 @@ const struct meta_type meta_dirleaf = {
     .size = dirleaf_size,
     .layout = &dir_leaf_layout,
     .parts = dir_leaf_parts,
+    .rules = dirleaf_rules,
     .uuid_offset = offsetof(struct dir_leaf, uuid),
     .blkno_offset = offsetof(struct dir_leaf, blkno),
     .owner_offset = offsetof(struct dir_leaf, owner),

@@ -1,6 +1,19 @@
 /* A leaf of a directory whose hash index is a tree. */
 #include "format/dir.h"
+#include "meta/dir_rules.h"
 #include "meta/findings.h"
+
+static void dirleafn_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	const struct dir_leaf *leaf = block;
+	struct dir_index index;
+
+	(void)g;
+	dir_index_open(block, len, &index);
+	dir_pad_rule(v, "pad", be16_get(leaf->pad));
+	dir_pad_rule(v, "pad32", be32_get(leaf->pad32));
+	dir_index_rules(v, &index, index.count);
+}
 
 static u32 dirleafn_size(const struct geometry *g)
 {
@@ -20,6 +33,7 @@ const struct meta_type meta_dirleafn = {
     .size = dirleafn_size,
     .layout = &dir_leaf_layout,
     .parts = dir_leaf_parts,
+    .rules = dirleafn_rules,
     .uuid_offset = offsetof(struct dir_leaf, uuid),
     .blkno_offset = offsetof(struct dir_leaf, blkno),
     .owner_offset = offsetof(struct dir_leaf, owner),

@@ -1,6 +1,12 @@
 /* A node of the hash tree of a directory. */
 #include "format/dir.h"
+#include "meta/dir_rules.h"
 #include "meta/findings.h"
+
+static void dirnode_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
+{
+	da_node_rules(v, block, len, g->dir_leaf_off, g->dir_free_off, g->dir_fsblocks);
+}
 
 static u32 dirnode_size(const struct geometry *g)
 {
@@ -20,6 +26,7 @@ const struct meta_type meta_dirnode = {
     .size = dirnode_size,
     .layout = &da_node_layout,
     .parts = da_node_parts,
+    .rules = dirnode_rules,
     .uuid_offset = offsetof(struct da_node, uuid),
     .blkno_offset = offsetof(struct da_node, blkno),
     .owner_offset = offsetof(struct da_node, owner),
