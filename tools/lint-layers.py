@@ -31,7 +31,7 @@ for path in sorted(glob.glob("src/**/*.[ch]", recursive=True)):
             if target not in RANK or "/" not in header:
                 print(f"{path}:{number}: \"{header}\" does not begin with a layer")
                 bad += 1
-            elif RANK[target] > RANK[layer] and not (path.endswith("_test.c") and header in TEST_EXTRA):
+            elif RANK[target] > RANK[layer] and not (path.endswith(("_test.c", "_test.h")) and header in TEST_EXTRA):
                 print(f"{path}:{number}: {layer} includes {header}, which is above it")
                 bad += 1
 sys.exit(1 if bad else 0)

@@ -36,7 +36,6 @@ static void print_types(void)
 	}
 }
 
-#ifdef MENDFS_HAVE_LEDGER
 static void print_accounts(void)
 {
 	printf("\n## Accounts\n\nEach is one fact written down twice; both sides must come to the "
@@ -54,7 +53,6 @@ static void print_accounts(void)
 		printf("\n");
 	}
 }
-#endif
 
 static void print_findings(void)
 {
@@ -89,9 +87,7 @@ static int run(const struct command *self, int argc, char **argv)
 	       "The last two columns say what the kernel's scrub and `xfs_repair -n` have for the "
 	       "same thing (`-`: nothing known).\n\n");
 	print_types();
-#ifdef MENDFS_HAVE_LEDGER
 	print_accounts();
-#endif
 	print_findings();
 	return 0;
 }

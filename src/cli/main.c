@@ -3,13 +3,12 @@
 
 #include <stdio.h>
 
-extern const struct command command_info, command_checks, command_mount, command_unmount;
+extern const struct command command_check, command_info, command_inspect, command_damage,
+    command_mount, command_unmount, command_checks;
 
 static const struct command *const commands[] = {
-    &command_info,
-    &command_mount,
-    &command_unmount,
-    &command_checks,
+    &command_check, &command_info,    &command_inspect, &command_damage,
+    &command_mount, &command_unmount, &command_checks,
 };
 
 static void print_usage(FILE *to)

@@ -1,4 +1,5 @@
 /* Free space by block. */
+#include "format/ag.h"
 #include "meta/alloc_common.h"
 
 static void bnobt_key(const void *record, struct btree_key *key)
@@ -82,6 +83,7 @@ const struct meta_type meta_bnobt = {
     .rules = bnobt_rules,
     .post = bnobt_post,
     .btree = &schema,
+    .root = {META_AGF, "roots", AGF_BNO},
     .needs_check = 1ull << META_AGF,
     .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT,
     .kernel_scrub = "xchk_allocbt",

@@ -1,4 +1,5 @@
 /* Free space by size. */
+#include "format/ag.h"
 #include "meta/alloc_common.h"
 
 static void cntbt_key(const void *record, struct btree_key *key)
@@ -72,6 +73,7 @@ const struct meta_type meta_cntbt = {
     .rules = cntbt_rules,
     .post = cntbt_post,
     .btree = &schema,
+    .root = {META_AGF, "roots", AGF_CNT},
     .needs_check = 1ull << META_AGF,
     .needs_rebuild = 1ull << META_AGF | 1ull << META_BNOBT,
     .kernel_scrub = "xchk_allocbt",

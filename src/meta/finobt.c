@@ -59,6 +59,7 @@ const struct meta_type meta_finobt = {
     .rules = finobt_rules,
     .post = finobt_post,
     .btree = &finobt_schema,
+    .root = {META_AGI, "free_root", 0},
     .needs_check = 1ull << META_AGI,
     .needs_rebuild = 1ull << META_AGI | 1ull << META_INOBT,
     .kernel_scrub = "xchk_iallocbt",

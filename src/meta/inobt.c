@@ -114,6 +114,7 @@ const struct meta_type meta_inobt = {
     .rules = rules,
     .post = inobt_post,
     .btree = &inobt_schema,
+    .root = {META_AGI, "root", 0},
     .needs_check = 1ull << META_AGI,
     .needs_rebuild = 1ull << META_AGI | 1ull << META_RMAPBT,
     .kernel_scrub = "xchk_iallocbt",

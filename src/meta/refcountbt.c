@@ -135,6 +135,7 @@ const struct meta_type meta_refcountbt = {
     .rules = refcountbt_rules,
     .post = refcountbt_post,
     .btree = &schema,
+    .root = {META_AGF, "refcount_root", 0},
     .needs_check = 1ull << META_AGF,
     .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT,
     .kernel_scrub = "xchk_refcountbt",

@@ -4,6 +4,7 @@
  * Keys order by (start, owner, offset with its fork and btree flags); the unwritten flag is no part
  * of a key, and old kernels left it in the keys of nodes.
  */
+#include "format/ag.h"
 #include "meta/findings.h"
 #include "meta/tree.h"
 
@@ -141,6 +142,7 @@ const struct meta_type meta_rmapbt = {
     .rules = rmapbt_rules,
     .post = rmapbt_post,
     .btree = &schema,
+    .root = {META_AGF, "roots", AGF_RMAP},
     .needs_check = 1ull << META_AGF,
     .needs_rebuild = 1ull << META_AGF | 1ull << META_INOBT | 1ull << META_INODES,
     .kernel_scrub = "xchk_rmapbt",

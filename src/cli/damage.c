@@ -1,0 +1,408 @@
+/*
+ * mendfs damage: changes one field of one object, as a bad disk or a bug would; drives the fuzzing.
+ *
+ * Fields come from the descriptors, so there is no list here.  The bytes before are printed as the
+ * command that puts them back.
+ */
+#include "cli/damage.h"
+
+#include "base/trail.h"
+#include "cli/cli.h"
+#include "format/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum verb { ZEROES, ONES, FIRSTBIT, MIDDLEBIT, LASTBIT, ADD, SUB, RANDOM, VERB_COUNT };
+static const char *const verb_name[VERB_COUNT] = {
+    "zeroes", "ones", "firstbit", "middlebit", "lastbit", "add", "sub", "random",
+};
+
+/* Of a small generator (splitmix64): the same seed makes the same damage everywhere. */
+static u64 next_random(u64 *state)
+{
+	u64 z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static u64 changed_value(enum verb verb, u64 value, u32 width, u64 *seed)
+{
+	u64 all = width == 64 ? NULL64 : (1ull << width) - 1, was = value;
+
+	switch (verb) {
+	case ZEROES:
+		return 0;
+	case ONES:
+		return all;
+	case FIRSTBIT:
+		return value ^ 1ull << (width - 1);
+	case MIDDLEBIT:
+		return value ^ 1ull << (width / 2);
+	case LASTBIT:
+		return value ^ 1;
+	case ADD:
+		return (value + 1) & all;
+	case SUB:
+		return (value - 1) & all;
+	default:
+		do
+			value = next_random(seed) & all;
+		while (value == was);
+		return value;
+	}
+}
+
+/* A run of bytes that is one value: the verb means its first, middle, last byte, or all. */
+static void change_bytes(enum verb verb, const struct field *field, u8 *base, u64 *seed)
+{
+	bool every = verb == ZEROES || verb == ONES || verb == RANDOM;
+	u32 one = verb == FIRSTBIT ? 0 : verb == MIDDLEBIT ? field->count / 2 : field->count - 1;
+
+	for (u32 i = every ? 0 : one; i < (every ? field->count : one + 1); i++)
+		field_set(field, base, i,
+			  changed_value(verb, field_get(field, base, i), field->width, seed));
+}
+
+static void change_field(enum verb verb, const struct object_field *f, u8 *bytes, u64 *seed)
+{
+	const struct field *field = f->field;
+	u8 *base = bytes + f->offset;
+
+	if (field->kind == FIELD_UUID || field->kind == FIELD_STRING || field->kind == FIELD_BYTES)
+		change_bytes(verb, field, base, seed);
+	else
+		field_set(
+		    field, base, f->element,
+		    changed_value(verb, field_get(field, base, f->element), field->width, seed));
+}
+
+/* The stretch of the object that one checksum covers, around `offset`. */
+struct crc_area {
+	u32 start, end, crc; /* crc: from start */
+	u32 offset;
+	bool found;
+};
+
+static void find_crc(void *arg, const struct part *part)
+{
+	struct crc_area *area = arg;
+
+	for (u32 i = 0; i < part->layout->field_count; i++) {
+		const struct field *field = &part->layout->fields[i];
+
+		if (field->kind != FIELD_CRC)
+			continue;
+		if (part->offset <= area->offset && (!area->found || part->offset >= area->start)) {
+			area->start = part->offset;
+			area->crc = field->bit / 8;
+			area->found = true;
+		} else if (part->offset > area->offset && part->offset < area->end) {
+			area->end = part->offset;
+		}
+	}
+}
+
+static void fix_crc(const struct object *o, u32 offset, u8 *bytes)
+{
+	struct crc_area area = {.end = o->len, .offset = offset};
+	struct le32 crc;
+
+	if (o->type->crc_offset != CRC_NONE) {
+		area.crc = o->type->crc_offset;
+		area.found = true;
+	} else {
+		object_parts(o, find_crc, &area);
+	}
+	if (!area.found)
+		return;
+	crc = le32_make(verify_crc(bytes + area.start, area.end - area.start, area.crc));
+	memcpy(bytes + area.start + area.crc, &crc, sizeof(crc));
+}
+
+#define UNDO_GAP 8 /* runs of changes that are nearer than this become one */
+
+/* Writes what differs, run by run; prints what undoes it. */
+static int write_changes(const struct object *o, const u8 *now)
+{
+	u32 at = 0;
+
+	while (at < o->len) {
+		u32 end, last, room;
+		struct daddr where;
+		int err;
+
+		if (o->bytes[at] == now[at]) {
+			at++;
+			continue;
+		}
+		where = object_daddr(o, at);
+		for (end = last = at + 1; end < o->len && end - last < UNDO_GAP; end++) {
+			/* Runs end where the object's pieces do. */
+			if (object_daddr(o, end).v - where.v != end - at)
+				break;
+			if (o->bytes[end] != now[end])
+				last = end + 1;
+		}
+		room = last - at;
+		err = device_write(o->vol->data, where, now + at, room);
+		if (err)
+			return err;
+		printf(" --undo=");
+		for (u32 i = at; i < last; i++)
+			printf("%02x", o->bytes[i]);
+		printf("@%" PRIu64, where.v);
+		at = last;
+	}
+	return o->vol->data->flush(o->vol->data);
+}
+
+/* An argument for a shell. */
+static void print_quoted(const char *text)
+{
+	putchar('\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			printf("'\\''");
+		else
+			putchar(*text);
+	}
+	putchar('\'');
+}
+
+static int apply(const struct object *o, const struct damage *damage, enum verb verb)
+{
+	struct object_field field;
+	char before[VALUE_TEXT], after[VALUE_TEXT];
+	u64 seed = damage->seed;
+	u8 *now;
+	int err = object_field_find(o, damage->field, &field);
+
+	if (err)
+		return err;
+	now = env_alloc(o->vol->env, o->len);
+	if (!now)
+		return fail(-ENOMEM, "%s: out of memory", o->name);
+	memcpy(now, o->bytes, o->len);
+	change_field(verb, &field, now, &seed);
+	if (!memcmp(now, o->bytes, o->len)) {
+		printf("unchanged: %s of %s is like that already\n", damage->field, o->name);
+		env_free(o->vol->env, now);
+		return -EALREADY;
+	}
+	if (damage->fix_crc && field.field->kind != FIELD_CRC)
+		fix_crc(o, field.offset, now);
+	value_print(&o->vol->geo, o->type->layout, field.field, o->bytes + field.offset,
+		    field.element, before);
+	value_print(&o->vol->geo, o->type->layout, field.field, now + field.offset, field.element,
+		    after);
+	printf("%s: %s: %s -> %s%s\nundo: mendfs damage", o->name, damage->field, before, after,
+	       damage->fix_crc ? "" : " (checksum as it was)");
+	err = write_changes(o, now);
+	printf(" ");
+	print_quoted(o->vol->data->name);
+	printf("\n");
+	env_free(o->vol->env, now);
+	return err;
+}
+
+static int find_verb(const char *name, enum verb *verb)
+{
+	for (u32 i = 0; i < VERB_COUNT; i++) {
+		if (!strcmp(verb_name[i], name)) {
+			*verb = (enum verb)i;
+			return 0;
+		}
+	}
+	return fail(-EINVAL, "there is no verb \"%s\"", name);
+}
+
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *found = c ? strchr(digits, c) : NULL;
+
+	return found ? (int)(found - digits) : -1;
+}
+
+/* HEX@OFFSET */
+static int undo_one(struct device *dev, const char *text)
+{
+	u64 at = 0;
+	u32 count = 0;
+	const char *sign = strchr(text, '@');
+	u8 *bytes;
+	int err = 0;
+
+	if (!sign || sign == text || (sign - text) % 2 || !cli_parse_number(sign + 1, &at))
+		return fail(-EINVAL, "\"%s\" is not HEX@OFFSET", text);
+	bytes = malloc((size_t)(sign - text) / 2);
+	if (!bytes)
+		return fail(-ENOMEM, "out of memory");
+	for (const char *p = text; !err && p < sign; p += 2) {
+		int high = hex_digit(p[0]), low = hex_digit(p[1]);
+
+		if (high < 0 || low < 0)
+			err = fail(-EINVAL, "\"%s\" is not HEX@OFFSET", text);
+		else
+			bytes[count++] = (u8)(high << 4 | low);
+	}
+	if (!err)
+		err = device_write(dev, daddr_of(at), bytes, count);
+	free(bytes);
+	return err;
+}
+
+static int undo(struct env *env, const char *image, char **undos, u32 count)
+{
+	struct device *dev;
+	int err = device_open_file(env, image, false, &dev);
+
+	if (err)
+		return err;
+	for (u32 i = 0; !err && i < count; i++)
+		err = undo_one(dev, undos[i]);
+	if (!err)
+		err = dev->flush(dev);
+	device_close(dev);
+	return err;
+}
+
+/* A block device that is mounted is refused by the kernel when asked for exclusively. */
+static int check_unused(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) || !S_ISBLK(st.st_mode))
+		return 0;
+	fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+	if (fd < 0)
+		return fail(-errno, "%s: %s", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+static void ignore(struct verdict *v, const struct finding *finding)
+{
+	(void)v;
+	(void)finding;
+}
+
+static int work(struct env *env, struct damage *damage, char **words, u32 count)
+{
+	struct verdict lenient = {.raise = ignore};
+	struct cli_image image = {.data = damage->image,
+				  .log = damage->log_device,
+				  .writable = !damage->list,
+				  .no_recovery = true,
+				  .verdict = &lenient};
+	struct vol *vol;
+	struct object object;
+	enum verb verb = ZEROES;
+	int err = damage->list ? 0 : find_verb(words[count - 1], &verb);
+
+	if (err)
+		return err;
+	err = cli_open(env, &image, &vol);
+	if (err)
+		return err;
+	if (damage->list && !count) {
+		err = damage_list_all(vol);
+	} else {
+		err = object_find(vol, words, damage->list ? count : count - 2, &object);
+		if (!err) {
+			damage->field = words[count - 2];
+			if (damage->list)
+				damage_list(&object);
+			else
+				err = apply(&object, damage, verb);
+			object_drop(&object);
+		}
+	}
+	vol_close(vol);
+	return err;
+}
+
+#define UNDO_MAX 256
+
+static int finish(int err)
+{
+	if (!err)
+		return 0;
+	if (err == -EALREADY)
+		return STATUS_WARNING;
+	cli_failed();
+	return err == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"fix-crc", no_argument, NULL, 'c'},
+	    {"no-fix-crc", no_argument, NULL, 'n'},
+	    {"seed", required_argument, NULL, 's'},
+	    {"undo", required_argument, NULL, 'u'},
+	    {"list", no_argument, NULL, 'l'},
+	    {"log-device", required_argument, NULL, 'd'},
+	    {0},
+	};
+	struct damage damage = {.fix_crc = true};
+	char *undos[UNDO_MAX];
+	u32 undo_count = 0, words;
+	bool seeded = false;
+	struct env env;
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'c' || c == 'n')
+			damage.fix_crc = c == 'c';
+		else if (c == 's' && cli_parse_number(optarg, &damage.seed))
+			seeded = true;
+		else if (c == 'u' && undo_count < UNDO_MAX)
+			undos[undo_count++] = optarg;
+		else if (c == 'l')
+			damage.list = true;
+		else if (c == 'd')
+			damage.log_device = optarg;
+		else
+			return cli_usage(self);
+	}
+	words = (u32)(argc - optind);
+	if (!words || (undo_count && words != 1))
+		return cli_misuse(self, "expected an image");
+	if (!undo_count && !damage.list && words < 4)
+		return cli_misuse(self, "expected an object, a field and a verb");
+	damage.image = argv[optind];
+	host_env_init(&env, 1);
+	err = damage.list ? 0 : check_unused(damage.image);
+	if (!err && undo_count)
+		return finish(undo(&env, damage.image, undos, undo_count));
+	if (!err && !seeded)
+		err = env.random(&env, &damage.seed, sizeof(damage.seed));
+	if (!err)
+		err = work(&env, &damage, argv + optind + 1, words - 1);
+	return finish(err);
+}
+
+const struct command command_damage = {
+    .name = "damage",
+    .arguments = "[OPTION...] IMAGE OBJECT... FIELD VERB",
+    .summary = "damage one field in place, and tell how to undo it",
+    .help = "VERB is one of zeroes ones firstbit middlebit lastbit add sub random.\n"
+	    "FIELD is written as inspect shows it: length, roots[1], "
+	    "recs[3].startblock.\n" OBJECT_GRAMMAR "\n"
+	    "  --no-fix-crc          leave the checksum wrong (it is made right by default)\n"
+	    "  --seed=N              for the verb random\n"
+	    "  --undo=HEX@OFFSET     put these bytes back (as often as there are stretches)\n"
+	    "  --list                the fields of the object, or of all objects, one a line\n"
+	    "\nExit status 2: the field was like that already.\n" CLI_HELP_DEVICES,
+    .run = run,
+};

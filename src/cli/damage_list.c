@@ -1,0 +1,93 @@
+/* mendfs damage --list: every field that can be named, for those who try them all. */
+#include "cli/damage.h"
+
+#include "base/trail.h"
+#include "ledger/sweep.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static void list_part(void *arg, const struct part *part)
+{
+	const struct object *o = arg;
+	char prefix[64] = "";
+
+	if (part->repeated)
+		snprintf(prefix, sizeof(prefix), "%s[%u].", part->name, part->index);
+	else
+		snprintf(prefix, sizeof(prefix), "%s.", part->name);
+	for (u32 i = 0; i < part->layout->field_count; i++) {
+		const struct field *f = &part->layout->fields[i];
+		bool one = f->count == 1 || f->kind == FIELD_UUID || f->kind == FIELD_STRING ||
+			   f->kind == FIELD_BYTES;
+
+		for (u32 e = 0; e < (one ? 1 : f->count); e++) {
+			printf("%s\t%s%s", o->name, prefix, f->name);
+			printf(one ? "\n" : "[%u]\n", e);
+		}
+	}
+}
+
+void damage_list(const struct object *object)
+{
+	object_parts(object, list_part, (void *)(uintptr_t)object);
+}
+
+struct listing {
+	struct vol *vol;
+	struct env_lock *lock;
+	int err;
+};
+
+/* A name by which object_find() finds it again. */
+static void name_object(const struct vol *vol, const struct ref *ref, struct object *o)
+{
+	const struct geometry *g = &vol->geo;
+	u64 block = ref->at.v >> g->block_log;
+
+	if (ref->type->place)
+		snprintf(o->name, sizeof(o->name), "%s %u", ref->type->name, ref->where.ag);
+	else if (ref->type->id == META_INODE)
+		snprintf(o->name, sizeof(o->name), "inode %" PRIu64, ref->where.ino);
+	else if (ref->size > g->block_size)
+		snprintf(o->name, sizeof(o->name), "block %u:%u+%u as %s",
+			 (u32)(block / g->ag_blocks), (u32)(block % g->ag_blocks),
+			 ref->size >> g->block_log, ref->type->name);
+	else
+		snprintf(o->name, sizeof(o->name), "block %u:%u as %s", (u32)(block / g->ag_blocks),
+			 (u32)(block % g->ag_blocks), ref->type->name);
+}
+
+static void list_visited(void *arg, const struct ref *ref)
+{
+	struct listing *listing = arg;
+	struct object o;
+	int err;
+
+	listing->vol->env->lock_take(listing->lock);
+	err = object_at(listing->vol, ref->type, &ref->where, ref->at, ref->size, &o);
+	if (!err) {
+		name_object(listing->vol, ref, &o);
+		damage_list(&o);
+		object_drop(&o);
+	} else if (!listing->err) {
+		listing->err = err;
+	}
+	listing->vol->env->lock_drop(listing->lock);
+}
+
+int damage_list_all(struct vol *vol)
+{
+	struct listing listing = {.vol = vol};
+	struct sweep_options options = {.visited = list_visited, .visited_arg = &listing};
+	struct sweep_stats stats;
+	int err;
+
+	listing.lock = vol->env->lock_create(vol->env);
+	if (!listing.lock)
+		return fail(-ENOMEM, "out of memory");
+	err = sweep_run(vol, &options, &stats);
+	vol->env->lock_destroy(vol->env, listing.lock);
+	return err ? err : listing.err;
+}

@@ -1,0 +1,79 @@
+#!/bin/bash
+# `mendfs damage`: each verb, with and without the checksum; the undo restores the image byte for byte.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$SCRATCH" || exit 1
+
+proto proto files
+image pristine -p proto -m rmapbt=1,reflink=1
+cp --sparse=always pristine image
+
+# undone NAME ARGUMENT...: damages, sees a change, undoes, sees none.
+undone() {
+	local name=$1
+	shift
+	"$M" damage --seed=7 "$@" >out 2>&1 || { cat out; not_ok "$name"; return; }
+	if cmp -s pristine image; then echo "nothing changed"; not_ok "$name"; return; fi
+	# The printed line is a shell command.
+	eval "$(sed -n 's/^undo: mendfs/"$M"/p' out)" || { not_ok "$name"; return; }
+	check "$name" cmp pristine image
+}
+for verb in ones firstbit middlebit lastbit add sub random; do
+	undone "agf-length-$verb" image agf 1 length $verb
+	undone "agi-count-$verb-crc-left" --no-fix-crc image agi 0 count $verb
+	undone "record-$verb" image bnobt 0 'recs[0].blockcount' $verb
+	undone "inode-$verb" image /small size $verb
+	undone "name-$verb" image /dir data 0 'name[5].name' $verb
+done
+undone agf-length-zeroes image agf 1 length zeroes
+undone uuid image agf 1 uuid random
+undone bits image rmapbt 0 'recs[1].offset' lastbit
+undone crc-itself image agi 2 crc add
+undone slot image agfl 3 'slots[2].bno' add
+undone superblock-copy image superblock 2 dblocks add
+undone superblock image superblock 0 icount add
+
+status unchanged 2 "$M" damage image agi 0 pad32 zeroes
+check unchanged-says-so grep -q '^unchanged' out
+check unchanged-is cmp pristine image
+status bad-verb 8 "$M" damage image agi 0 count explode
+status bad-field 4 "$M" damage image agi 0 nonsense add
+status bad-undo 8 "$M" damage --undo=zz@1 image
+status undo-beyond 4 "$M" damage --undo=00@99999999999 image
+check refused-leave-it-alone cmp pristine image
+
+# The checksum: right by default, wrong with --no-fix-crc.
+"$M" damage image agi 1 newino add >out
+"$M" inspect image agi 1 >shown
+check crc-fixed test "$(grep -c BLOCK_CRC shown)" = 0
+eval "$(sed -n 's/^undo: mendfs/"$M"/p' out)"
+"$M" damage --no-fix-crc image agi 1 newino add >out
+"$M" inspect image agi 1 >shown
+check crc-not-fixed grep -q BLOCK_CRC shown
+xfs_db -r -c 'agi 1' -c 'print crc' image >theirs 2>&1
+check xfs_db-agrees grep -q 'CRC error' theirs
+eval "$(sed -n 's/^undo: mendfs/"$M"/p' out)"
+
+# The same seed does the same.
+cp --sparse=always pristine a
+cp --sparse=always pristine b
+"$M" damage --seed=11 a agf 0 freeblks random >/dev/null
+"$M" damage --seed=11 b agf 0 freeblks random >/dev/null
+check seeded cmp a b
+"$M" damage --seed=12 b agf 0 freeblks random >/dev/null
+check other-seed test "$(cmp a b | wc -l)" = 1
+
+# The list names fields that can be damaged: every one of an object.
+"$M" damage --list image rmapbt 0 | cut -f2 >fields
+check list-has-records grep -qx 'recs\[0\].owner' fields
+count=0
+while read -r field; do
+	"$M" damage --seed=1 image rmapbt 0 "$field" lastbit >out 2>&1 || break
+	eval "$(sed -n 's/^undo: mendfs/"$M"/p' out)" || break
+	count=$((count + 1))
+done < <(head -60 fields)
+same list-all-work "$(head -60 fields | wc -l)" "$count"
+check list-all-undone cmp pristine image
+"$M" damage --list image | cut -f1 | sort -u >objects
+for object in 'superblock 0' 'agf 3' 'agfl 2' 'agi 1'; do check "list-${object// /-}" grep -qx "$object" objects; done
+check list-wrote-nothing cmp pristine image

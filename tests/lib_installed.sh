@@ -1,0 +1,33 @@
+#!/bin/bash
+# Installs into a folder, compiles a program against what is there, and runs it.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+build=${MENDFS_BUILD:-$TOP/build}
+status install 0 env DESTDIR="$SCRATCH/root" meson install --no-rebuild -C "$build"
+pc=$(find "$SCRATCH/root" -name mendfs.pc)
+check pkg-config-file test -n "$pc"
+lib=$(find "$SCRATCH/root" -name libmendfs.so)
+check library test -n "$lib"
+foreign=$(nm -D --defined-only "$lib" | awk '{print $NF}' | grep -v '^mendfs_' | grep -v '^{')
+same only-mendfs-symbols "" "$foreign"
+export PKG_CONFIG_LIBDIR=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$SCRATCH/root
+# shellcheck disable=SC2046
+status compile 0 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -o "$SCRATCH/example" "$TOP/tests/api_example.c" \
+	$(pkg-config --cflags --libs mendfs)
+proto "$SCRATCH/proto" "$SCRATCH/files"
+image "$SCRATCH/image" -p "$SCRATCH/proto"
+LD_LIBRARY_PATH=${lib%/*} status run 0 "$SCRATCH/example" "$SCRATCH/image"
+cat >"$SCRATCH/expected" <<EOF
+version $("$MENDFS" --version | awk '{print $2}')
+block size 4096, 4 AGs
+file mode 100644, size 6
+content hello
+path /dir/file-number-7
+link to small
+names 42
+check 0
+EOF
+LD_LIBRARY_PATH=${lib%/*} "$SCRATCH/example" "$SCRATCH/image" >"$SCRATCH/found" 2>&1
+check output diff -u "$SCRATCH/expected" "$SCRATCH/found"
+check manual-page test -n "$(find "$SCRATCH/root" -name 'mendfs.8*')"
