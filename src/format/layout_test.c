@@ -1,6 +1,7 @@
 /* Field access by bits: packed fields, arrays, CRC order, and that a broken table is seen. */
 #include "base/test.h"
 
+#include "format/log.h"
 #include "format/super.h"
 
 static void bits(void **state)
@@ -70,6 +71,22 @@ static void little_endian(void **state)
 	assert_int_equal(raw[18], 0x12);
 }
 
+static void log_tables(void **state)
+{
+	const struct layout *const tables[] = {
+	    &log_record_layout,	  &log_ext_layout,     &log_op_layout,	   &log_trans_layout,
+	    &log_unmount_layout,  &log_head_layout,    &log_buf_layout,	   &log_buf_map_layout,
+	    &log_inode_layout,	  &log_inode32_layout, &log_dinode_layout, &log_dquot_layout,
+	    &log_quotaoff_layout, &log_icreate_layout, &log_intent_layout, &log_extent_layout,
+	    &log_extent32_layout, &log_map_layout,     &log_phys_layout,   &log_done_layout,
+	    &log_attri_layout,	  &log_xmi_layout,
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(tables); i++)
+		assert_true(layout_tiles(tables[i]));
+}
+
 static void gaps_are_seen(void **state)
 {
 	const struct field gap[] = {{"a", 0, 8, 1, FIELD_UINT}, {"b", 16, 8, 1, FIELD_UINT}};
@@ -86,9 +103,8 @@ static void gaps_are_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(bits),
-	    cmocka_unit_test(superblock_table),
-	    cmocka_unit_test(little_endian),
+	    cmocka_unit_test(bits),	     cmocka_unit_test(superblock_table),
+	    cmocka_unit_test(little_endian), cmocka_unit_test(log_tables),
 	    cmocka_unit_test(gaps_are_seen),
 	};
 

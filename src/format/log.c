@@ -1,0 +1,55 @@
+/* The log's field tables and layout asserts. */
+#include "format/log.h"
+
+LAYOUT_TABLE(log_record, LOG_RECORD_FIELDS);
+LAYOUT_TABLE(log_ext, LOG_EXT_FIELDS);
+LAYOUT_TABLE(log_op, LOG_OP_FIELDS);
+LAYOUT_TABLE(log_trans, LOG_TRANS_FIELDS);
+LAYOUT_TABLE(log_unmount, LOG_UNMOUNT_FIELDS);
+LAYOUT_TABLE(log_head, LOG_HEAD_FIELDS);
+LAYOUT_TABLE(log_buf, LOG_BUF_FIELDS);
+LAYOUT_TABLE(log_buf_map, LOG_BUF_MAP_FIELDS);
+LAYOUT_TABLE(log_inode, LOG_INODE_FIELDS);
+LAYOUT_TABLE(log_inode32, LOG_INODE32_FIELDS);
+LAYOUT_TABLE(log_dinode, LOG_DINODE_FIELDS);
+LAYOUT_TABLE(log_dquot, LOG_DQUOT_FIELDS);
+LAYOUT_TABLE(log_quotaoff, LOG_QUOTAOFF_FIELDS);
+LAYOUT_TABLE(log_icreate, LOG_ICREATE_FIELDS);
+LAYOUT_TABLE(log_intent, LOG_INTENT_FIELDS);
+LAYOUT_TABLE(log_extent, LOG_EXTENT_FIELDS);
+LAYOUT_TABLE(log_extent32, LOG_EXTENT32_FIELDS);
+LAYOUT_TABLE(log_map, LOG_MAP_FIELDS);
+LAYOUT_TABLE(log_phys, LOG_PHYS_FIELDS);
+LAYOUT_TABLE(log_done, LOG_DONE_FIELDS);
+LAYOUT_TABLE(log_attri, LOG_ATTRI_FIELDS);
+LAYOUT_TABLE(log_xmi, LOG_XMI_FIELDS);
+
+_Static_assert(sizeof(struct log_record) == LOG_BLOCK, "record header size");
+_Static_assert(offsetof(struct log_record, crc) == 32, "log_record.crc");
+_Static_assert(offsetof(struct log_record, cycle_data) == 44, "log_record.cycle_data");
+_Static_assert(offsetof(struct log_record, fs_uuid) == 304, "log_record.fs_uuid");
+_Static_assert(offsetof(struct log_record, pad) == LOG_RECORD_CRC_SIZE_32, "log_record.pad");
+_Static_assert(sizeof(struct log_ext) == LOG_BLOCK, "extended header size");
+_Static_assert(offsetof(struct log_ext, pad) == LOG_EXT_CRC_SIZE, "log_ext.pad");
+_Static_assert(sizeof(struct log_op) == 12, "operation header size");
+_Static_assert(sizeof(struct log_trans) == 16, "transaction header size");
+_Static_assert(sizeof(struct log_unmount) == 8, "unmount item size");
+_Static_assert(sizeof(struct log_head) == 4, "item head size");
+_Static_assert(sizeof(struct log_buf) == 20, "buffer format size");
+_Static_assert(sizeof(struct log_inode) == 56, "inode format size");
+_Static_assert(sizeof(struct log_inode32) == 52, "32-bit inode format size");
+_Static_assert(sizeof(struct log_dinode) == 176, "logged inode core size");
+_Static_assert(offsetof(struct log_dinode, next_unlinked) == 96, "log_dinode.next_unlinked");
+_Static_assert(offsetof(struct log_dinode, crc) == 100, "log_dinode.crc");
+_Static_assert(offsetof(struct log_dinode, ino) == 152, "log_dinode.ino");
+_Static_assert(sizeof(struct log_dquot) == 24, "dquot format size");
+_Static_assert(sizeof(struct log_quotaoff) == 20, "quotaoff size");
+_Static_assert(sizeof(struct log_icreate) == 28, "icreate size");
+_Static_assert(sizeof(struct log_intent) == 16, "intent head size");
+_Static_assert(sizeof(struct log_extent) == 16, "logged extent size");
+_Static_assert(sizeof(struct log_extent32) == 12, "32-bit logged extent size");
+_Static_assert(sizeof(struct log_map) == 32, "logged mapping size");
+_Static_assert(sizeof(struct log_phys) == 16, "logged physical extent size");
+_Static_assert(sizeof(struct log_done) == 16, "done item size");
+_Static_assert(sizeof(struct log_attri) == 40, "attribute intent size");
+_Static_assert(sizeof(struct log_xmi) == 88, "exchange intent size");
