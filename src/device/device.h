@@ -33,6 +33,10 @@ static inline int device_write(struct device *dev, struct daddr at, const void *
 {
 	return dev->write(dev, at, from, size);
 }
+static inline int device_flush(struct device *dev)
+{
+	return dev->flush(dev);
+}
 static inline void device_close(struct device *dev)
 {
 	if (dev)

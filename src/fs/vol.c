@@ -19,6 +19,7 @@
 #include <errno.h>
 
 #define SUPERBLOCK_MAX (1u << SB_MAX_SECTOR_LOG)
+#define OVERLAY_MEMORY (16u << 20) /* what of a replayed log stays in memory */
 #define SUPERBLOCK_MIN (1u << SB_MIN_SECTOR_LOG)
 
 /* Keeps the first finding that matters as trail. */
@@ -101,10 +102,35 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 	return check_devices(vol, options);
 }
 
+/* A dirty log is replayed above the device, never on it. */
+static int replay_log(struct vol *vol, const struct vol_options *options)
+{
+	const struct log_options log_options = {
+	    .types = vol->types, .verdict = options->verdict, .accept_loss = options->accept_loss};
+	struct device *overlay;
+	int err =
+	    log_examine(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+
+	if (err || vol->log_status.state != LOG_DIRTY)
+		return err;
+	err = device_open_overlay(vol->env, vol->data, OVERLAY_MEMORY, &overlay);
+	if (err)
+		return err;
+	vol->data = overlay;
+	vol->replayed = true;
+	return log_recover(vol->env, &vol->geo, vol->data, vol->log, &log_options,
+			   &vol->log_status);
+}
+
 static int open_steps(struct vol *vol, const struct vol_options *options, u8 *block)
 {
 	int err = load_superblock(vol, options, block);
 
+	if (!err && !options->no_recovery) {
+		err = replay_log(vol, options);
+		if (!err && vol->replayed)
+			err = load_superblock(vol, options, block);
+	}
 	if (err)
 		return err;
 	return cache_open(vol->env, vol->data, &vol->geo, options->memory, &vol->cache);
@@ -145,6 +171,7 @@ void vol_close(struct vol *vol)
 {
 	if (!vol)
 		return;
+	log_status_free(vol->env, &vol->log_status);
 	cache_close(vol->cache);
 	device_close(vol->rt);
 	device_close(vol->log);

@@ -3,9 +3,9 @@
  *
  * Finds head and tail (cycle numbers, torn and wrapped writes), reads record by record, verifies
  * their CRCs, gathers transactions, and replays those that are complete: buffers and inodes whose
- * place on disk is older (LSN), dquots, inode chunk creation, cancelled buffers, then the intents
- * without a done item, then the lists of unlinked inodes are left as they are (the mount processes
- * them; check knows them).
+ * place on disk is not newer (LSN), dquots, inode chunk creation, cancelled buffers.  Lists of
+ * unlinked inodes are left as they are (the mount processes them; check knows them).  Intents
+ * without a done item are remembered: what they announce has not happened yet.
  *
  * Reads the log device, writes `data` only; a check gives an overlay there.
  */
@@ -17,13 +17,40 @@
 
 enum log_state { LOG_CLEAN, LOG_DIRTY, LOG_DAMAGED };
 
+/* One piece of what an intent announces. Members that its type does not have are NO_ or 0. */
+struct log_change {
+	u64 ino;    /* whose mapping, reverse mapping (also a special owner) or attribute */
+	u64 start;  /* fsblock */
+	u64 count;  /* blocks */
+	u64 offset; /* file block */
+	u32 flags;  /* as logged; the kind in the low byte, see format/log.h */
+};
+
+/* An intent without its done item. */
+struct log_pending {
+	struct log_pending *next; /* in the order of the log */
+	u16 type;		  /* enum log_item_type */
+	const char *name;	  /* "efi" */
+	u64 id, lsn;
+	u32 block; /* of the log, where it ends */
+	u32 change_count;
+	struct log_change *change;
+	/* The item as logged, for finishing it. */
+	u32 regions;
+	u32 *region_end;
+	u8 *bytes;
+};
+
 struct log_status {
 	enum log_state state;
 	u64 head_block, tail_block; /* 512-byte blocks of the log */
 	u32 head_cycle, tail_cycle;
+	u64 torn_blocks;		  /* of records cut before their end; no damage */
 	u64 records, transactions, items; /* replayed */
-	u64 intents;			  /* found without a done item, and finished */
+	u64 skipped;			  /* items whose place is newer, or cancelled */
+	u64 intents;			  /* found without a done item */
 	u64 unlinked;			  /* inodes on unlinked lists afterwards */
+	struct log_pending *pending;	  /* the intents; log_status_free() */
 };
 
 struct log_options {
@@ -34,10 +61,51 @@ struct log_options {
 	bool accept_loss;
 };
 
-/* Looks, and writes nothing. log NULL: internal, on data. */
+/* The findings of the log, handed in by src/meta so that log stays below it. */
+struct log_defs {
+	/* The log as a whole. */
+	const struct finding_def *place, *cycles, *head, *tail;
+	/* A record, and what is in it. */
+	const struct finding_def *record, *overrun, *uuid, *crc, *op, *item, *unknown;
+	/* Where an item would be replayed to. */
+	const struct finding_def *target;
+	/* No damage. */
+	const struct finding_def *torn, *pending;
+};
+extern const struct log_defs *log_defs;
+
+/* Looks for head and tail, and writes nothing. log NULL: internal, on data. A log that makes no
+ * sense is LOG_DAMAGED, and -EUCLEAN unless the loss is accepted. */
 int log_examine(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status);
+/* Does nothing to a clean log. status is to be freed in any case. */
 int log_recover(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status);
+void log_status_free(struct env *env, struct log_status *status);
+
+enum log_event_kind {
+	LOG_EVENT_RECORD, /* a record header, or an extended one (index > 0) */
+	LOG_EVENT_OP,	  /* an operation header */
+	LOG_EVENT_PART,	  /* a structure, or raw bytes (layout NULL), of an item that is whole */
+	LOG_EVENT_COMMIT, /* the transaction of this lsn is complete */
+};
+struct log_event {
+	enum log_event_kind kind;
+	u32 block;  /* of the record, in 512-byte blocks of the log */
+	u32 offset; /* of an operation in the record's body */
+	u64 lsn;    /* of the record; of the transaction for parts */
+	u32 tid;
+	const char *name;      /* "record", "op", or the item: "buf" */
+	const char *part_name; /* "format", "core", "data", "extents"; NULL for others */
+	u32 index;	       /* of repeated parts */
+	const struct layout *layout;
+	const void *bytes;
+	u32 length;
+};
+/* Shows each record, operation and item from tail to head (of a clean log: the last record), until
+ * fn returns nonzero, which is returned. Reads only. */
+int log_each(struct env *env, const struct geometry *g, struct device *data, struct device *log,
+	     const struct log_options *options, int (*fn)(void *arg, const struct log_event *event),
+	     void *arg);
 
 #endif

@@ -2,6 +2,7 @@
 #include "meta/findings.h"
 
 #include "format/verify.h"
+#include "log/recover.h"
 
 const struct finding_def finding_defs[FINDING_COUNT] = {
 #define FINDING(id, type, severity, text, scrub, repair) \
@@ -18,3 +19,21 @@ static const struct verify_defs defs = {
     .owner = FOUND(BLOCK_OWNER),
 };
 const struct verify_defs *verify_defs = &defs;
+
+static const struct log_defs log_findings = {
+    .place = FOUND(LOG_PLACE),
+    .cycles = FOUND(LOG_CYCLES),
+    .head = FOUND(LOG_HEAD),
+    .tail = FOUND(LOG_TAIL),
+    .record = FOUND(LOG_RECORD),
+    .overrun = FOUND(LOG_RECORD_OVERRUN),
+    .uuid = FOUND(LOG_RECORD_UUID),
+    .crc = FOUND(LOG_RECORD_CRC),
+    .op = FOUND(LOG_OPERATION),
+    .item = FOUND(LOG_ITEM),
+    .unknown = FOUND(LOG_ITEM_UNKNOWN),
+    .target = FOUND(LOG_TARGET),
+    .torn = FOUND(LOG_TORN),
+    .pending = FOUND(LOG_INTENT_PENDING),
+};
+const struct log_defs *log_defs = &log_findings;

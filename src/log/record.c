@@ -1,0 +1,158 @@
+/*
+ * One record: its header, its checksum, and its body as it was before the cycle words went in.
+ *
+ * The first word of each block of a record is replaced by the cycle, so that a torn write shows;
+ * the words themselves are in the header, 64 of them in the header block and in each extended one.
+ * A record that runs over the end of the log goes on at its start, with the next cycle.
+ */
+#include "base/trail.h"
+#include "log/scan.h"
+
+#include <errno.h>
+#include <isa-l/crc.h>
+
+bool log_is_header(const u8 *block)
+{
+	return be32_get(((const struct log_record *)block)->magicno) == LOG_RECORD_MAGIC;
+}
+
+u32 log_cycle_of(const u8 *block)
+{
+	const struct log_record *r = (const struct log_record *)block;
+
+	return log_is_header(block) ? be32_get(r->cycle) : be32_get(r->magicno);
+}
+
+/* How many header blocks a record has follows from how large its writer let records grow. */
+static u32 header_blocks(const struct log_record *r, u32 len)
+{
+	u32 size = be32_get(r->size);
+
+	if (!(be32_get(r->version) & LOG_VERSION_2) || size <= LOG_HEADER_COVERS)
+		return 1;
+	/* mkfs with a stripe unit writes one record that is longer than the size it claims */
+	return (u32)div_up_u64(size > len ? size : len, LOG_HEADER_COVERS);
+}
+
+const char *log_place_parse(const struct log_scan *scan, u32 block, const u8 *header,
+			    struct log_place *out)
+{
+	const struct log_record *r = (const struct log_record *)header;
+	u32 len = be32_get(r->len), size = be32_get(r->size), version = be32_get(r->version);
+
+	*out = (struct log_place){
+	    .block = block,
+	    .len = len,
+	    .ops = be32_get(r->num_logops),
+	    .cycle = be32_get(r->cycle),
+	    .crc = le32_get(r->crc),
+	    .lsn = be64_get(r->lsn),
+	    .tail_lsn = be64_get(r->tail_lsn),
+	};
+	if (!log_is_header(header))
+		return "magicno";
+	if (!version || version & ~LOG_VERSION_KNOWN)
+		return "version";
+	if (size > LOG_RECORD_MAX)
+		return "size";
+	if (!len || len > LOG_RECORD_MAX)
+		return "len";
+	if (out->lsn != lsn_make(out->cycle, block))
+		return "lsn";
+	if (be32_get(r->fmt) != LOG_FMT_LINUX_LE)
+		return "fmt";
+	if (out->ops > len / sizeof(struct log_op))
+		return "num_logops";
+	out->header_blocks = header_blocks(r, len);
+	out->blocks = out->header_blocks + (u32)div_up_u64(len, LOG_BLOCK);
+	return out->blocks > scan->blocks ? "len" : NULL;
+}
+
+static u32 crc_of(const void *bytes, size_t size, u32 crc)
+{
+	return crc32_iscsi((u8 *)(uintptr_t)bytes, (int)size, crc);
+}
+
+u32 log_record_crc(const u8 *record, const struct log_place *place, u32 header_size)
+{
+	static const u8 zero[4];
+	const size_t at = offsetof(struct log_record, crc);
+	u32 crc = crc_of(record, at, NULL32);
+
+	crc = crc_of(zero, sizeof(zero), crc);
+	crc = crc_of(record + at + 4, header_size - at - 4, crc);
+	/* of the extended headers, those that this body needs */
+	for (u32 i = 1; i < place->header_blocks && i * LOG_HEADER_COVERS < place->len; i++)
+		crc = crc_of(record + (size_t)i * LOG_BLOCK, LOG_EXT_CRC_SIZE, crc);
+	return ~crc_of(record + (size_t)place->header_blocks * LOG_BLOCK, place->len, crc);
+}
+
+static bool crc_good(const u8 *record, const struct log_place *place)
+{
+	return log_record_crc(record, place, LOG_RECORD_CRC_SIZE) == place->crc ||
+	       log_record_crc(record, place, LOG_RECORD_CRC_SIZE_32) == place->crc;
+}
+
+/* mkfs.xfs writes its only record, an unmount record, without a checksum. */
+static bool is_mkfs_record(const u8 *record, const struct log_place *place)
+{
+	const struct log_op *op =
+	    (const struct log_op *)(record + (size_t)place->header_blocks * LOG_BLOCK);
+
+	return !place->crc && place->ops == 1 && op->flags & LOG_OP_UNMOUNT;
+}
+
+static void restore_words(u8 *record, const struct log_place *place)
+{
+	u8 *body = log_record_body(record, place);
+	u32 count = place->blocks - place->header_blocks;
+
+	for (u32 i = 0; i < count && i / LOG_CYCLE_SLOTS < place->header_blocks; i++) {
+		const u8 *header = record + (size_t)(i / LOG_CYCLE_SLOTS) * LOG_BLOCK;
+		const struct be32 *slots = i < LOG_CYCLE_SLOTS
+					       ? ((const struct log_record *)header)->cycle_data
+					       : ((const struct log_ext *)header)->cycle_data;
+
+		memcpy(body + (size_t)i * LOG_BLOCK, &slots[i % LOG_CYCLE_SLOTS], 4);
+	}
+}
+
+int log_record_sound(struct log_scan *scan, u32 block, u8 *record, bool *sound)
+{
+	struct log_place place;
+	int err = log_scan_read(scan, block, 1, record);
+
+	*sound = false;
+	if (err || log_place_parse(scan, block, record, &place))
+		return err;
+	err = log_scan_read(scan, log_block_after(scan, block, 1), place.blocks - 1,
+			    record + LOG_BLOCK);
+	*sound = !err && (crc_good(record, &place) || is_mkfs_record(record, &place));
+	return err;
+}
+
+int log_record_read(struct log_scan *scan, u32 block, u32 room, u8 *record, struct log_place *out)
+{
+	const char *field;
+	int err = log_scan_read(scan, block, 1, record);
+
+	if (err)
+		return err;
+	field = log_place_parse(scan, block, record, out);
+	if (field)
+		return log_damage(scan, log_defs->record, block, field, field, NULL);
+	if (out->blocks > room)
+		return log_damage_u64(scan, log_defs->overrun, block, NULL, out->blocks, room);
+	if (memcmp(((const struct log_record *)record)->fs_uuid, scan->g->uuid.b, 16) &&
+	    memcmp(((const struct log_record *)record)->fs_uuid, scan->g->meta_uuid.b, 16))
+		return log_damage(scan, log_defs->uuid, block, NULL, NULL, NULL);
+	err = log_scan_read(scan, log_block_after(scan, block, 1), out->blocks - 1,
+			    record + LOG_BLOCK);
+	if (err)
+		return err;
+	if (!crc_good(record, out) && !is_mkfs_record(record, out))
+		return log_damage_u64(scan, log_defs->crc, block, NULL, out->crc,
+				      log_record_crc(record, out, LOG_RECORD_CRC_SIZE));
+	restore_words(record, out);
+	return 0;
+}
