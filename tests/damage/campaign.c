@@ -1,0 +1,362 @@
+/*
+ * The damage campaign: damages one field after the other on an image in memory, checks it, puts it
+ * back, and says what the check found.
+ *
+ *	campaign [OPTION...] IMAGE
+ *
+ *	--rt=FILE       the realtime device
+ *	--name=NAME     of the image, in the output (default: its path)
+ *	--seed=N        which places are damaged, and what is random
+ *	--per=N         places for each field (default 2); every verb at each
+ *	--count=N       only so many images, drawn from all of these
+ *	--pairs=N       instead: so many images with two damages in different objects
+ *	--judge=COMMAND run COMMAND with the image's path for each, and say its exit status;
+ *	                the damage is written to the file then, and put back
+ *	--list          print the objects and fields
+ *
+ * Output: a JSON object for each damaged image, one a line; the first line is about the image as it
+ * was.  Exit status 0, or 2 when the check of the image itself is not silent.
+ */
+#include "objects.h"
+
+#include "base/trail.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+struct campaign {
+	struct world world;
+	struct image data, rt;
+	struct world_images images;
+	struct objects objects;
+	const char *path, *name, *judge;
+	u64 seed, count, pairs;
+	u32 per;
+	bool list;
+};
+
+/* One damage, and what puts it back. */
+struct damage {
+	const struct group *group;
+	const struct spot *spot;
+	enum damage_verb verb;
+	bool fix_crc;
+	u64 seed;
+	u8 *before;
+	u64 old_value, new_value;
+};
+
+static u8 *bytes_of(const struct campaign *c, const struct damage *d)
+{
+	return c->data.bytes + c->objects.object[d->spot->object].at;
+}
+
+/* False when the verb changes nothing; then nothing is to be undone. */
+static bool damage_apply(struct campaign *c, struct damage *d)
+{
+	const struct object *object = &c->objects.object[d->spot->object];
+	const struct spot *spot = d->spot;
+	u8 *bytes = bytes_of(c, d);
+	u64 seed = d->seed;
+
+	d->before = malloc(object->size);
+	if (!d->before)
+		abort();
+	memcpy(d->before, bytes, object->size);
+	damage_field(d->verb, spot->field, spot->element, bytes + spot->offset, &seed);
+	if (!memcmp(d->before, bytes, object->size)) {
+		free(d->before);
+		return false;
+	}
+	d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
+	d->new_value = field_get(spot->field, bytes + spot->offset, spot->element);
+	if (d->fix_crc)
+		damage_fix_crc(&c->objects.geo, object->type, d->before, bytes, object->size,
+			       spot->offset + spot->field->bit / 8);
+	return true;
+}
+
+static void damage_undo(struct campaign *c, struct damage *d)
+{
+	memcpy(bytes_of(c, d), d->before, c->objects.object[d->spot->object].size);
+	free(d->before);
+}
+
+/* --- output --- */
+
+static void print_string(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			printf("\\%c", *text);
+		else if ((unsigned char)*text < ' ')
+			printf("\\u%04x", (unsigned)*text);
+		else
+			putchar(*text);
+	}
+	putchar('"');
+}
+
+static void print_damage(const struct campaign *c, const struct damage *d)
+{
+	const struct object *object = &c->objects.object[d->spot->object];
+
+	printf("{\"key\":\"%s\",\"at\":%" PRIu64 ",\"type\":\"%s\",\"part\":\"%s\",\"index\":%u,"
+	       "\"element\":%u,\"verb\":\"%s\",\"crc\":%s,\"old\":%" PRIu64 ",\"new\":%" PRIu64 "}",
+	       d->group->key, object->at, object->type->name, d->spot->part, d->spot->index,
+	       d->spot->element, damage_verb_name(d->verb), d->fix_crc ? "true" : "false",
+	       d->old_value, d->new_value);
+}
+
+static void print_found(const struct campaign *c, int err)
+{
+	char ids[4096];
+
+	world_ids(&c->world, ids, sizeof(ids));
+	printf("\"ids\":\"%s\",\"error\":", ids);
+	if (err)
+		print_string(trail_text());
+	else
+		printf("null");
+}
+
+static int judge(struct campaign *c)
+{
+	char command[4096];
+	int status;
+
+	snprintf(command, sizeof(command), "%s '%s'", c->judge, c->path);
+	fflush(stdout);
+	status = system(command);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int check(struct campaign *c)
+{
+	world_reset(&c->world);
+	return world_check(&c->world, &c->images, NULL, NULL);
+}
+
+static void report(struct campaign *c, const struct damage *d, u32 damages, int err)
+{
+	printf("{\"base\":\"%s\",\"damage\":[", c->name);
+	for (u32 i = 0; i < damages; i++) {
+		if (i)
+			putchar(',');
+		print_damage(c, &d[i]);
+	}
+	printf("],");
+	print_found(c, err);
+	if (c->judge)
+		printf(",\"judge\":%d", judge(c));
+	printf("}\n");
+}
+
+/* --- the campaign --- */
+
+static void run_one(struct campaign *c, struct damage *d)
+{
+	if (!damage_apply(c, d))
+		return;
+	report(c, d, 1, check(c));
+	damage_undo(c, d);
+}
+
+static struct damage drawn(struct campaign *c)
+{
+	const struct group *group = &c->objects.group[damage_random(&c->seed) % c->objects.groups];
+	struct damage d = {.group = group,
+			   .spot = &group->spot[damage_random(&c->seed) % group->spots],
+			   .verb = (enum damage_verb)(damage_random(&c->seed) % DAMAGE_VERBS),
+			   .seed = damage_random(&c->seed)};
+
+	d.fix_crc = d.spot->field->kind != FIELD_CRC && damage_random(&c->seed) % 16;
+	return d;
+}
+
+static void run_drawn(struct campaign *c)
+{
+	for (u64 i = 0; i < c->count; i++) {
+		struct damage d = drawn(c);
+
+		run_one(c, &d);
+	}
+}
+
+static void run_all(struct campaign *c)
+{
+	for (u32 g = 0; g < c->objects.groups; g++) {
+		const struct group *group = &c->objects.group[g];
+
+		for (u32 i = 0; i < group->spots * DAMAGE_VERBS; i++) {
+			struct damage d = {.group = group,
+					   .spot = &group->spot[i / DAMAGE_VERBS],
+					   .verb = (enum damage_verb)(i % DAMAGE_VERBS),
+					   .seed = damage_random(&c->seed),
+					   .fix_crc = true};
+
+			if (d.spot->field->kind == FIELD_CRC || damage_random(&c->seed) % 32 == 0)
+				d.fix_crc = false;
+			run_one(c, &d);
+		}
+	}
+}
+
+/* Found alone? Says whether a pair that went unnoticed should have been noticed. */
+static bool found_alone(struct campaign *c, struct damage *d)
+{
+	bool found;
+
+	if (!damage_apply(c, d))
+		return false;
+	found = check(c) || c->world.findings;
+	damage_undo(c, d);
+	return found;
+}
+
+static void run_pairs(struct campaign *c)
+{
+	for (u64 i = 0; i < c->pairs; i++) {
+		struct damage d[2] = {drawn(c), drawn(c)};
+		int err;
+
+		if (d[0].spot->object == d[1].spot->object)
+			continue;
+		if (!damage_apply(c, &d[0]))
+			continue;
+		if (!damage_apply(c, &d[1])) {
+			damage_undo(c, &d[0]);
+			continue;
+		}
+		err = check(c);
+		report(c, d, 2, err);
+		damage_undo(c, &d[1]);
+		damage_undo(c, &d[0]);
+		if (!err && !c->world.findings && (found_alone(c, &d[0]) || found_alone(c, &d[1])))
+			printf("{\"base\":\"%s\",\"cancelled\":[\"%s\",\"%s\"]}\n", c->name,
+			       d[0].group->key, d[1].group->key);
+	}
+}
+
+static void list(const struct campaign *c)
+{
+	u32 count[META_COUNT] = {0};
+
+	for (u32 i = 0; i < c->objects.count; i++)
+		count[c->objects.object[i].type->id]++;
+	for (u32 i = 0; i < c->objects.count; i++) {
+		const struct meta_type *type = c->objects.object[i].type;
+
+		if (count[type->id])
+			printf("%s: %u objects\n", type->name, count[type->id]);
+		count[type->id] = 0;
+	}
+	for (u32 i = 0; i < c->objects.groups; i++)
+		printf("%s\t%" PRIu64 "\n", c->objects.group[i].key, c->objects.group[i].seen);
+}
+
+static int run(struct campaign *c)
+{
+	int err = objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects);
+
+	if (!c->list) {
+		printf("{\"base\":\"%s\",\"objects\":%u,\"fields\":%u,", c->name, c->objects.count,
+		       c->objects.groups);
+		print_found(c, err);
+		if (c->judge)
+			printf(",\"judge\":%d", judge(c));
+		printf("}\n");
+	}
+	if (err) {
+		fprintf(stderr, "%s: %s\n", c->path, trail_text());
+		return 2;
+	}
+	if (c->list)
+		list(c);
+	else if (c->world.findings)
+		return 2;
+	else if (c->pairs)
+		run_pairs(c);
+	else if (c->count)
+		run_drawn(c);
+	else
+		run_all(c);
+	return 0;
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
+		"[--pairs=N] [--judge=COMMAND] [--list] [--verbose] IMAGE\n");
+	return 1;
+}
+
+static int parse(struct campaign *c, int argc, char **argv, const char **rt)
+{
+	static const struct option options[] = {
+	    {"rt", required_argument, NULL, 'r'},    {"name", required_argument, NULL, 'n'},
+	    {"seed", required_argument, NULL, 's'},  {"per", required_argument, NULL, 'p'},
+	    {"count", required_argument, NULL, 'c'}, {"pairs", required_argument, NULL, '2'},
+	    {"judge", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
+	    {"verbose", no_argument, NULL, 'v'},     {0},
+	};
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (o == 'r')
+			*rt = optarg;
+		else if (o == 'n')
+			c->name = optarg;
+		else if (o == 's')
+			c->seed = strtoull(optarg, NULL, 0);
+		else if (o == 'p')
+			c->per = (u32)strtoul(optarg, NULL, 0);
+		else if (o == 'c')
+			c->count = strtoull(optarg, NULL, 0);
+		else if (o == '2')
+			c->pairs = strtoull(optarg, NULL, 0);
+		else if (o == 'j')
+			c->judge = optarg;
+		else if (o == 'l')
+			c->list = true;
+		else if (o == 'v')
+			c->world.print = true;
+		else
+			return usage();
+	}
+	if (optind + 1 != argc || !c->per)
+		return usage();
+	c->path = argv[optind];
+	c->name = c->name ? c->name : c->path;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct campaign c;
+	const char *rt = NULL;
+	int status;
+
+	c.per = 2;
+	c.seed = 1;
+	world_init(&c.world);
+	if (parse(&c, argc, argv, &rt) || image_map(&c.world, c.path, c.judge != NULL, &c.data))
+		return 1;
+	c.images.data = &c.data;
+	if (rt) {
+		if (image_map(&c.world, rt, false, &c.rt))
+			return 1;
+		c.images.rt = &c.rt;
+	}
+	status = run(&c);
+	objects_free(&c.objects);
+	image_unmap(&c.rt);
+	image_unmap(&c.data);
+	return status;
+}
