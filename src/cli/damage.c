@@ -8,7 +8,7 @@
 
 #include "base/trail.h"
 #include "cli/cli.h"
-#include "format/verify.h"
+#include "format/damage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,115 +17,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum verb { ZEROES, ONES, FIRSTBIT, MIDDLEBIT, LASTBIT, ADD, SUB, RANDOM, VERB_COUNT };
-static const char *const verb_name[VERB_COUNT] = {
-    "zeroes", "ones", "firstbit", "middlebit", "lastbit", "add", "sub", "random",
-};
-
-/* Of a small generator (splitmix64): the same seed makes the same damage everywhere. */
-static u64 next_random(u64 *state)
-{
-	u64 z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static u64 changed_value(enum verb verb, u64 value, u32 width, u64 *seed)
-{
-	u64 all = width == 64 ? NULL64 : (1ull << width) - 1, was = value;
-
-	switch (verb) {
-	case ZEROES:
-		return 0;
-	case ONES:
-		return all;
-	case FIRSTBIT:
-		return value ^ 1ull << (width - 1);
-	case MIDDLEBIT:
-		return value ^ 1ull << (width / 2);
-	case LASTBIT:
-		return value ^ 1;
-	case ADD:
-		return (value + 1) & all;
-	case SUB:
-		return (value - 1) & all;
-	default:
-		do
-			value = next_random(seed) & all;
-		while (value == was);
-		return value;
-	}
-}
-
-/* A run of bytes that is one value: the verb means its first, middle, last byte, or all. */
-static void change_bytes(enum verb verb, const struct field *field, u8 *base, u64 *seed)
-{
-	bool every = verb == ZEROES || verb == ONES || verb == RANDOM;
-	u32 one = verb == FIRSTBIT ? 0 : verb == MIDDLEBIT ? field->count / 2 : field->count - 1;
-
-	for (u32 i = every ? 0 : one; i < (every ? field->count : one + 1); i++)
-		field_set(field, base, i,
-			  changed_value(verb, field_get(field, base, i), field->width, seed));
-}
-
-static void change_field(enum verb verb, const struct object_field *f, u8 *bytes, u64 *seed)
-{
-	const struct field *field = f->field;
-	u8 *base = bytes + f->offset;
-
-	if (field->kind == FIELD_UUID || field->kind == FIELD_STRING || field->kind == FIELD_BYTES)
-		change_bytes(verb, field, base, seed);
-	else
-		field_set(
-		    field, base, f->element,
-		    changed_value(verb, field_get(field, base, f->element), field->width, seed));
-}
-
-/* The stretch of the object that one checksum covers, around `offset`. */
-struct crc_area {
-	u32 start, end, crc; /* crc: from start */
-	u32 offset;
-	bool found;
-};
-
-static void find_crc(void *arg, const struct part *part)
-{
-	struct crc_area *area = arg;
-
-	for (u32 i = 0; i < part->layout->field_count; i++) {
-		const struct field *field = &part->layout->fields[i];
-
-		if (field->kind != FIELD_CRC)
-			continue;
-		if (part->offset <= area->offset && (!area->found || part->offset >= area->start)) {
-			area->start = part->offset;
-			area->crc = field->bit / 8;
-			area->found = true;
-		} else if (part->offset > area->offset && part->offset < area->end) {
-			area->end = part->offset;
-		}
-	}
-}
-
-static void fix_crc(const struct object *o, u32 offset, u8 *bytes)
-{
-	struct crc_area area = {.end = o->len, .offset = offset};
-	struct le32 crc;
-
-	if (o->type->crc_offset != CRC_NONE) {
-		area.crc = o->type->crc_offset;
-		area.found = true;
-	} else {
-		object_parts(o, find_crc, &area);
-	}
-	if (!area.found)
-		return;
-	crc = le32_make(verify_crc(bytes + area.start, area.end - area.start, area.crc));
-	memcpy(bytes + area.start + area.crc, &crc, sizeof(crc));
-}
 
 #define UNDO_GAP 8 /* runs of changes that are nearer than this become one */
 
@@ -177,7 +68,7 @@ static void print_quoted(const char *text)
 	putchar('\'');
 }
 
-static int apply(const struct object *o, const struct damage *damage, enum verb verb)
+static int apply(const struct object *o, const struct damage *damage, enum damage_verb verb)
 {
 	struct object_field field;
 	char before[VALUE_TEXT], after[VALUE_TEXT];
@@ -191,14 +82,14 @@ static int apply(const struct object *o, const struct damage *damage, enum verb 
 	if (!now)
 		return fail(-ENOMEM, "%s: out of memory", o->name);
 	memcpy(now, o->bytes, o->len);
-	change_field(verb, &field, now, &seed);
+	damage_field(verb, field.field, field.element, now + field.offset, &seed);
 	if (!memcmp(now, o->bytes, o->len)) {
 		printf("unchanged: %s of %s is like that already\n", damage->field, o->name);
 		env_free(o->vol->env, now);
 		return -EALREADY;
 	}
 	if (damage->fix_crc && field.field->kind != FIELD_CRC)
-		fix_crc(o, field.offset, now);
+		damage_fix_crc(&o->vol->geo, o->type, o->bytes, now, o->len, field.offset);
 	value_print(&o->vol->geo, o->type->layout, field.field, o->bytes + field.offset,
 		    field.element, before);
 	value_print(&o->vol->geo, o->type->layout, field.field, now + field.offset, field.element,
@@ -213,15 +104,10 @@ static int apply(const struct object *o, const struct damage *damage, enum verb 
 	return err;
 }
 
-static int find_verb(const char *name, enum verb *verb)
+static int find_verb(const char *name, enum damage_verb *verb)
 {
-	for (u32 i = 0; i < VERB_COUNT; i++) {
-		if (!strcmp(verb_name[i], name)) {
-			*verb = (enum verb)i;
-			return 0;
-		}
-	}
-	return fail(-EINVAL, "there is no verb \"%s\"", name);
+	*verb = damage_verb_find(name);
+	return *verb < DAMAGE_VERBS ? 0 : fail(-EINVAL, "there is no verb \"%s\"", name);
 }
 
 static int hex_digit(char c)
@@ -306,7 +192,7 @@ static int work(struct env *env, struct damage *damage, char **words, u32 count)
 				  .verdict = &lenient};
 	struct vol *vol;
 	struct object object;
-	enum verb verb = ZEROES;
+	enum damage_verb verb = DAMAGE_ZEROES;
 	int err = damage->list ? 0 : find_verb(words[count - 1], &verb);
 
 	if (err)
