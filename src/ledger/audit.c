@@ -157,6 +157,7 @@ static void raise_leftover(struct audit *a, struct group *g, u64 end)
 	else
 		describe_witnesses(&expected, g);
 	fill_where(&a->v->where, def, g);
+	a->v->count = 0; /* the limit is for one object; here it is AUDIT_FINDINGS */
 	raise_text(a->v, left ? def->left_only : def->right_only, NULL, found.text, expected.text);
 }
 

@@ -8,6 +8,7 @@
 #include "format/btree.h"
 #include "format/inode.h"
 #include "meta/findings.h"
+#include "meta/forks.h"
 
 #include <stdio.h>
 
@@ -149,6 +150,7 @@ const struct meta_type meta_bmbt = {
     .layout = &btree_long_layout,
     .parts = bmbt_parts,
     .rules = bmbt_rules,
+    .post_inode = forks_post,
     .btree = &bmbt_schema,
     .uuid_offset = offsetof(struct btree_long, uuid),
     .blkno_offset = offsetof(struct btree_long, blkno),

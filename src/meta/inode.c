@@ -8,6 +8,7 @@
 #include "format/btree.h"
 #include "format/verify.h"
 #include "meta/findings.h"
+#include "meta/local_parts.h"
 
 #include <sys/stat.h>
 
@@ -494,7 +495,7 @@ static void fork_parts(const struct geometry *g, const struct inode *inode, enum
 		       struct part_sink *sink)
 {
 	const struct fork *fork = &inode->fork[which];
-	(void)g;
+	u32 at = (u32)(fork->data - inode->raw);
 
 	if (!fork->size)
 		return;
@@ -502,7 +503,11 @@ static void fork_parts(const struct geometry *g, const struct inode *inode, enum
 		emit_extents(sink, inode, which);
 	else if (fork->format == FORMAT_BTREE)
 		emit_root(sink, inode, which);
-	else if (fork->format == FORMAT_LOCAL && which == FORK_DATA && S_ISLNK(inode->mode))
+	else if (fork->format == FORMAT_LOCAL && which == FORK_ATTR)
+		attr_short_parts(g, fork->data, fork->size, at, sink);
+	else if (fork->format == FORMAT_LOCAL && S_ISDIR(inode->mode))
+		dir_short_parts(g, fork->data, fork->size, at, sink);
+	else if (fork->format == FORMAT_LOCAL && S_ISLNK(inode->mode))
 		emit_target(sink, inode);
 	else if (fork->format == FORMAT_DEV && which == FORK_DATA &&
 		 (S_ISCHR(inode->mode) || S_ISBLK(inode->mode)))
