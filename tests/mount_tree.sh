@@ -26,16 +26,17 @@ compare() {
 	kernel_up "$2" "$kernel" ro || { not_ok "$1" "the kernel does not mount it"; return; }
 	"$LIST" "$kernel" >"$SCRATCH/$1.kernel"
 	down "$kernel"
-	if ! mount_up "$2" "$ours" 2>"$SCRATCH/err"; then
-		not_ok "$1" "mount: $(cat "$SCRATCH/err")"
+	if ! serve "$2" "$ours"; then
+		not_ok "$1" "mount: $(cat "$SCRATCH/log")"
 		return
 	fi
 	"$LIST" "$ours" >"$SCRATCH/$1.ours"
-	down "$ours"
-	if diff "$SCRATCH/$1.kernel" "$SCRATCH/$1.ours" >"$SCRATCH/diff"; then
+	if ! quit "$ours"; then
+		not_ok "$1" "the server has not ended well"
+	elif diff "$SCRATCH/$1.kernel" "$SCRATCH/$1.ours" >"$SCRATCH/diff"; then
 		ok "$1"
 	else
-		head -c 6000 "$SCRATCH/diff"
+		cut -c1-400 "$SCRATCH/diff" | head -20
 		not_ok "$1" "$(grep -c '^>' "$SCRATCH/diff") of $(wc -l <"$SCRATCH/$1.kernel") lines differ"
 	fi
 }
@@ -67,9 +68,9 @@ if kernel_up "$image" "$kernel"; then
 	down "$kernel"
 	cp --sparse=always "$SCRATCH/dirty.img" "$SCRATCH/dirty-ours.img"
 	before=$(sha256sum <"$SCRATCH/dirty-ours.img")
-	if mount_up "$SCRATCH/dirty-ours.img" "$ours"; then
+	if serve "$SCRATCH/dirty-ours.img" "$ours"; then
 		"$LIST" "$ours" >"$SCRATCH/dirty.ours"
-		down "$ours"
+		check dirty-server quit "$ours"
 		kernel_up "$SCRATCH/dirty.img" "$kernel" # recovers
 		down "$kernel"
 		kernel_up "$SCRATCH/dirty.img" "$kernel" ro
@@ -79,7 +80,7 @@ if kernel_up "$image" "$kernel"; then
 		if diff <(tail -n +2 "$SCRATCH/dirty.kernel") <(tail -n +2 "$SCRATCH/dirty.ours") >"$SCRATCH/diff"; then
 			ok dirty
 		else
-			head -c 6000 "$SCRATCH/diff"
+			cut -c1-400 "$SCRATCH/diff" | head -20
 			not_ok dirty "$(grep -c '^>' "$SCRATCH/diff") lines differ"
 		fi
 		if [ "$before" = "$(sha256sum <"$SCRATCH/dirty-ours.img")" ]; then ok dirty-not-written; else not_ok dirty-not-written "the image has changed"; fi

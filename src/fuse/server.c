@@ -133,9 +133,15 @@ static int error_for_program(int err)
 void reply_failure(fuse_req_t req, int err, const char *what, fuse_ino_t node)
 {
 	struct server *server = server_of(req);
+	char number[24];
 
 	if (tells_of_damage(err)) {
-		fail_in(err, "%s: inode %llu", what, (unsigned long long)node_inum(server, node).v);
+		snprintf(number, sizeof(number), "%llu",
+			 (unsigned long long)node_inum(server, node).v);
+		if (strstr(trail_text(), number)) /* it says whose block it was */
+			fail_in(err, "%s", what);
+		else
+			fail_in(err, "%s: inode %s", what, number);
 		note_failure(server, err);
 	}
 	fuse_reply_err(req, error_for_program(err));

@@ -109,13 +109,15 @@ def directories(largest):
 def attributes():
     os.mkdir("attrs")
     os.chdir("attrs")
-    for name in ("short", "leaf", "node", "remote", "spaces", "removed"):
+    for name in ("short", "leaf", "node", "too-many", "remote", "spaces", "removed"):
         write(name, name.encode())
     os.setxattr("short", "user.a", b"1")
     os.setxattr("short", "user.empty", b"")
     for number in range(40):
         os.setxattr("leaf", f"user.number{number}", dice.randbytes(number))
-    for number in range(1200):
+    for number in range(1200):  # more names than a program can be told
+        os.setxattr("too-many", "user." + "n" * (number % 190) + str(number), b"")
+    for number in range(500):
         os.setxattr("node", "user." + "n" * (number % 190) + str(number), dice.randbytes(number % 70))
     for length in (3000, 4096, 20000, 65535, 65536):
         os.setxattr("remote", f"user.{length}", dice.randbytes(length))

@@ -7,7 +7,8 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 SOURCE_TOP=$PWD
 PATH=$PATH:/usr/sbin:/sbin
-MENDFS=${MENDFS:-$SOURCE_TOP/build/src/cli/mendfs}
+# What serves is the build with the sanitizers, where there is one.
+MENDFS=${MENDFS_ASAN:-${MENDFS:-$SOURCE_TOP/build/src/cli/mendfs}}
 if [ -z "${SCRATCH:-}" ]; then
 	SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-mount.XXXXXX")
 	OWN_SCRATCH=1
@@ -94,6 +95,24 @@ mount_up() {
 	mkdir -p "$2"
 	MOUNTED+=("$2")
 	"${@:4}" "$MENDFS" mount -o "${3:-ro}" "$1" "$2"
+}
+# serve IMAGE DIR [OPTIONS]: mounts in the foreground, with what the server says in $SCRATCH/log
+serve() {
+	mkdir -p "$2"
+	MOUNTED+=("$2")
+	"$MENDFS" mount -f -o "${3:-ro}" "$1" "$2" 2>"$SCRATCH/log" &
+	server=$!
+	SERVERS+=("$server")
+	wait_until served "$2"
+	mountpoint -q "$2"
+}
+served() { mountpoint -q "$1" || gone "$server"; }
+# quit DIR: unmounts; false when the server does not end well, which is how sanitizers end it
+quit() {
+	down "$1"
+	wait "$server" && return 0
+	sed 's/^/server: /' "$SCRATCH/log" | head -80
+	return 1
 }
 # down DIR: unmounts, waiting for those who are just leaving
 down() {
