@@ -9,9 +9,14 @@
 #include "fs/inode.h"
 
 #include "base/trail.h"
+#include "btree/seek.h"
+#include "format/ag.h"
 #include "format/verify.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#define INOBT_HOLE_INODES 4 /* inodes that a bit of a record's hole mask stands for */
 
 struct first_finding {
 	int err;
@@ -61,6 +66,72 @@ static int check(const struct vol *vol, struct inum ino, u64 at, const u8 *raw)
 	return first.err;
 }
 
+static int open_inobt(struct vol *vol, u32 ag, struct btree_tree *tree)
+{
+	const struct meta_type *agi_type = vol_type(vol, META_AGI);
+	struct daddr at = agi_type->place(&vol->geo, ag);
+	const struct where where = {
+	    .type = agi_type->name, .ag = ag, .ino = NO_INO, .daddr = at.v, .owner = NO_OWNER};
+	const struct agi *agi;
+	struct buf *buf;
+	int err = cache_get(vol->cache, agi_type, &where, at, vol->geo.sector_size, &buf);
+
+	if (err)
+		return err;
+	agi = (const struct agi *)buf->data;
+	*tree = (struct btree_tree){.cache = vol->cache,
+				    .g = &vol->geo,
+				    .type = vol_type(vol, META_INOBT),
+				    .ag = ag,
+				    .owner = ag,
+				    .root = be32_get(agi->root),
+				    .levels = be32_get(agi->level)};
+	cache_put(vol->cache, buf);
+	return 0;
+}
+
+/* True when the inobt is sound here and has no inode of this number, not even a free one. */
+static bool no_inode_there(struct vol *vol, u32 ag, u32 agino)
+{
+	const struct btree_key key = {{agino, 0, 0}};
+	const struct inobt_rec *rec;
+	struct btree_at at = {0};
+	struct btree_tree tree;
+	struct btree_block b;
+	u32 start, hole;
+	bool none;
+	int err = open_inobt(vol, ag, &tree);
+
+	if (!err)
+		err = btree_seek(&tree, &key, &at);
+	if (err)
+		return err == -ENOENT;
+	b = btree_at_block(&tree, &at);
+	rec = btree_record(&b, at.index);
+	start = be32_get(rec->startino);
+	none = agino < start || agino - start >= INODES_PER_CHUNK;
+	hole = none ? 0 : (agino - start) / INOBT_HOLE_INODES;
+	if (!none && geometry_has(&vol->geo, FEATURE_SPARSE))
+		none = be16_get(rec->holemask) >> hole & 1;
+	btree_leave(&tree, &at);
+	return none;
+}
+
+/* Why there is no such inode: what failed stays the trail, unless nothing should have been there.
+ */
+static int explain(struct vol *vol, struct inum ino, int err)
+{
+	char trail[TRAIL_MAX];
+
+	if (err != -EUCLEAN && err != -EBADMSG)
+		return err;
+	snprintf(trail, sizeof(trail), "%s", trail_text());
+	if (no_inode_there(vol, inum_ag(&vol->geo, ino), inum_agino(&vol->geo, ino)))
+		return fail(-ENOENT, "inode %llu: not in an allocated chunk",
+			    (unsigned long long)ino.v);
+	return fail(err, "%s", trail);
+}
+
 int inode_get(struct vol *vol, struct inum ino, struct inode *out)
 {
 	const struct geometry *g = &vol->geo;
@@ -89,7 +160,7 @@ int inode_get(struct vol *vol, struct inum ino, struct inode *out)
 	}
 	if (err) {
 		cache_put(vol->cache, buf);
-		return err;
+		return explain(vol, ino, err);
 	}
 	out->buf = buf;
 	return 0;

@@ -277,6 +277,10 @@ static void refuses(void **state)
 	(void)state;
 	make_image("-b size=4096");
 	vol = open_image(&env);
+	/* data of a file, and free space */
+	assert_int_equal(inode_get(vol, inum_of(vol->geo.root_ino + 64), &inode), -ENOENT);
+	assert_non_null(strstr(trail_text(), "chunk"));
+	assert_int_equal(inode_get(vol, inum_make(&vol->geo, 1, 5000), &inode), -ENOENT);
 	at = agblock_daddr(&vol->geo, 0, agino_bno(&vol->geo, (u32)vol->geo.root_ino)).v;
 	assert_int_equal(inode_get(vol, inum_of(0), &inode), -ENOENT);
 	assert_int_equal(inode_get(vol, inum_of(NULL64), &inode), -ENOENT);
