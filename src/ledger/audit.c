@@ -6,6 +6,7 @@
  * an account are raised one by one.
  */
 #include "base/trail.h"
+#include "format/dir.h"
 #include "ledger/ledger_impl.h"
 
 #include <inttypes.h>
@@ -68,6 +69,18 @@ const char *counter_name(u64 counter)
 	return counter < COUNTER_COUNT ? name[counter] : "?";
 }
 
+static const char *file_type_name(u64 type)
+{
+	static const char *const name[DIR_FT_COUNT] = {
+	    [DIR_FT_UNKNOWN] = "file",	     [DIR_FT_FILE] = "regular file",
+	    [DIR_FT_DIR] = "directory",	     [DIR_FT_CHAR] = "character device",
+	    [DIR_FT_BLOCK] = "block device", [DIR_FT_FIFO] = "fifo",
+	    [DIR_FT_SOCKET] = "socket",	     [DIR_FT_SYMLINK] = "symbolic link",
+	    [DIR_FT_WHITEOUT] = "whiteout"};
+
+	return type < DIR_FT_COUNT ? name[type] : "file of unknown type";
+}
+
 /* The offset of an owner, from the word that stays the same along the extent. */
 static void put_offset(struct text *t, u64 word, u64 pos)
 {
@@ -89,6 +102,8 @@ static void put_word(struct text *t, const char *name, u64 value, u64 pos)
 		put_offset(t, value, pos);
 	else if (!strcmp(name, "owner"))
 		put(t, "owner %" PRId64, (s64)value);
+	else if (!strcmp(name, "file type"))
+		put(t, "a %s", file_type_name(value));
 	else if (!strcmp(name, "mask") || !strcmp(name, "hash") || !strcmp(name, "holes"))
 		put(t, "%s 0x%" PRIx64, name, value);
 	else

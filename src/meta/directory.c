@@ -101,7 +101,9 @@ static void post_dots(struct dir_walk *w, const struct where *where, const struc
 		w->parent = slot->ino;
 	if (!w->dir->nlink)
 		return;
-	post(w, where, ACCOUNT_LINKS, SIDE_LEFT, slot->ino, 0, 0, 0);
+	/* Short forms have no type for these two, and all forms no other. */
+	post(w, where, ACCOUNT_LINKS, SIDE_LEFT, slot->ino, dir_has_type(w->g) ? DIR_FT_DIR : 0, 0,
+	     0);
 	if (!dot)
 		post(w, where, ACCOUNT_DOTDOT, SIDE_RIGHT, w->dir->ino.v, slot->ino, 0, 0);
 }
@@ -118,9 +120,8 @@ static void post_name(struct dir_walk *w, const struct where *where, const struc
 		return;
 	}
 	w->children++;
-	post(w, where, ACCOUNT_LINKS, SIDE_LEFT, slot->ino, 0, 0, 0);
-	if (dir_has_type(w->g))
-		post(w, where, ACCOUNT_NAME_TYPES, SIDE_LEFT, slot->ino, slot->type, 0, 0);
+	post(w, where, ACCOUNT_LINKS, SIDE_LEFT, slot->ino, dir_has_type(w->g) ? slot->type : 0, 0,
+	     0);
 	if (slot->type == DIR_FT_DIR)
 		post(w, where, ACCOUNT_DOTDOT, SIDE_LEFT, slot->ino, dir->ino.v, 0, 0);
 	if (geometry_has(w->g, FEATURE_PARENT))

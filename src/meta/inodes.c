@@ -6,6 +6,7 @@
  * followed posts its links and no space; one that is no inode at all counts as used if the inobt
  * says so. ref.arg: see inobt.c.
  */
+#include "format/dir.h"
 #include "ledger/sweep.h"
 #include "meta/findings.h"
 #include "meta/inode.h"
@@ -25,19 +26,14 @@ struct piece {
 
 static void post_links(struct sweep *sweep, const struct inode *inode)
 {
-	const struct geometry *g = sweep->g;
-	struct fact links = {{inode->ino.v, 0, 0, 0}};
-	struct fact type = {{inode->ino.v, inode_ftype(inode->mode), 0, 0}};
-	u32 names = S_ISDIR(inode->mode) && inode->nlink ? 1 : inode->nlink;
+	const struct fact unlinked = {{inode->ino.v, 0, 0, 0}};
+	const struct fact links = {
+	    {inode->ino.v, dir_has_type(sweep->g) ? inode_ftype(inode->mode) : 0, 0, 0}};
 
-	if (!inode->nlink) {
-		sweep_post(sweep, ACCOUNT_UNLINKED, SIDE_RIGHT, &links, 1);
-		return;
-	}
-	sweep_post(sweep, ACCOUNT_LINKS, SIDE_RIGHT, &links, inode->nlink);
-	if (geometry_has(g, FEATURE_FTYPE) && inode->ino.v != g->root_ino &&
-	    !inode_internal(g, inode->ino))
-		sweep_post(sweep, ACCOUNT_NAME_TYPES, SIDE_RIGHT, &type, names);
+	if (inode->nlink)
+		sweep_post(sweep, ACCOUNT_LINKS, SIDE_RIGHT, &links, inode->nlink);
+	else
+		sweep_post(sweep, ACCOUNT_UNLINKED, SIDE_RIGHT, &unlinked, 1);
 }
 
 /* True when the inode is in use. `listed`: the inobt says that it is. */

@@ -4,6 +4,7 @@
  * The geometry comes from the primary; every copy is compared with it field by field.
  */
 #include "base/trail.h"
+#include "format/dir.h"
 #include "format/super.h"
 #include "meta/findings.h"
 #include "meta/tree.h"
@@ -329,7 +330,7 @@ static int compare_with_primary(struct sweep *sweep, const void *copy)
 
 static void name_inode(struct sweep *sweep, u64 ino)
 {
-	const struct fact named = {{ino, 0, 0, 0}};
+	const struct fact named = {{ino, dir_has_type(sweep->g) ? DIR_FT_FILE : 0, 0, 0}};
 
 	if (ino && ino != NULL64)
 		sweep_post(sweep, ACCOUNT_LINKS, SIDE_LEFT, &named, 1);
