@@ -18,6 +18,7 @@
 #define TREE_BNO 2000
 
 struct map_image {
+	u32 fresh; /* findings of the image as made: the blocks that it takes are not accounted */
 	struct test_image t;
 	struct geometry g;
 	u64 ino, ino_at; /* the file */
@@ -159,7 +160,7 @@ static void make_map(struct map_image *m, bool deep)
 		write_block(m, i);
 	write_inode(m);
 	test_image_check(&m->t);
-	m->t.fresh = m->t.total;
+	m->fresh = m->t.total;
 }
 
 static u32 next_off;
@@ -292,7 +293,7 @@ static void is_found(void **state)
 	for (u32 i = 0; i < ARRAY_COUNT(damages); i++)
 		damage_one(&m, &damages[i]);
 	test_image_check(&m.t);
-	assert_int_equal(m.t.total, m.t.fresh);
+	assert_int_equal(m.t.total, m.fresh);
 	test_image_drop(&m.t);
 }
 
