@@ -1,21 +1,37 @@
-/* The descriptor of attrnode: attribute tree node. */
-#include "base/test.h"
+/* A node of an attribute tree. */
+#include "meta/names_test.h"
 
-#include "format/attr.h"
-#include "meta/types_table.h"
-
-static void known(void **state)
+static void damage(void **state)
 {
-	const struct meta_type *type = meta_types.type[META_ATTRNODE];
+	static const struct names_damage rows[] = {
+	    {META_ATTRNODE, {{"hdr", 0, "count", 0, 0, false}}, FINDING_ID_DA_COUNT},
+	    {META_ATTRNODE, {{"hdr", 0, "level", 0, 0, false}}, FINDING_ID_DA_LEVEL},
+	    {META_ATTRNODE, {{"btree", 1, "hashval", 0, 0, false}}, FINDING_ID_DA_ORDER},
+	    {META_ATTRNODE, {{"btree", 1, "hashval", 0, 1, true}}, FINDING_ID_DA_PARENT_HASH},
+	    {META_ATTRNODE, {{"btree", 1, "before", 0, 0, false}}, FINDING_ID_DA_POINTER},
+	    {META_ATTRNODE, {{"btree", 1, "before", 0, 0x1000000, false}}, FINDING_ID_DA_UNMAPPED},
+	    {META_ATTRNODE, {{"hdr", 0, "count", 0, 1, false}}, FINDING_ID_DA_FORW},
+	    {META_ATTRNODE, {{"hdr", 0, "count", 0, 1, false}}, FINDING_ID_ATTR_BLOCKS},
+	};
+	struct test_image t;
 
 	(void)state;
-	assert_int_equal(type->magic, DA_NODE_MAGIC);
-	assert_int_equal(type->layout->size, sizeof(struct da_node));
+	names_fixture(&t, "parent");
+	names_damage_all(&t, rows, ARRAY_COUNT(rows));
+}
+
+static void noise(void **state)
+{
+	(void)state;
+	test_noise(META_ATTRNODE, 2000);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(known)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(damage),
+	    cmocka_unit_test(noise),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,20 +1,39 @@
-/* The descriptor of directory. */
-#include "base/test.h"
+/* Directories in the inode, and what the inode says of those in blocks. */
+#include "meta/names_test.h"
 
-#include "format/dir.h"
-#include "meta/types_table.h"
-
-static void known(void **state)
+static void damage(void **state)
 {
-	const struct meta_type *type = meta_types.type[META_DIRECTORY];
+	static const struct names_damage rows[] = {
+	    {META_INODE, {{"parent", 0, "i4", 0, 0, false}}, FINDING_ID_DIR_ENTRY_INO},
+	    {META_INODE, {{"inumber", 2, "i4", 0, 0, false}}, FINDING_ID_DIR_ENTRY_INO},
+	    {META_INODE, {{"inumber", 2, "i4", 0, 66, false}}, FINDING_ID_DIR_ENTRY_INTERNAL},
+	    {META_INODE, {{"name", 2, "name", 0, '/', false}}, FINDING_ID_DIR_NAME_INVALID},
+	    {META_INODE, {{"entry", 2, "namelen", 0, 255, false}}, FINDING_ID_DIR_SHORT_FIT},
+	    {META_INODE, {{"entry", 2, "offset", 0, 8, false}}, FINDING_ID_DIR_SHORT_OFFSET},
+	    {META_INODE,
+	     {{"entry", 5, "offset", 0, 0xfff8, false}},
+	     FINDING_ID_DIR_SHORT_TOO_LARGE},
+	    {META_INODE, {{"type", 2, "ftype", 0, 0, false}}, FINDING_ID_DIR_ENTRY_TYPE},
+	    {META_INODE, {{"type", 2, "ftype", 0, 1, false}}, FINDING_ID_NAME_TYPE_WRONG},
+	    {META_INODE, {{"sfdir", 0, "count", 0, 1, true}}, FINDING_ID_DIR_SHORT_FIT},
+	    {META_INODE, {{"sfdir", 0, "i8count", 0, 1, false}}, FINDING_ID_DIR_SHORT_FIT},
+	    {META_INODE,
+	     {{"core", 0, "size", 0, 1, true}, {"sfdir", 0, "i8count", 0, 0, false}},
+	     FINDING_ID_DIR_SIZE},
+	    {META_INODE, {{"name", 5, "name", 5, 1, true}}, FINDING_ID_DIR_NAME_TWICE},
+	};
+	struct test_image t;
 
 	(void)state;
-	assert_string_equal(type->name, "directory");
+	names_image(&t);
+	names_damage_all(&t, rows, ARRAY_COUNT(rows));
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(known)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(damage),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,21 +1,42 @@
-/* The descriptor of dirleafn: directory leaf of a tree. */
-#include "base/test.h"
+/* A leaf of the tree: its brothers, its parent, and the names. */
+#include "meta/names_test.h"
 
-#include "format/dir.h"
-#include "meta/types_table.h"
-
-static void known(void **state)
+static void damage(void **state)
 {
-	const struct meta_type *type = meta_types.type[META_DIRLEAFN];
+	static const struct names_damage rows[] = {
+	    {META_DIRLEAFN, {{"leaf", 4, "hashval", 0, 1, true}}, FINDING_ID_DIR_HASH_WRONG},
+	    {META_DIRLEAFN, {{"leaf", 4, "hashval", 0, 0, false}}, FINDING_ID_DIR_INDEX_ORDER},
+	    {META_DIRLEAFN, {{"leaf", 4, "address", 0, 0, false}}, FINDING_ID_DIR_NAME_ALONE},
+	    {META_DIRLEAFN,
+	     {{"leaf", 4, "address", 0, 0x7fffff, false}},
+	     FINDING_ID_DIR_HASH_ALONE},
+	    {META_DIRLEAFN, {{"hdr", 0, "count", 0, 0, false}}, FINDING_ID_DA_LEAF_EMPTY},
+	    {META_DIRLEAFN, {{"hdr", 0, "count", 0, 0xffff, false}}, FINDING_ID_DIR_INDEX_COUNT},
+	    {META_DIRLEAFN, {{"hdr", 0, "count", 0, 1, true}}, FINDING_ID_DA_PARENT_HASH},
+	    {META_DIRLEAFN, {{"hdr", 0, "stale", 0, 1, false}}, FINDING_ID_DIR_INDEX_STALE},
+	    {META_DIRLEAFN, {{"hdr", 0, "forw", 0, 1, true}}, FINDING_ID_DA_FORW},
+	    {META_DIRLEAFN, {{"hdr", 0, "back", 0, 1, true}}, FINDING_ID_DA_BACK},
+	    {META_DIRLEAFN, {{"hdr", 0, "pad", 0, 1, false}}, FINDING_ID_DIR_PAD},
+	};
+	struct test_image t;
 
 	(void)state;
-	assert_int_equal(type->magic, DIR_LEAFN_MAGIC);
-	assert_int_equal(type->layout->size, sizeof(struct dir_leaf));
+	names_image(&t);
+	names_damage_all(&t, rows, ARRAY_COUNT(rows));
+}
+
+static void noise(void **state)
+{
+	(void)state;
+	test_noise(META_DIRLEAFN, 2000);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(known)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(damage),
+	    cmocka_unit_test(noise),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
