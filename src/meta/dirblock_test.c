@@ -11,7 +11,7 @@ static void damage(void **state)
 	    {META_DIRBLOCK, {{"tag", 4, "tag", 0, 8, false}}, FINDING_ID_DIR_ENTRY_TAG},
 	    {META_DIRBLOCK, {{"type", 4, "ftype", 0, 0, false}}, FINDING_ID_DIR_ENTRY_TYPE},
 	    {META_DIRBLOCK, {{"type", 4, "ftype", 0, 9, false}}, FINDING_ID_DIR_ENTRY_TYPE},
-	    {META_DIRBLOCK, {{"type", 4, "ftype", 0, 1, false}}, FINDING_ID_NAME_TYPE_WRONG},
+	    {META_DIRBLOCK, {{"type", 4, "ftype", 0, 1, false}}, FINDING_ID_LINKS_MORE_NAMES},
 	    {META_DIRBLOCK, {{"name", 4, "name", 2, '/', false}}, FINDING_ID_DIR_NAME_INVALID},
 	    {META_DIRBLOCK, {{"name", 4, "name", 2, 0, false}}, FINDING_ID_DIR_NAME_INVALID},
 	    {META_DIRBLOCK, {{"name", 4, "name", 2, 'y', false}}, FINDING_ID_DIR_INDEX_HASH},

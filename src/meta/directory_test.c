@@ -14,7 +14,7 @@ static void damage(void **state)
 	     {{"entry", 5, "offset", 0, 0xfff8, false}},
 	     FINDING_ID_DIR_SHORT_TOO_LARGE},
 	    {META_INODE, {{"type", 2, "ftype", 0, 0, false}}, FINDING_ID_DIR_ENTRY_TYPE},
-	    {META_INODE, {{"type", 2, "ftype", 0, 1, false}}, FINDING_ID_NAME_TYPE_WRONG},
+	    {META_INODE, {{"type", 2, "ftype", 0, 1, false}}, FINDING_ID_LINKS_MORE_NAMES},
 	    {META_INODE, {{"sfdir", 0, "count", 0, 1, true}}, FINDING_ID_DIR_SHORT_FIT},
 	    {META_INODE, {{"sfdir", 0, "i8count", 0, 1, false}}, FINDING_ID_DIR_SHORT_FIT},
 	    {META_INODE,
