@@ -80,18 +80,20 @@ __attribute__((target("aes,sse2"))) static u128 aes_words(const struct hash_key 
 							  const u64 word[4])
 {
 	const __m128i *k = (const __m128i *)key->round;
-	__m128i x = _mm_loadu_si128((const __m128i *)word);
-	__m128i y = _mm_loadu_si128((const __m128i *)(word + 2));
-	u128 sum;
+	/* Two loads of 8 bytes each: the words have just been stored so, and a load of 16 would
+	 * wait. */
+	__m128i x = _mm_set_epi64x((s64)word[1], (s64)word[0]);
+	__m128i y = _mm_set_epi64x((s64)word[3], (s64)word[2]);
 
 	x = _mm_xor_si128(x, k[0]);
 	for (int i = 1; i <= 4; i++)
 		x = _mm_aesenc_si128(x, k[i]);
 	x = _mm_xor_si128(x, y);
+#pragma GCC unroll 8
 	for (int i = 5; i < ROUNDS; i++)
 		x = _mm_aesenc_si128(x, k[i]);
-	memcpy(&sum, &x, sizeof(sum));
-	return sum;
+	return (u128)(u64)_mm_cvtsi128_si64(_mm_unpackhi_epi64(x, x)) << 64 |
+	       (u64)_mm_cvtsi128_si64(x);
 }
 #else
 bool hash_has_aes(void)

@@ -374,19 +374,31 @@ struct fact owner_fact(u32 ag, u32 bno, u64 owner, u64 offset)
 	return (struct fact){{ag, owner, word, 0}};
 }
 
-void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
+static void post_space(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 {
-	struct fact space = {{ag, 0, 0, 0}};
+	const struct fact space = {{ag, 0, 0, 0}};
 
 	sweep_post_range(sweep, ACCOUNT_SPACE, SIDE_LEFT, &space, bno, blocks, 1);
-	if (geometry_has(sweep->g, FEATURE_RMAPBT)) {
-		struct fact owns = owner_fact(ag, bno, owner, offset);
-
-		sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno, blocks, 1);
-	}
 }
 
-/* Splits the mapping by what the refcountbt says, so that each piece is posted with its count. */
+static void post_owner(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
+{
+	struct fact owns;
+
+	if (!geometry_has(sweep->g, FEATURE_RMAPBT))
+		return;
+	owns = owner_fact(ag, bno, owner, offset);
+	sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno, blocks, 1);
+}
+
+void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
+{
+	post_space(sweep, ag, bno, blocks);
+	post_owner(sweep, ag, bno, blocks, owner, offset);
+}
+
+/* Splits the mapping by what the refcountbt says: what is shared is posted with its count, the rest
+ * as space. */
 static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 {
 	struct job *job = job_of(sweep);
@@ -394,27 +406,35 @@ static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 	while (blocks) {
 		struct refcount_record r;
 		struct fact fact;
-		u32 skip, take;
+		u32 alone, shared;
 
+		/* A damaged refcountbt has findings of its own; then all counts as not shared. */
 		if (refcount_next(sweep->vol, &job->share, ag, bno, &r))
-			return; /* a damaged refcountbt has its own findings, and leaves the account
-				   open */
-		if (!r.blocks || r.start >= bno + blocks)
+			r.blocks = 0;
+		alone = !r.blocks || r.start >= bno + blocks ? blocks
+			: r.start > bno			     ? r.start - bno
+							     : 0;
+		if (alone)
+			post_space(sweep, ag, bno, alone);
+		bno += alone;
+		blocks -= alone;
+		if (!blocks)
 			return;
-		skip = r.start > bno ? r.start - bno : 0;
-		take = (u32)min_u64(blocks - skip, (u64)r.start + r.blocks - (bno + skip));
+		shared = (u32)min_u64(blocks, (u64)r.start + r.blocks - bno);
 		fact = (struct fact){{ag, r.count, 0, 0}};
-		sweep_post_range(sweep, ACCOUNT_SHARES, SIDE_LEFT, &fact, bno + skip, take, 1);
-		bno += skip + take;
-		blocks -= skip + take;
+		sweep_post_range(sweep, ACCOUNT_SHARES, SIDE_LEFT, &fact, bno, shared, 1);
+		bno += shared;
+		blocks -= shared;
 	}
 }
 
 void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
 {
-	sweep_own(sweep, ag, bno, blocks, owner, offset);
 	if (geometry_has(sweep->g, FEATURE_REFLINK))
 		post_shares(sweep, ag, bno, blocks);
+	else
+		post_space(sweep, ag, bno, blocks);
+	post_owner(sweep, ag, bno, blocks, owner, offset);
 }
 
 static int audit(struct report *report)

@@ -1,8 +1,8 @@
 /*
  * The reference count btree: shared blocks, and blocks staged for copy-on-write.
  *
- * A shared extent of n posts itself n times as SHARES, and n-1 times beyond the AG's own length as
- * SPACE.  A staged one is owned by nobody else, so it posts as owner.
+ * A shared extent of n posts itself n times as SHARES, and once as SPACE for all who map it. A
+ * staged one is owned by nobody else, so it posts as owner.
  */
 #include "meta/findings.h"
 #include "meta/tree.h"
@@ -105,8 +105,7 @@ static int refcountbt_leaf(struct sweep *sweep, const struct ref *ref, const str
 			continue;
 		}
 		sweep_post_range(sweep, ACCOUNT_SHARES, SIDE_RIGHT, &shared, start, blocks, count);
-		sweep_post_range(sweep, ACCOUNT_SPACE, SIDE_RIGHT, &space, start, blocks,
-				 (s64)count - 1);
+		sweep_post_range(sweep, ACCOUNT_SPACE, SIDE_LEFT, &space, start, blocks, 1);
 	}
 	return 0;
 }
