@@ -1,0 +1,238 @@
+/* Head and tail of logs that were written, wrapped, torn and damaged in every way. */
+#include "log/maker.h"
+
+static void never_written(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+
+	(void)state;
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_true(ends.clean);
+	maker_close(m);
+}
+
+static void unmounted(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+	struct log_status status;
+
+	(void)state;
+	maker_simple(m, 800, 1);
+	maker_unmount(m);
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_true(ends.clean);
+	assert_int_equal(ends.head, m->pos);
+	assert_int_equal(maker_recover(m, &status), 0);
+	assert_int_equal(status.state, LOG_CLEAN);
+	assert_int_equal(m->data.writes, 0);
+	maker_close(m);
+}
+
+static void dirty(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+
+	(void)state;
+	for (u32 i = 0; i < 30; i++)
+		maker_simple(m, 800, (u8)i);
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_false(ends.clean);
+	assert_int_equal(ends.head, m->pos);
+	assert_int_equal(ends.tail, 0);
+	assert_int_equal(ends.torn, 0);
+	maker_close(m);
+}
+
+/* Goes around the log several times, looking at every record: the head is always behind it, also
+ * when the record itself runs over the end. */
+static void wraps(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+	u32 crossed = 0;
+
+	(void)state;
+	for (u32 i = 0; m->cycle < 4; i++) {
+		u32 cycle = m->cycle, block;
+
+		/* lengths of all kinds; the tail follows some records behind */
+		if (i % 7 == 0)
+			m->tail_lsn = 0;
+		maker_start(m, MAKER_TID, 1);
+		for (u32 k = 0; k < i % 40; k++)
+			maker_buffer(m, MAKER_TID, 800, 0, 0, 1 + k % 31, (u8)k);
+		maker_commit(m, MAKER_TID);
+		block = maker_record(m);
+		crossed += cycle != m->cycle && m->pos;
+		assert_int_equal(maker_find(m, &ends), 0);
+		assert_int_equal(ends.head, m->pos);
+		assert_int_equal(ends.last.block, block);
+		assert_int_equal(ends.tail, lsn_block(m->tail_lsn));
+		assert_false(ends.clean);
+	}
+	assert_true(crossed);
+	assert_int_equal(m->found_count, 0);
+	maker_close(m);
+}
+
+/* The last record lacks its end; then one before it lacks a block in the middle. */
+static void torn(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+	u32 first, second, third;
+
+	(void)state;
+	maker_simple(m, 800, 1);
+	first = maker_simple(m, 800, 2);
+	maker_start(m, MAKER_TID, 1);
+	for (u32 i = 0; i < 8; i++)
+		maker_buffer(m, MAKER_TID, 800, 0, 0, 31, 3);
+	maker_commit(m, MAKER_TID);
+	second = maker_record(m);
+	third = maker_simple(m, 800, 4);
+	memset(m->log.bytes + (third + 1) * 512, 0, 512);
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_int_equal(ends.head, third);
+	assert_int_equal(ends.last.block, second);
+	assert_int_equal(ends.torn, 1);
+	memset(m->log.bytes + (second + 20) * 512, 0, 512);
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_int_equal(ends.head, second);
+	assert_int_equal(ends.last.block, first);
+	assert_int_equal(m->found_count, 0);
+	maker_close(m);
+}
+
+/* In a second cycle the hole has blocks of the first. */
+static void torn_later(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+	u8 *old = NULL;
+	u32 last = 0;
+
+	(void)state;
+	old = env_alloc(&m->env, MAKER_BLOCKS * 512);
+	while (m->cycle < 2 || m->pos < 100) {
+		memcpy(old, m->log.bytes, MAKER_BLOCKS * 512);
+		m->tail_lsn = 0;
+		last = maker_simple(m, 800, 1);
+	}
+	/* of the last record only the header reached the disk */
+	memcpy(m->log.bytes + (last + 1) * 512, old + (last + 1) * 512, (m->pos - last - 1) * 512);
+	m->tail_lsn = 0;
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_int_equal(ends.head, last);
+	assert_int_equal(ends.head_cycle, 2);
+	env_free(&m->env, old);
+	maker_close(m);
+}
+
+/* A wrong checksum among the last records is taken for torn, and said. */
+static void torn_by_checksum(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_status status;
+	u32 block[4];
+
+	(void)state;
+	for (u32 i = 0; i < 4; i++)
+		block[i] = maker_simple(m, 800 + i * 8, (u8)(i + 1));
+	m->log.bytes[(block[2] + 1) * 512 + 60] ^= 1;
+	assert_int_equal(maker_recover(m, &status), 0);
+	assert_int_equal(status.state, LOG_DIRTY);
+	assert_int_equal(status.head_block, block[2]);
+	assert_int_equal(status.transactions, 2);
+	assert_int_equal(maker_data(m, 808)[0], 2);
+	assert_int_equal(maker_data(m, 816)[0], 0);
+	maker_expect(m, "LOG_TORN");
+	log_status_free(&m->env, &status);
+	maker_close(m);
+}
+
+static void impossible(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+	struct be32 cycle = be32_make(9);
+
+	(void)state;
+	/* cycles that do not follow each other */
+	maker_simple(m, 800, 1);
+	memcpy(m->log.bytes + (MAKER_BLOCKS - 1) * 512, cycle.b, 4);
+	assert_int_equal(maker_find(m, &ends), -EUCLEAN);
+	maker_expect(m, "LOG_CYCLES");
+	/* a tail where no record begins */
+	m->found_count = 0;
+	memset(m->log.bytes, 0, MAKER_BLOCKS * 512);
+	m->pos = 0;
+	m->tail_lsn = lsn_make(1, 1);
+	for (u32 i = 0; i < 20; i++)
+		maker_simple(m, 800, 1);
+	assert_int_equal(maker_find(m, &ends), -EUCLEAN);
+	maker_expect(m, "LOG_TAIL");
+	/* blocks that were written, but no record */
+	m->found_count = 0;
+	memset(m->log.bytes, 0, MAKER_BLOCKS * 512);
+	cycle = be32_make(1);
+	for (u32 i = 0; i < 2000; i++)
+		memcpy(m->log.bytes + i * 512, cycle.b, 4);
+	assert_int_equal(maker_find(m, &ends), -EUCLEAN);
+	maker_expect(m, "LOG_HEAD");
+	/* the whole log outside of its device */
+	m->found_count = 0;
+	m->g.log_blocks *= 2;
+	assert_int_equal(maker_find(m, &ends), -EUCLEAN);
+	maker_expect(m, "LOG_PLACE");
+	maker_close(m);
+}
+
+/* Whatever bytes a log has, looking at it ends, and raises at most what it says. */
+static void noise(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+	u32 seed = 1;
+
+	(void)state;
+	for (u32 round = 0; round < 300; round++) {
+		m->found_count = 0;
+		m->pos = 0;
+		m->cycle = 1 + round % 3;
+		m->tail_lsn = 0;
+		memset(m->log.bytes, 0, MAKER_BLOCKS * 512);
+		for (u32 i = 0; i < 5; i++)
+			maker_simple(m, 800, 1);
+		for (u32 i = 0; i < 1 + round % 6; i++) {
+			seed = seed * 1664525 + 1013904223;
+			m->log.bytes[(seed >> 8) % (i % 2 ? 16 * 512 : MAKER_BLOCKS * 512)] ^=
+			    (u8)(1u << (seed >> 5 & 7));
+		}
+		int err = maker_find(m, &ends);
+
+		assert_true(err == 0 || err == -EUCLEAN);
+		assert_int_equal(m->found_count, err ? 1 : 0);
+	}
+	maker_close(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(never_written),
+	    cmocka_unit_test(unmounted),
+	    cmocka_unit_test(dirty),
+	    cmocka_unit_test(wraps),
+	    cmocka_unit_test(torn),
+	    cmocka_unit_test(torn_later),
+	    cmocka_unit_test(torn_by_checksum),
+	    cmocka_unit_test(impossible),
+	    cmocka_unit_test(noise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
