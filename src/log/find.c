@@ -242,7 +242,7 @@ static int seek_tail(struct finder *f, struct log_ends *ends)
 {
 	u32 left = ends->torn + LOG_RECORD_BYTES / LOG_BLOCK, block = ends->tail;
 
-	while (left-- && block != ends->head) {
+	while (left-- && block != ends->last.block) {
 		struct log_place place;
 		int err = log_scan_read(f->scan, block, 1, f->buffer);
 

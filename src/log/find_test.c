@@ -99,10 +99,12 @@ static void torn(void **state)
 	assert_int_equal(ends.head, third);
 	assert_int_equal(ends.last.block, second);
 	assert_int_equal(ends.torn, 1);
+	assert_false(ends.torn_crc);
 	memset(m->log.bytes + (second + 20) * 512, 0, 512);
 	assert_int_equal(maker_find(m, &ends), 0);
 	assert_int_equal(ends.head, second);
 	assert_int_equal(ends.last.block, first);
+	assert_false(ends.torn_crc); /* by its cycle, not by the checksum */
 	assert_int_equal(m->found_count, 0);
 	maker_close(m);
 }
@@ -128,6 +130,39 @@ static void torn_later(void **state)
 	assert_int_equal(maker_find(m, &ends), 0);
 	assert_int_equal(ends.head, last);
 	assert_int_equal(ends.head_cycle, 2);
+	env_free(&m->env, old);
+	maker_close(m);
+}
+
+/* The log is full, and the record that was torn ran over the tail of the one before. */
+static void torn_over_tail(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_ends ends;
+	u8 *old = env_alloc(&m->env, MAKER_BLOCKS * 512);
+	u32 last, next;
+
+	(void)state;
+	while (m->cycle < 2)
+		maker_simple(m, 800, 1);
+	/* a log of an even number of blocks, records of two: new ones lie where old ones were */
+	for (u32 i = 0; i < 20; i++)
+		maker_simple(m, 800, 1);
+	m->tail_lsn = lsn_make(1, m->pos + 2);
+	last = maker_simple(m, 800, 2); /* the tail is where the next record goes */
+	memcpy(old, m->log.bytes, MAKER_BLOCKS * 512);
+	m->tail_lsn = lsn_make(1, m->pos + 2);
+	next = maker_simple(m, 800, 3);
+	assert_int_equal(next, last + 2);
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_int_equal(ends.tail, next + 2);
+	/* of that one only the header reached the disk */
+	memcpy(m->log.bytes + (next + 1) * 512, old + (next + 1) * 512, 512);
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_int_equal(ends.last.block, last);
+	assert_int_equal(ends.head, next);
+	assert_int_equal(ends.tail, next + 2);
+	assert_int_equal(m->found_count, 0);
 	env_free(&m->env, old);
 	maker_close(m);
 }
@@ -232,6 +267,7 @@ int main(void)
 	    cmocka_unit_test(torn_by_checksum),
 	    cmocka_unit_test(impossible),
 	    cmocka_unit_test(noise),
+	    cmocka_unit_test(torn_over_tail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

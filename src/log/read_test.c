@@ -76,7 +76,10 @@ static void large_record(void **state)
 		assert_memory_equal(maker_data(m, 800 + i * 8), big, 31 * 128);
 		assert_int_equal(maker_data(m, 800 + i * 8)[31 * 128], 0);
 	}
-	/* the checksum covers the extended headers that are in use */
+	/* the checksum covers the extended headers that are in use, and no others */
+	maker_simple(m, 800, 1);
+	assert_int_equal(walk(m, &seen), 0);
+	assert_int_equal(seen.items, 61);
 	m->log.bytes[3 * 512 + 8] ^= 1;
 	assert_int_equal(walk(m, &seen), -EUCLEAN);
 	maker_expect(m, "LOG_RECORD_CRC");
