@@ -6,7 +6,7 @@ CONFIGURED = $(BUILD)/build.ninja
 all: $(CONFIGURED)
 	ninja -C $(BUILD)
 demo: deps-demo all
-	tools/demo.sh
+	demo/demo.sh
 test: deps-test
 	tools/run-tests.sh
 bench: deps-bench all

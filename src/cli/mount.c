@@ -14,6 +14,7 @@
 #include "base/trail.h"
 #include "cli/cli.h"
 #include "cli/mount_options.h"
+#include "cli/progress.h"
 #include "fuse/server.h"
 
 #include <errno.h>
@@ -210,7 +211,7 @@ static int run_mount(const struct command *self, int argc, char **argv)
 {
 	static struct mount mount;
 	bool parent = false;
-	int status;
+	int status, err;
 
 	mount = (struct mount){.lock_fd = -1, .tell_fd = -1};
 	status = mount_options_parse(&mount.options, self, argc, argv);
@@ -219,7 +220,10 @@ static int run_mount(const struct command *self, int argc, char **argv)
 	host_env_init(&mount.env, 0);
 	mount.env.note = mount_note;
 	mount.env.front = &mount;
-	if (mount_open(&mount))
+	progress_begin(&mount.env);
+	err = mount_open(&mount);
+	progress_end();
+	if (err)
 		status = cli_failed();
 	else if (mount.options.foreground)
 		status = mount_serve(&mount);
@@ -232,7 +236,7 @@ static int run_mount(const struct command *self, int argc, char **argv)
 const struct command command_mount = {
     .name = "mount",
     .arguments = "-o ro[,OPTION...] [-f] [-d] [-s] IMAGE DIRECTORY",
-    .summary = "Mount a filesystem, through FUSE, read-only",
+    .summary = "mount a filesystem read-only, through FUSE",
     .help =
 	"  -o ro                 read-only; there is no other way yet\n"
 	"  -o norecovery         do not replay a dirty log; otherwise it is replayed in memory,\n"

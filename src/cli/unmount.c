@@ -77,7 +77,7 @@ static int run_unmount(const struct command *self, int argc, char **argv)
 const struct command command_unmount = {
     .name = "unmount",
     .arguments = "[-l] DIRECTORY",
-    .summary = "Unmount what `mendfs mount` has mounted",
+    .summary = "unmount what mount has mounted",
     .help = "  -l                    out of sight at once, even while it is in use\n",
     .run = run_unmount,
 };
