@@ -16,6 +16,8 @@
 #include "fs/refcount.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define DEPTH_MAX 40 /* headers, the levels of a tree, and some room */
@@ -158,6 +160,33 @@ static void tell_visited(struct job *job, const struct ref *ref)
 	report->vol->env->lock_drop(report->lock);
 }
 
+void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn)
+{
+	const struct log_status *log = &sweep->vol->log_status;
+	u64 head = (u64)log->head_cycle << 32 | log->head_block;
+	char found[32], expected[32];
+
+	/* All ones: the writer had none. Cycles begin at 1; 0: nobody looked at the log. */
+	if (lsn == NULL64 || !log->head_cycle || lsn <= head)
+		return;
+	snprintf(found, sizeof(found), "%" PRIu64 ":%" PRIu64, lsn >> 32, lsn & NULL32);
+	snprintf(expected, sizeof(expected), "%" PRIu64 ":%" PRIu64, head >> 32, head & NULL32);
+	raise_text(v, sweep_defs->lsn, NULL, found, expected);
+}
+
+/* Raised last, since it says nothing about what else is in the block. */
+static void check_block_lsn(struct sweep *sweep, struct verdict *v, const struct meta_type *type,
+			    const struct buf *buf)
+{
+	struct be64 lsn;
+
+	if (!type->lsn_offset || v->worst >= SEVERITY_CORRUPT ||
+	    type->lsn_offset + sizeof(lsn) > buf->size)
+		return;
+	memcpy(&lsn, buf->data + type->lsn_offset, sizeof(lsn));
+	sweep_check_lsn(sweep, v, be64_get(lsn));
+}
+
 int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct where *where,
 	       const struct cache_range *ranges, u32 count, struct buf **out, enum severity *worst)
 {
@@ -176,6 +205,8 @@ int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct w
 		verify(&v, type, sweep->g, (*out)->data, (*out)->size);
 	}
 	*worst = v.worst;
+	if (*out)
+		check_block_lsn(sweep, &v, type, *out);
 	return err;
 }
 
@@ -226,6 +257,7 @@ static int visit(struct job *job, const struct ref *ref)
 	if (type->post)
 		err = type->post(&job->sweep, ref, buf->data, buf->size);
 	job->sweep.verdict = NULL;
+	check_block_lsn(&job->sweep, &v, type, buf);
 	cache_put(job->sweep.vol->cache, buf);
 	return err;
 }

@@ -81,6 +81,9 @@ void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owne
 bool sweep_may_stray(struct sweep *sweep);
 /* The fact of the account OWNERS for a piece at bno. */
 struct fact owner_fact(u32 ag, u32 bno, u64 owner, u64 offset);
+/* An LSN that the log has not reached yet is a finding. For objects that hold more than one; the
+ * sweep does it for types with lsn_offset. */
+void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn);
 /* Adds to the statistics, and tells the progress now and then. */
 void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
 /* Post about the block at hand, with its place as witness. */
@@ -100,7 +103,7 @@ struct sweep_options {
 
 /* The findings that the sweep itself raises; src/meta defines them. */
 struct sweep_defs {
-	const struct finding_def *read_failed, *beyond_end, *too_many;
+	const struct finding_def *read_failed, *beyond_end, *too_many, *lsn;
 };
 extern const struct sweep_defs *const sweep_defs;
 

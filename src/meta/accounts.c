@@ -21,5 +21,6 @@ static const struct sweep_defs defs = {
     .read_failed = FOUND(READ_FAILED),
     .beyond_end = FOUND(BEYOND_END),
     .too_many = FOUND(SWEEP_TOO_MANY_BLOCKS),
+    .lsn = FOUND(BLOCK_LSN),
 };
 const struct sweep_defs *const sweep_defs = &defs;

@@ -30,9 +30,13 @@ static void check_root(struct verdict *v, const struct geometry *g, const char *
 static void check_hints(struct verdict *v, const struct geometry *g, const struct agi *agi)
 {
 	u32 newino = be32_get(agi->newino), dirino = be32_get(agi->dirino);
+	/* Chunks begin where a block does; of large blocks, each holds several. */
+	u32 chunk = (u32)min_u64(g->inodes_per_block, INODES_PER_CHUNK);
 
 	if (newino != NULL32 && !agino_valid(g, v->where.ag, newino))
 		raise_value(v, FOUND(AGI_NEWINO), "newino", newino);
+	else if (newino != NULL32 && newino % chunk)
+		raise_value(v, FOUND(AGI_NEWINO_MIDDLE), "newino", newino);
 	if (dirino != NULL32)
 		raise_value(v, FOUND(AGI_DIRINO), "dirino", dirino);
 	if (be32_get(agi->pad32))

@@ -21,6 +21,8 @@ static void fields(void **state)
 	test_field(&t, META_AGI, 0, "level", 2, FINDING_ID_TREE_EXPECT_LEVEL);
 	test_field(&t, META_AGI, 0, "level", 0, FINDING_ID_AGI_LEVEL);
 	test_field(&t, META_AGI, 0, "newino", 1, FINDING_ID_AGI_NEWINO);
+	test_field(&t, META_AGI, 0, "newino", 129, FINDING_ID_AGI_NEWINO_MIDDLE);
+	test_field(&t, META_AGI, 0, "lsn", 5ull << 32, FINDING_ID_BLOCK_LSN);
 	test_field(&t, META_AGI, 0, "dirino", 128, FINDING_ID_AGI_DIRINO);
 	test_field(&t, META_AGI, 0, "unlinked", 129, FINDING_ID_AGI_UNLINKED);
 	test_field(&t, META_AGI, 0, "unlinked", 128, FINDING_ID_UNLINKED_HAS_LINKS);

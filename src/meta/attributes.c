@@ -98,6 +98,8 @@ static void check_short(struct attr_walk *w)
 			  fork->size < sizeof(*header) ? 0 : be16_get(header->totsize), fork->size);
 		return;
 	}
+	if (header->padding)
+		raise_value(&w->verdict, FOUND(ATTR_SHORT_PAD), "padding", header->padding);
 	for (u32 i = 0; attr_short_next(&c, &slot); i++) {
 		if (slot.flags & ~ATTR_NAMESPACES)
 			raise_hex(&w->verdict, FOUND(ATTR_SHORT_FLAGS), NULL, slot.flags,

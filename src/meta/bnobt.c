@@ -6,7 +6,7 @@ static void bnobt_key(const void *record, struct btree_key *key)
 {
 	const struct alloc_rec *r = record;
 
-	*key = (struct btree_key){{be32_get(r->startblock), 0, 0}};
+	*key = (struct btree_key){{be32_get(r->startblock), be32_get(r->blockcount), 0}};
 }
 
 static u64 bnobt_end(const void *record)

@@ -164,6 +164,8 @@ static int post_block(struct internal_file *file, struct verdict *v, u64 off, co
 	/* in order, but elsewhere; what is out of order the rules have said */
 	if (be32_get(d[0].id) != off * per_block && be32_get(d[1].id) == (u64)be32_get(d[0].id) + 1)
 		raise_u64(v, FOUND(DQUOT_ID), "dquot[0]", be32_get(d[0].id), off * per_block);
+	for (u32 i = 0; i < per_block; i++)
+		sweep_check_lsn(file->sweep, v, be64_get(d[i].lsn));
 	if (!(quota_types_counted(g) & type))
 		return 0;
 	for (u32 i = 0; i < per_block; i++) {

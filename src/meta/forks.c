@@ -44,11 +44,18 @@ static void name_of(char *name, size_t size, const struct walk *w, u64 index)
 		 (unsigned long long)index);
 }
 
+/* No file can have a byte behind what a signed 64-bit offset reaches. */
+static u64 file_end(const struct geometry *g)
+{
+	return min_u64(FILEOFF_END, 1ull << (63 - g->block_log));
+}
+
 /* False when the extent cannot be posted. */
 static bool check_extent(struct walk *w, const struct extent *e)
 {
 	const struct geometry *g = w->sweep->g;
 	struct verdict *v = w->sweep->verdict;
+	const u64 end = file_end(g);
 	bool good = false;
 	char name[48];
 
@@ -57,8 +64,6 @@ static bool check_extent(struct walk *w, const struct extent *e)
 		raise_value(v, FOUND(FORK_EXTENT_EMPTY), name, e->off);
 	else if (e->off < w->after)
 		raise_u64(v, FOUND(FORK_EXTENT_ORDER), name, e->off, w->after);
-	else if (e->off + e->count > FILEOFF_END)
-		raise_u64(v, FOUND(FORK_EXTENT_END), name, e->off + e->count, FILEOFF_END);
 	else if (w->realtime && (e->start >= g->rt_blocks || e->count > g->rt_blocks - e->start))
 		raise_u64(v, FOUND(FORK_RT_OUTSIDE), name, e->start, g->rt_blocks);
 	else if (!w->realtime && !fsblock_valid(g, fsblock_of(e->start), e->count))
@@ -66,6 +71,8 @@ static bool check_extent(struct walk *w, const struct extent *e)
 	else if (!w->realtime &&
 		 fsblock_bno(g, fsblock_of(e->start)) < geometry_ag_header_blocks(g))
 		raise_value(v, FOUND(FORK_IN_HEADERS), name, e->start);
+	else if (e->off + e->count > end)
+		raise_u64(v, FOUND(FORK_EXTENT_END), name, e->off + e->count, end);
 	else
 		good = true;
 	if (e->unwritten && (w->which == FORK_ATTR || !S_ISREG(w->inode->mode)))
@@ -104,11 +111,12 @@ static void take_records(struct walk *w, const struct bmbt_rec *recs, u32 count)
 	/* nothing to look at for the usual extent but these */
 	const struct geometry *g = w->sweep->g;
 	bool odd = w->realtime || w->directory || w->which == FORK_ATTR;
+	const u64 end = file_end(g);
 	struct extent e;
 
 	for (u32 i = 0; i < count; i++) {
 		extent_load(&recs[i], &e);
-		if (odd || e.off < w->after || e.unwritten || e.off + e.count > FILEOFF_END ||
+		if (odd || e.off < w->after || e.unwritten || e.off + e.count > end ||
 		    !fsblock_valid(g, fsblock_of(e.start), e.count) ||
 		    fsblock_bno(g, fsblock_of(e.start)) < geometry_ag_header_blocks(g)) {
 			if (!check_extent(w, &e)) {

@@ -51,6 +51,7 @@ static int post_one(struct piece *p, const u8 *raw, bool listed, bool *used)
 		return 0;
 	inode_parse(g, inum_of(p->v.where.ino), raw, &inode);
 	good = inode_rules(&p->v, g, &inode);
+	sweep_check_lsn(p->sweep, &p->v, inode.lsn);
 	*used = inode.mode != 0;
 	if (!inode.mode)
 		return 0;

@@ -90,6 +90,8 @@ static const char *kind_of(const struct object *object, const u8 *bytes)
 {
 	u16 mode;
 
+	if (object->type->id == META_SUPERBLOCK && object->where.ag)
+		return ":copy";
 	if (object->type->id != META_INODE)
 		return "";
 	mode = be16_get(((const struct dinode *)bytes)->mode);

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""Sums up what tests/damage/campaign found: which damage is detected, which cannot be, and which should have been.
+
+summary.py [--write-docs FILE] [--undetectable FILE] CAMPAIGN.jsonl...
+
+Exit status 1 when a damage went unnoticed that the list of undetectable fields does not cover, when two damages hid each other,
+when a judge found what the check did not, or when an undamaged image was not clean.
+"""
+import argparse
+import collections
+import fnmatch
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Rule:
+    def __init__(self, line):
+        self.pattern, bases, verbs, self.reason = (part.strip() for part in line.split("|", 3))
+        self.bases, self.verbs = bases.split(), verbs.split()
+
+    def covers(self, key, base, verb):
+        return (fnmatch.fnmatchcase(key, self.pattern) and any(fnmatch.fnmatchcase(base, b) for b in self.bases)
+                and any(fnmatch.fnmatchcase(verb, v) for v in self.verbs))
+
+
+class Field:
+    def __init__(self):
+        self.images = self.found = 0
+        self.missed = collections.Counter()  # by verb
+        self.reasons = []
+        self.ids = collections.Counter()
+
+
+def read_rules(path):
+    with open(path, encoding="utf-8") as file:
+        return [Rule(line) for line in file if line.strip() and not line.startswith("#")]
+
+
+def found(record):
+    return bool(record["ids"] or record["error"])
+
+
+class Summary:
+    def __init__(self, rules):
+        self.rules, self.fields, self.bases = rules, {}, []
+        self.singles = self.single_found = self.pairs = self.pairs_found = self.judged = self.judge_found = 0
+        self.excused = 0
+        self.problems = []
+
+    def rule_of(self, key, base, verb):
+        return next((r for r in self.rules if r.covers(key, base, verb)), None)
+
+    def base(self, record):
+        self.bases.append(record)
+        if found(record):
+            self.problems.append(f"{record['base']}: the undamaged image is not clean: {record['ids']} {record['error']}")
+        if record.get("judge"):
+            self.problems.append(f"{record['base']}: the judge says {record['judge']} of the undamaged image")
+
+    def single(self, record):
+        damage = record["damage"][0]
+        key = damage["key"]
+        field = self.fields.setdefault(key, Field())
+        self.singles += 1
+        field.images += 1
+        if found(record):
+            self.single_found += 1
+            field.found += 1
+            field.ids.update(set(record["ids"].split(",")) if record["ids"] else {"cannot be opened"})
+            return
+        field.missed[damage["verb"]] += 1
+        rule = self.rule_of(key, record["base"], damage["verb"]) if damage["crc"] else None
+        if not rule:
+            self.problems.append(f"{record['base']}: unnoticed: {describe(damage)}")
+        else:
+            self.excused += 1
+            if rule.reason not in field.reasons:
+                field.reasons.append(rule.reason)
+
+    def pair(self, record):
+        self.pairs += 1
+        self.pairs_found += found(record)
+        if not found(record) and not all(self.rule_of(d["key"], record["base"], d["verb"]) for d in record["damage"]):
+            self.problems.append(f"{record['base']}: unnoticed pair: {' and '.join(describe(d) for d in record['damage'])}")
+
+    def judge(self, record):
+        self.judged += 1
+        if record["judge"] == 1:
+            self.judge_found += 1
+            if not found(record):
+                self.problems.append(f"{record['base']}: the judge found it, the check did not: {describe(record['damage'][0])}")
+
+    def add(self, record):
+        if "cancelled" in record:
+            self.problems.append(f"{record['base']}: two damages hid each other: {record['cancelled']}")
+        elif "damage" not in record:
+            self.base(record)
+        elif len(record["damage"]) == 2:
+            self.pair(record)
+        else:
+            self.single(record)
+            if "judge" in record:
+                self.judge(record)
+
+
+def describe(damage):
+    return (f"{damage['key']} ({damage['part']}[{damage['index']}], element {damage['element']}, at {damage['at']}) {damage['verb']}"
+            f" {damage['old']} -> {damage['new']}{'' if damage['crc'] else ', checksum left'}")
+
+
+def by_type(fields):
+    types = {}
+    for key, field in sorted(fields.items()):
+        types.setdefault(key.split(".")[0], {})[key] = field
+    return types
+
+
+def print_table(summary):
+    print(f"{'structure':18} {'fields':>6} {'images':>7} {'found':>7} {'cannot be':>9}")
+    for name, fields in by_type(summary.fields).items():
+        images = sum(f.images for f in fields.values())
+        good = sum(f.found for f in fields.values())
+        print(f"{name:18} {len(fields):6} {images:7} {good:7} {images - good:9}")
+    print(f"{summary.singles} images with one damage: {summary.single_found} detected, {summary.excused} cannot be")
+    if summary.pairs:
+        print(f"{summary.pairs} images with two damages: {summary.pairs_found} detected")
+    if summary.judged:
+        print(f"{summary.judged} images judged: the judge finds {summary.judge_found}")
+
+
+def write_docs(summary, path):
+    out = ["# Damage: what is detected, and what nobody can detect", "",
+           "Generated by `tests/damage/full.sh`; do not edit. Each field of each structure was damaged by each verb",
+           "(zeroes, ones, firstbit, middlebit, lastbit, add, sub, random; verbs that change nothing are left out), with the",
+           "checksum made right afterwards, on these images:", ""]
+    for base in summary.bases:
+        out.append(f"* {base['base']}: {base['objects']} objects, {base['fields']} different fields")
+    out += ["", f"{summary.singles} images with one damage: {summary.single_found} detected."]
+    if summary.pairs:
+        out.append(f"{summary.pairs} images with two damages at once: {summary.pairs_found} detected; none hid the other.")
+    out += ["", "| structure | fields | images | detected | not detectable |", "|---|---|---|---|---|"]
+    types = by_type(summary.fields)
+    for name, fields in types.items():
+        images, good = sum(f.images for f in fields.values()), sum(f.found for f in fields.values())
+        out.append(f"| {name} | {len(fields)} | {images} | {good} | {images - good} |")
+    out += ["", "## What nobody can detect", "",
+            "Verbs in brackets: only these. A field not listed is detected whatever happens to it.", "",
+            "| field | images | undetected | why |", "|---|---|---|---|"]
+    for fields in types.values():
+        for key, field in fields.items():
+            missed = field.images - field.found
+            if missed:
+                verbs = "" if field.found == 0 else f" ({', '.join(sorted(field.missed))})"
+                out.append(f"| {key}{verbs} | {field.images} | {missed} | {' '.join(field.reasons)} |")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(out) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--write-docs")
+    parser.add_argument("--undetectable", default=os.path.join(HERE, "undetectable"))
+    parser.add_argument("files", nargs="+")
+    args = parser.parse_args()
+    summary = Summary(read_rules(args.undetectable))
+    for path in args.files:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                summary.add(json.loads(line))
+    print_table(summary)
+    for problem in summary.problems[:100]:
+        print(problem)
+    if len(summary.problems) > 100:
+        print(f"... and {len(summary.problems) - 100} more")
+    if args.write_docs and not summary.problems:
+        write_docs(summary, args.write_docs)
+    return 1 if summary.problems or not summary.singles + summary.pairs else 0
+
+
+sys.exit(main())
