@@ -1,5 +1,5 @@
 /* Head and tail of logs that were written, wrapped, torn and damaged in every way. */
-#include "log/maker.h"
+#include "log/maker_test.h"
 
 static void never_written(void **state)
 {

@@ -55,12 +55,13 @@ static int attri_check(struct log_replay *r, const struct log_item *item)
 
 static int attri_replay(struct log_replay *r, const struct log_item *item)
 {
-	return log_pending_add(r, &log_item_attri, item, le64_get(LOG_FORMAT(item, log_attri)->id));
+	return log_pending_add(r, &log_item_attri, item,
+			       le64_get(LOG_CHECKED(item, log_attri)->id));
 }
 
 static int attri_changes(struct log_replay *r, const struct log_item *item, struct log_pending *p)
 {
-	const struct log_attri *l = LOG_FORMAT(item, log_attri);
+	const struct log_attri *l = LOG_CHECKED(item, log_attri);
 	int err = log_changes_alloc(r, p, 1);
 
 	if (!err)
@@ -71,7 +72,7 @@ static int attri_changes(struct log_replay *r, const struct log_item *item, stru
 
 static void attri_parts(const struct log_item *item, struct log_part_sink *sink)
 {
-	const struct log_attri *l = LOG_FORMAT(item, log_attri);
+	const struct log_attri *l = LOG_CHECKED(item, log_attri);
 	const char *name[4];
 	u32 length[4], count = expected_regions(l, length, name);
 
@@ -82,7 +83,7 @@ static void attri_parts(const struct log_item *item, struct log_part_sink *sink)
 
 static int attrd_replay(struct log_replay *r, const struct log_item *item)
 {
-	log_pending_done(r, LOG_ATTRI, le64_get(LOG_FORMAT(item, log_done)->id));
+	log_pending_done(r, LOG_ATTRI, le64_get(LOG_CHECKED(item, log_done)->id));
 	return 0;
 }
 

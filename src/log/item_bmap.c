@@ -16,7 +16,7 @@ static const struct log_map *element(const struct log_item *item, u32 i)
 
 static int bui_changes(struct log_replay *r, const struct log_item *item, struct log_pending *p)
 {
-	u32 count = le32_get(LOG_FORMAT(item, log_intent)->nextents);
+	u32 count = le32_get(LOG_CHECKED(item, log_intent)->nextents);
 	int err = log_changes_alloc(r, p, count);
 
 	for (u32 i = 0; i < count && !err; i++) {
@@ -33,7 +33,7 @@ static int bui_changes(struct log_replay *r, const struct log_item *item, struct
 
 static void bui_parts(const struct log_item *item, struct log_part_sink *sink)
 {
-	u32 count = le32_get(LOG_FORMAT(item, log_intent)->nextents);
+	u32 count = le32_get(LOG_CHECKED(item, log_intent)->nextents);
 
 	sink->part(sink, "format", 0, log_region(item, 0), sizeof(struct log_intent),
 		   &log_intent_layout);
@@ -44,7 +44,7 @@ static void bui_parts(const struct log_item *item, struct log_part_sink *sink)
 
 static int bud_replay(struct log_replay *r, const struct log_item *item)
 {
-	log_pending_done(r, LOG_BUI, le64_get(LOG_FORMAT(item, log_done)->id));
+	log_pending_done(r, LOG_BUI, le64_get(LOG_CHECKED(item, log_done)->id));
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static bool bit_set(const struct chunks *c, u32 bit)
 
 static struct chunks chunks_of(const struct log_item *item)
 {
-	const struct log_buf *format = LOG_FORMAT(item, log_buf);
+	const struct log_buf *format = LOG_CHECKED(item, log_buf);
 	u32 bits = le32_get(format->map_size) * CHUNKS_PER_WORD;
 	u32 size = le16_get(format->len) * LOG_BLOCK / LOG_BUF_CHUNK;
 
@@ -96,7 +96,7 @@ static int buffer_check(struct log_replay *r, const struct log_item *item)
 
 static int buffer_gather(struct log_replay *r, const struct log_item *item)
 {
-	const struct log_buf *format = LOG_FORMAT(item, log_buf);
+	const struct log_buf *format = LOG_CHECKED(item, log_buf);
 
 	if (!(le16_get(format->flags) & LOG_BUF_CANCEL))
 		return 0;
@@ -146,7 +146,7 @@ static bool quota_is_off(const struct log_replay *r, u32 flags)
 
 static int buffer_replay(struct log_replay *r, const struct log_item *item)
 {
-	const struct log_buf *format = LOG_FORMAT(item, log_buf);
+	const struct log_buf *format = LOG_CHECKED(item, log_buf);
 	u64 blkno = le64_get(format->blkno);
 	u32 count = le16_get(format->len), flags = le16_get(format->flags);
 	u32 type = flags >> LOG_BUF_TYPE_SHIFT;

@@ -62,7 +62,7 @@ static bool quota_is_off(const struct log_replay *r, u8 type)
 
 static int dquot_replay(struct log_replay *r, const struct log_item *item)
 {
-	const struct log_dquot *format = LOG_FORMAT(item, log_dquot);
+	const struct log_dquot *format = LOG_CHECKED(item, log_dquot);
 	u64 blkno = le64_get(format->blkno), lsn;
 	u32 count = (u32)buffer_blocks(r, format);
 	struct be64 stamp;
@@ -112,7 +112,7 @@ static int quotaoff_check(struct log_replay *r, const struct log_item *item)
 
 static int quotaoff_gather(struct log_replay *r, const struct log_item *item)
 {
-	r->quotaoff |= le32_get(LOG_FORMAT(item, log_quotaoff)->flags);
+	r->quotaoff |= le32_get(LOG_CHECKED(item, log_quotaoff)->flags);
 	return 0;
 }
 

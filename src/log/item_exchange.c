@@ -13,13 +13,13 @@ static int xmi_check(struct log_replay *r, const struct log_item *item)
 
 static int xmi_replay(struct log_replay *r, const struct log_item *item)
 {
-	return log_pending_add(r, &log_item_xmi, item, le64_get(LOG_FORMAT(item, log_xmi)->id));
+	return log_pending_add(r, &log_item_xmi, item, le64_get(LOG_CHECKED(item, log_xmi)->id));
 }
 
 /* Two changes, one for each file: the range of it whose mapping goes to the other. */
 static int xmi_changes(struct log_replay *r, const struct log_item *item, struct log_pending *p)
 {
-	const struct log_xmi *l = LOG_FORMAT(item, log_xmi);
+	const struct log_xmi *l = LOG_CHECKED(item, log_xmi);
 	int err = log_changes_alloc(r, p, 2);
 
 	if (err)
@@ -42,7 +42,7 @@ static void xmi_parts(const struct log_item *item, struct log_part_sink *sink)
 
 static int xmd_replay(struct log_replay *r, const struct log_item *item)
 {
-	log_pending_done(r, LOG_XMI, le64_get(LOG_FORMAT(item, log_done)->id));
+	log_pending_done(r, LOG_XMI, le64_get(LOG_CHECKED(item, log_done)->id));
 	return 0;
 }
 

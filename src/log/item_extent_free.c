@@ -8,7 +8,7 @@
 
 static bool is_packed(const struct log_item *item)
 {
-	const struct log_intent *l = LOG_FORMAT(item, log_intent);
+	const struct log_intent *l = LOG_CHECKED(item, log_intent);
 
 	return (u64)le32_get(l->nextents) * sizeof(struct log_extent) + sizeof(*l) >
 	       log_region_length(item, 0);
@@ -30,7 +30,7 @@ static const struct log_extent32 *element(const struct log_item *item, u32 i)
 
 static int efi_changes(struct log_replay *r, const struct log_item *item, struct log_pending *p)
 {
-	u32 count = le32_get(LOG_FORMAT(item, log_intent)->nextents);
+	u32 count = le32_get(LOG_CHECKED(item, log_intent)->nextents);
 	int err = log_changes_alloc(r, p, count);
 
 	for (u32 i = 0; i < count && !err; i++)
@@ -42,7 +42,7 @@ static int efi_changes(struct log_replay *r, const struct log_item *item, struct
 
 static void efi_parts(const struct log_item *item, struct log_part_sink *sink)
 {
-	u32 count = le32_get(LOG_FORMAT(item, log_intent)->nextents);
+	u32 count = le32_get(LOG_CHECKED(item, log_intent)->nextents);
 	const struct layout *layout = is_packed(item) ? &log_extent32_layout : &log_extent_layout;
 
 	sink->part(sink, "format", 0, log_region(item, 0), sizeof(struct log_intent),
@@ -53,7 +53,7 @@ static void efi_parts(const struct log_item *item, struct log_part_sink *sink)
 
 static int efd_replay(struct log_replay *r, const struct log_item *item)
 {
-	log_pending_done(r, LOG_EFI, le64_get(LOG_FORMAT(item, log_done)->id));
+	log_pending_done(r, LOG_EFI, le64_get(LOG_CHECKED(item, log_done)->id));
 	return 0;
 }
 

@@ -66,7 +66,7 @@ static void make_inode(const struct geometry *g, u8 *raw, u64 ino, u32 gen)
 
 static int icreate_replay(struct log_replay *r, const struct log_item *item)
 {
-	const struct log_icreate *l = LOG_FORMAT(item, log_icreate);
+	const struct log_icreate *l = LOG_CHECKED(item, log_icreate);
 	const struct geometry *g = r->g;
 	u32 ag = be32_get(l->ag), agbno = be32_get(l->agbno), length = be32_get(l->length);
 	u64 blkno = agblock_daddr(g, ag, agbno).v >> LOG_BLOCK_LOG;

@@ -341,7 +341,7 @@ static int change_owners(struct log_replay *r, const struct log_item *item, cons
 
 static int inode_replay(struct log_replay *r, const struct log_item *item)
 {
-	struct format f;
+	struct format f = {0};
 	struct be16 magic;
 	struct be64 stamp;
 	u8 *raw;
@@ -378,7 +378,7 @@ static void fork_part(const struct log_item *item, struct log_part_sink *sink, u
 static void inode_parts(const struct log_item *item, struct log_part_sink *sink)
 {
 	bool full = LOG_FORMAT(item, log_inode);
-	struct format f;
+	struct format f = {0};
 	u32 region = 2;
 
 	load_format(item, &f);

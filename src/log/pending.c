@@ -146,7 +146,7 @@ int log_intent_check(struct log_replay *r, const struct log_item *item, u32 elem
 
 int log_intent_replay(struct log_replay *r, const struct log_item *item)
 {
-	const struct log_intent *l = LOG_FORMAT(item, log_intent);
+	const struct log_intent *l = LOG_CHECKED(item, log_intent);
 
 	return log_pending_add(r, log_item_ops_of(item->type), item, le64_get(l->id));
 }

@@ -1,6 +1,6 @@
 /* From records to items: long records, continued operations, several transactions, hostile
  * lengths. */
-#include "log/maker.h"
+#include "log/maker_test.h"
 #include "log/replay.h"
 
 /* What a walk shows. */

@@ -166,7 +166,7 @@ static int gather(struct log_replay *r, struct log_ends *ends)
 					    .end = end_trans,
 					    .arg = r,
 					    .task = "reading the log"};
-	u32 head = ends->head, reached;
+	u32 head = ends->head, reached = head;
 	int err;
 
 	for (;;) {

@@ -1,5 +1,5 @@
 /* Replaying each item type, with what must stop it. Offsets are those of the format. */
-#include "log/maker.h"
+#include "log/maker_test.h"
 
 #define INODE_BLOCK 100u /* an inode cluster of the data device */
 #define INODE_SECTOR (INODE_BLOCK * 8)
@@ -204,6 +204,13 @@ static void put_inode_item(struct maker *m, u32 fields, u32 regions, const u8 *f
 		maker_op(m, MAKER_TID, 0, fork, length);
 }
 
+static int format_length(void *arg, const struct log_event *event)
+{
+	if (event->kind == LOG_EVENT_PART && !strcmp(event->part_name, "format"))
+		*(u32 *)arg = event->layout->size;
+	return 0;
+}
+
 static void inodes(void **state)
 {
 	(void)state;
@@ -211,6 +218,7 @@ static void inodes(void **state)
 		struct maker *m = maker_open();
 		struct log_status status;
 		u8 fork[32], *raw = maker_data(m, INODE_SECTOR + 1);
+		u32 length = 0;
 
 		memset(fork, 0xab, sizeof(fork));
 		put_inodes(m);
@@ -231,6 +239,10 @@ static void inodes(void **state)
 		assert_int_equal(raw[176 + 32], 0);
 		assert_int_equal(le_at(raw, 100), crc_of(raw, 512, 100));
 		assert_int_equal(be_at(maker_data(m, INODE_SECTOR + 2), 8, 4), 0);
+		assert_int_equal(log_each(&m->env, &m->g, &m->data.dev, &m->log.dev, &m->options,
+					  format_length, &length),
+				 0);
+		assert_int_equal(length, small ? 52 : 56);
 		maker_close(m);
 	}
 }

@@ -125,6 +125,9 @@ static inline u32 log_region_length(const struct log_item *item, u32 i)
 	     ? (const struct tag *)log_region(item, 0)    \
 	     : NULL)
 
+/* The same for an item whose check has passed. */
+#define LOG_CHECKED(item, tag) ((const struct tag *)log_region(item, 0))
+
 /* Who watches a walk; each function may be NULL, and ends the walk with a nonzero result. */
 struct log_visitor {
 	int (*record)(void *arg, const struct log_place *place, const u8 *record);

@@ -3,8 +3,8 @@
  *
  * For unit tests only; each includes it once.
  */
-#ifndef MENDFS_LOG_MAKER_H
-#define MENDFS_LOG_MAKER_H
+#ifndef MENDFS_LOG_MAKER_TEST_H
+#define MENDFS_LOG_MAKER_TEST_H
 
 #include "base/test.h"
 #include <errno.h>
@@ -253,6 +253,7 @@ static inline int maker_find(struct maker *m, struct log_ends *ends)
 	struct log_scan scan;
 	int err = log_scan_init(&scan, &m->env, &m->g, &m->data.dev, &m->log.dev, &m->options);
 
+	*ends = (struct log_ends){0};
 	return err ? err : log_find(&scan, ends);
 }
 
