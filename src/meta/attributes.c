@@ -274,7 +274,7 @@ static int check_blocks(struct attr_walk *w)
 
 extern const struct meta_type meta_attributes;
 
-static int attributes_post(struct sweep *sweep, const struct inode *inode)
+static int check_fork(struct sweep *sweep, const struct inode *inode)
 {
 	const struct where where = {.type = meta_attributes.name,
 				    .ag = inum_ag(sweep->g, inode->ino),
@@ -284,14 +284,20 @@ static int attributes_post(struct sweep *sweep, const struct inode *inode)
 	struct attr_walk w = {.sweep = sweep, .g = sweep->g, .inode = inode};
 	enum fork_format format = inode->fork[FORK_ATTR].format;
 
-	if (!inode->forkoff || (sweep->audit && !geometry_has(sweep->g, FEATURE_PARENT)))
-		return 0;
 	w.verdict = sweep_verdict(sweep, &where);
 	if (format == FORMAT_LOCAL)
 		check_short(&w);
 	else if (format == FORMAT_EXTENTS || format == FORMAT_BTREE)
 		return check_blocks(&w);
 	return 0;
+}
+
+/* Most inodes have none: they should cost nothing. */
+static int attributes_post(struct sweep *sweep, const struct inode *inode)
+{
+	if (!inode->forkoff || (sweep->audit && !geometry_has(sweep->g, FEATURE_PARENT)))
+		return 0;
+	return check_fork(sweep, inode);
 }
 
 const struct meta_type meta_attributes = {

@@ -59,10 +59,20 @@ static inline void names_image(struct test_image *t)
 	unlink(proto);
 }
 
+/* The folder of the fixtures, from the build folder (where __FILE__ begins) or from the source. */
+static inline const char *names_fixtures(void)
+{
+	static char folder[256];
+	char here[] = __FILE__;
+
+	snprintf(folder, sizeof(folder), "%s/../../tests/fixtures", dirname(here));
+	return access(folder, R_OK) ? "tests/fixtures" : folder;
+}
+
 /* tests/fixtures/NAME.img, unpacked. */
 static inline void names_fixture(struct test_image *t, const char *name)
 {
-	char here[] = __FILE__, command[512];
+	char command[512];
 	int fd;
 
 	memset(t, 0, sizeof(*t));
@@ -70,8 +80,8 @@ static inline void names_fixture(struct test_image *t, const char *name)
 	fd = mkstemp(t->path);
 	assert_true(fd >= 0);
 	close(fd);
-	snprintf(command, sizeof(command), "xz -dc %s/../../tests/fixtures/%s.img.xz > %s",
-		 dirname(here), name, t->path);
+	snprintf(command, sizeof(command), "xz -dc %s/%s.img.xz > %s", names_fixtures(), name,
+		 t->path);
 	if (system(command)) {
 		printf("skipped: no fixture or no xz\n");
 		unlink(t->path);

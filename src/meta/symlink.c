@@ -107,6 +107,8 @@ static int symlink_post(struct sweep *sweep, const struct inode *inode)
 
 	if ((inode->mode & MODE_TYPE) != MODE_SYMLINK || sweep->audit)
 		return 0;
+	if (!inode->nlink && !inode->size)
+		return 0; /* cut off while it was being freed */
 	w.verdict = sweep_verdict(sweep, &where);
 	if (!inode->size || inode->size >= SYMLINK_MAX ||
 	    (fork->format == FORMAT_LOCAL && inode->size > fork->size))
