@@ -59,7 +59,7 @@ proto() {
 	{
 		printf '%s\n0 0\nd--755 0 0\n' /dev/null
 		printf 'small ---644 1000 100 %s\nlarge -u-755 0 0 %s\n' "$folder/small" "$folder/large"
-		printf 'link l--777 0 0 small\nlonglink l--777 0 0 %s\n' "$(printf 'x%.0s' {1..900})"
+		printf 'link l--777 0 0 small\nlonglink l--777 0 0 %s\n' "$(printf 'x%.0s' {1..250})"
 		printf 'null c--666 0 0 1 3\nblock b--660 0 6 8 0\nfifo p--600 0 0\n'
 		printf 'dir d--755 0 0\n'
 		for i in $(seq 1 40); do printf 'file-number-%d ---644 0 0 %s\n' "$i" "$folder/small"; done

@@ -21,6 +21,7 @@ export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 started=$SECONDS
 out=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-test.XXXXXX")
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$out"' EXIT
+chmod 755 "$out"
 mkdir "$out/results" "$out/scratch"
 
 # configure FOLDER OPTION...: sets a build folder up once, and builds it.
@@ -54,12 +55,13 @@ unit() {
 }
 
 script() {
-	local name=${1##*/} file
+	local name=${1##*/} file start=$SECONDS
 	name=${name%.sh}
 	file=$out/results/2-$name
 	mkdir "$out/scratch/$name"
 	SCRATCH=$out/scratch/$name timeout --kill-after=10 "${SCRIPT_TIMEOUT:-600}" "$1" >"$out/$name.all" 2>&1 </dev/null
 	local status=$?
+	echo "$((SECONDS - start)) s $name" >>"$out/times"
 	grep -E '^(ok |not ok |skip )' "$out/$name.all" | sed -E "s,^(ok|not ok|skip) ,\1 $name/," >"$file"
 	if [ $status != 0 ] && ! grep -q '^not ok' "$file"; then echo "not ok $name/exit-status-$status" >>"$file"; fi
 	if [ ! -s "$file" ]; then echo "not ok $name/no-results" >>"$file"; fi
@@ -98,4 +100,5 @@ if [ $# = 0 ]; then
 	grep -E '^(ok |not ok |skip )' "$out/lint.all" >"$out/results/3-lint" || echo "not ok lint/no-results" >"$out/results/3-lint"
 	if grep -q '^not ok' "$out/results/3-lint"; then cat "$out/lint.all"; fi
 fi
+sort -rn "$out/times" 2>/dev/null | head -5 | tr '\n' ',' | sed 's/^/slowest: /; s/,$/\n/; s/,/, /g'
 tools/tally.py "$((SECONDS - started))" "$out"/results/*

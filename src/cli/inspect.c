@@ -82,7 +82,6 @@ static int list_names(struct vol *vol, const char *what, const char *word)
 	return err;
 }
 
-#ifdef MENDFS_HAVE_LOG
 static void print_log_finding(struct verdict *v, const struct finding *finding)
 {
 	char text[768];
@@ -117,8 +116,6 @@ static int show_log(struct vol *vol)
 	return 0;
 }
 
-#endif
-
 static int show_field(const struct object *object, const char *path)
 {
 	struct object_field found;
@@ -140,10 +137,8 @@ static int show(struct vol *vol, char **words, u32 count, const char *field, int
 
 	if (count == 2 && (!strcmp(words[0], "dir") || !strcmp(words[0], "attr")))
 		return list_names(vol, words[0], words[1]);
-#ifdef MENDFS_HAVE_LOG
 	if (count == 1 && !strcmp(words[0], "log"))
 		return show_log(vol);
-#endif
 	err = object_find(vol, words, count, &object);
 	if (err)
 		return err;
