@@ -4,8 +4,12 @@
  */
 #include "base/test.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -298,6 +302,134 @@ static void refuses(void **state)
 	vol_close(vol);
 }
 
+/* --- a file that the kernel has fragmented: its FIEMAP against our walk --- */
+
+#define PIECES 2500 /* blocks with a hole behind each: a block map of three levels */
+#define PIECE 1024
+
+struct kernel_map {
+	/* blocks in between may be preallocated, and be unwritten extents */
+	struct extent extent[2 * PIECES + 100];
+	u32 count, seen;
+	const struct geometry *g;
+};
+
+static void read_fiemap(int fd, struct kernel_map *map, u32 block_size)
+{
+	struct {
+		struct fiemap head;
+		struct fiemap_extent extent[200];
+	} request;
+	u64 from = 0;
+	bool last = false;
+
+	while (!last) {
+		memset(&request, 0, sizeof(request));
+		request.head.fm_start = from;
+		request.head.fm_length = NULL64 - from;
+		request.head.fm_flags = FIEMAP_FLAG_SYNC;
+		request.head.fm_extent_count = ARRAY_COUNT(request.extent);
+		/* no assertion while it is mounted: the caller unmounts, and counts */
+		if (ioctl(fd, FS_IOC_FIEMAP, &request) || !request.head.fm_mapped_extents)
+			return;
+		for (u32 i = 0; i < request.head.fm_mapped_extents; i++) {
+			const struct fiemap_extent *e = &request.extent[i];
+
+			if (map->count == ARRAY_COUNT(map->extent))
+				return;
+			map->extent[map->count++] = (struct extent){
+			    e->fe_logical / block_size, e->fe_physical, e->fe_length / block_size,
+			    e->fe_flags & FIEMAP_EXTENT_UNWRITTEN};
+			from = e->fe_logical + e->fe_length;
+			last = e->fe_flags & FIEMAP_EXTENT_LAST;
+		}
+	}
+}
+
+/* Writes the file through the kernel; false: not allowed here. */
+static bool fragment_by_kernel(struct kernel_map *map, u64 *ino)
+{
+	char mount_dir[80], command[256], path[96], block[PIECE];
+	struct stat st;
+	int fd;
+
+	snprintf(mount_dir, sizeof(mount_dir), "%s/mnt", dir);
+	assert_int_equal(mkdir(mount_dir, 0700), 0);
+	snprintf(command, sizeof(command), "mount -t xfs -o loop %s %s 2>/dev/null", image,
+		 mount_dir);
+	if (geteuid() || system(command)) {
+		rmdir(mount_dir);
+		return false;
+	}
+	snprintf(path, sizeof(path), "%s/fragmented", mount_dir);
+	fd = open(path, O_CREAT | O_RDWR, 0600);
+	memset(block, 'x', sizeof(block));
+	for (u32 i = 0; fd >= 0 && i < PIECES; i++)
+		if (pwrite(fd, block, PIECE, (off_t)i * 2 * PIECE) != PIECE)
+			break;
+	if (fd >= 0 && !fallocate(fd, 0, (off_t)(PIECES * 2 + 10) * PIECE, 40 * PIECE) &&
+	    !fsync(fd) && !fstat(fd, &st)) {
+		*ino = st.st_ino;
+		read_fiemap(fd, map, PIECE);
+	}
+	close(fd);
+	snprintf(command, sizeof(command), "umount %s", mount_dir);
+	assert_int_equal(system(command), 0);
+	rmdir(mount_dir);
+	return true;
+}
+
+static int as_in_fiemap(void *arg, const struct extent *e)
+{
+	struct kernel_map *map = arg;
+	const struct extent *want = &map->extent[map->seen++];
+
+	assert_int_equal(e->off, want->off);
+	assert_int_equal(fsblock_daddr(map->g, fsblock_of(e->start)).v, want->start);
+	assert_int_equal(e->count, want->count);
+	assert_int_equal(e->unwritten, want->unwritten);
+	return 0;
+}
+
+static void agrees_with_the_kernel(void **state)
+{
+	static struct kernel_map map;
+	struct inode inode;
+	struct extent e;
+	struct env env;
+	struct vol *vol;
+	u64 ino = 0;
+
+	(void)state;
+	make_image("-b size=1024");
+	if (!fragment_by_kernel(&map, &ino)) {
+		printf("skipped: no loop mounts here\n");
+		skip();
+	}
+	assert_true(map.count >= PIECES);
+	vol = open_image(&env);
+	map.g = &vol->geo;
+	assert_int_equal(inode_get(vol, inum_of(ino), &inode), 0);
+	assert_int_equal(inode.fork[FORK_DATA].format, FORMAT_BTREE);
+	assert_int_equal(fork_each(vol, &inode, FORK_DATA, fileoff_of(0), as_in_fiemap, &map), 0);
+	assert_int_equal(map.seen, map.count);
+	for (u32 i = 0; i + 1 < map.count; i += 7) {
+		u64 hole = map.extent[i].off + map.extent[i].count;
+
+		assert_int_equal(
+		    fork_lookup(vol, &inode, FORK_DATA, fileoff_of(map.extent[i].off), &e), 0);
+		assert_int_equal(fsblock_daddr(&vol->geo, fsblock_of(e.start)).v,
+				 map.extent[i].start);
+		assert_int_equal(fork_lookup(vol, &inode, FORK_DATA, fileoff_of(hole), &e), 0);
+		if (hole == map.extent[i + 1].off)
+			continue;
+		assert_int_equal(e.start, NULL64);
+		assert_int_equal(e.off + e.count, map.extent[i + 1].off);
+	}
+	inode_put(vol, &inode);
+	vol_close(vol);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -326,6 +458,7 @@ int main(void)
 	    cmocka_unit_test(lookups),
 	    cmocka_unit_test(devices),
 	    cmocka_unit_test(refuses),
+	    cmocka_unit_test(agrees_with_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
