@@ -187,13 +187,29 @@ static void check_block_lsn(struct sweep *sweep, struct verdict *v, const struct
 	sweep_check_lsn(sweep, v, be64_get(lsn));
 }
 
+/* The job ends; what it still reads on its way out is not there. */
+static int too_many(struct job *job, const struct where *where)
+{
+	struct verdict v = sweep_verdict(&job->sweep, where);
+
+	if (job->visited <= job->limit + 1)
+		raise_value(&v, sweep_defs->too_many, NULL, job->visited);
+	job->depth = 0;
+	return 0;
+}
+
 int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct where *where,
 	       const struct cache_range *ranges, u32 count, struct buf **out, enum severity *worst)
 {
 	struct verdict v = sweep_verdict(sweep, where);
 	struct job *job = job_of(sweep);
-	int err = read_raw(job, &v, ranges, count, out);
+	int err;
 
+	*out = NULL;
+	*worst = SEVERITY_INCOMPLETE;
+	if (++job->visited > job->limit)
+		return too_many(job, where);
+	err = read_raw(job, &v, ranges, count, out);
 	if (!err && *out) {
 		const struct ref ref = {.type = type,
 					.at = (*out)->at,
@@ -278,15 +294,6 @@ static void sort_frame(struct job *job, struct frame *f)
 		cache_will_need(cache, f->ref[i].at, f->ref[i].size);
 }
 
-static int too_many(struct job *job, const struct ref *ref)
-{
-	struct verdict v = sweep_verdict(&job->sweep, &ref->where);
-
-	raise_value(&v, sweep_defs->too_many, NULL, job->visited);
-	job->depth = 0;
-	return 0;
-}
-
 /* Visits the next reference; its children become a frame of their own. */
 static int step(struct job *job)
 {
@@ -300,7 +307,7 @@ static int step(struct job *job)
 	}
 	ref = f->ref[f->next++];
 	if (++job->visited > job->limit || job->depth == DEPTH_MAX)
-		return too_many(job, &ref);
+		return too_many(job, &ref.where);
 	job->depth++;
 	f = top_frame(job);
 	f->count = f->next = 0;

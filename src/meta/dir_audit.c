@@ -234,22 +234,27 @@ int dir_audit_index(struct dir_walk *w)
 	return err;
 }
 
-/* What the free index or the best-free table says of a data block; DIR_NO_BEST for none. */
-static u32 indexed_best(const struct dir_walk *w, u64 block)
+/* What the free index or the best-free table says of a data block; DIR_NO_BEST for none. Rows up to
+ * *next say the same: a part of the index that is not there is passed over at once. */
+static u32 indexed_best(const struct dir_walk *w, u64 block, u64 *next)
 {
 	const struct geometry *g = w->g;
 	u32 rows = dir_free_max(g->dir_block_size), best = DIR_NO_BEST;
-	struct buf *buf = dir_peek_at(
-	    w, w->leaf_form ? g->dir_leaf_off : g->dir_free_off + block / rows * g->dir_fsblocks);
+	u64 index_block = g->dir_free_off + block / rows * g->dir_fsblocks;
+	struct buf *buf = dir_peek_at(w, w->leaf_form ? g->dir_leaf_off : index_block);
 	struct dir_index index;
 
+	*next = (block / rows + 1) * rows;
 	if (!buf)
 		return best;
 	if (w->leaf_form) {
-		if (dir_index_open(buf->data, buf->size, &index) && block < index.best_count)
+		if (dir_index_open(buf->data, buf->size, &index) && block < index.best_count) {
 			best = be16_get(index.bests[block].best);
+			*next = block + 1;
+		}
 	} else if (block % rows < dir_free_count(buf->data, buf->size)) {
 		best = be16_get(dir_free_bests(buf->data)[block % rows].best);
+		*next = block + 1;
 	}
 	cache_put(w->sweep->vol->cache, buf);
 	return best;
@@ -273,8 +278,8 @@ static void raise_best(struct best_audit *a, u64 block, u32 found, u32 expected)
 /* Rows that speak of blocks that are not there. Each hole ends at a block or at the last row. */
 static void audit_holes(struct best_audit *a, u64 end)
 {
-	for (; a->next < end && a->raised < VERDICT_MAX; a->next++) {
-		u32 best = indexed_best(a->w, a->next);
+	for (u64 next; a->next < end && a->raised < VERDICT_MAX; a->next = next) {
+		u32 best = indexed_best(a->w, a->next, &next);
 
 		if (best != DIR_NO_BEST)
 			raise_best(a, a->next, best, DIR_NO_BEST);
@@ -288,6 +293,7 @@ static int audit_block(void *arg, const struct da_place *place)
 	struct dir_walk *w = a->w;
 	u64 block = dir_data_block(w->g, place->off);
 	u32 best, said;
+	u64 next;
 	struct buf *buf;
 
 	audit_holes(a, block);
@@ -296,7 +302,7 @@ static int audit_block(void *arg, const struct da_place *place)
 	if (!buf)
 		return 0;
 	best = dir_data_best(buf->data);
-	said = indexed_best(w, block);
+	said = indexed_best(w, block, &next);
 	cache_put(w->sweep->vol->cache, buf);
 	if (said != best)
 		raise_best(a, block, said, best);
