@@ -4,13 +4,13 @@ set -uo pipefail
 # shellcheck source=tests/mount/lib.sh
 . "$(dirname "$0")/mount/lib.sh"
 
-skip_all_if "$(fuse_missing)" directory inode symlink attribute
+skip_all_if "$(fuse_missing)" directory index inode symlink attribute
 image=$SCRATCH/image ours=$SCRATCH/ours
 mkdir "$ours"
 echo content >"$SCRATCH/content"
 {
 	printf 'x\n0 0\nd--755 0 0\n'
-	for dir in good bad; do
+	for dir in good bad index; do
 		printf '%s d--755 0 0\n' $dir
 		for n in {1..100}; do printf 'a-file-with-a-long-enough-name-%d ---644 0 0 %s\n' "$n" "$SCRATCH/content"; done
 		printf '$\n'
@@ -36,6 +36,8 @@ inode_of() { stat -c %i "$ours/$1"; }
 db() { xfs_db -r "${@:2}" "$image" | sed -n "$1"; }
 byte_of() { db 's/^0x[0-9a-f]* (\([0-9]*\))$/\1/p' -c "convert $1 $2 byte"; }
 block_of() { byte_of fsblock "$(db 's/.*offset 0 startblock \([0-9]*\) .*/\1/p' -c "inode $1" -c "bmap $2")"; }
+# leaf_of INODE: byte address of the index of a directory that has one block of it
+leaf_of() { byte_of fsblock "$(db "s/.*offset $((32 << 30 >> 12)) startblock \([0-9]*\) .*/\1/p" -c "inode $1" -c bmap)"; }
 # spoil OFFSET: turns a few bytes round
 spoil() {
 	python3 - "$image" "$1" <<'PYTHON'
@@ -48,10 +50,11 @@ with open(sys.argv[1], "r+b") as image:
 PYTHON
 }
 serve "$image" "$ours"
-bad_dir=$(inode_of bad) bad_file=$(inode_of badfile)
+bad_dir=$(inode_of bad) bad_file=$(inode_of badfile) bad_index=$(inode_of index)
 if [ $by_kernel ]; then bad_link=$(inode_of badlink) last=$(inode_of last); fi
 quit "$ours"
 spoil $(($(block_of "$bad_dir" -d) + 200))
+spoil $(($(leaf_of "$bad_index") + 100))
 spoil $(($(byte_of inode "$bad_file") + 90))
 if [ $by_kernel ]; then
 	spoil $(($(block_of "$bad_link" -d) + 100))
@@ -76,6 +79,14 @@ unclean() {
 }
 unclean directory "$bad_dir" ls "$ours/bad"
 unclean directory-lookup "$bad_dir" cat "$ours/bad/a-file-with-a-long-enough-name-7"
+# An index can be done without: the names are in the blocks of data.
+check index-found cmp -s "$ours/index/a-file-with-a-long-enough-name-77" "$SCRATCH/content"
+if printed=$(cat "$ours/index/not-there" 2>&1); then
+	not_ok index-not-found "found"
+else
+	case $printed in *"No such file"*) ok index-not-found ;; *) not_ok index-not-found "$printed" ;; esac
+fi
+check index-told grep -q "lookup: .*\b$bad_index\b" "$SCRATCH/log"
 unclean inode "$bad_file" cat "$ours/badfile"
 if [ $by_kernel ]; then
 	unclean symlink "$bad_link" readlink -v "$ours/badlink"
@@ -83,7 +94,7 @@ if [ $by_kernel ]; then
 fi
 # names are listed, the damaged file's too
 listing=$(find "$ours" -maxdepth 1 -mindepth 1 -printf '%f ' 2>/dev/null)
-check listing test "$(wc -w <<<"$listing")" = $((5 + 2 * ${by_kernel:-0}))
+check listing test "$(wc -w <<<"$listing")" = $((6 + 2 * ${by_kernel:-0}))
 readable() {
 	local file
 	cmp -s "$ours/first" "$SCRATCH/content" && cmp -s "$ours/last" "$SCRATCH/content" || return 1

@@ -174,20 +174,54 @@ static int child_get(struct server *server, struct inum ino, const char *name, b
 	return 0;
 }
 
+struct search {
+	const char *name;
+	u32 length;
+	struct inum ino; /* of the entry that has been found */
+};
+
+static int search_entry(void *arg, const struct dir_entry *entry)
+{
+	struct search *search = arg;
+
+	if (entry->length != search->length || memcmp(entry->name, search->name, entry->length))
+		return 0;
+	search->ino = entry->ino;
+	return 1;
+}
+
+/* A damaged index costs no name: then all entries are looked through. */
+static int name_find(struct server *server, const struct inode *dir, const char *name,
+		     struct inum *ino)
+{
+	struct search search = {.name = name, .length = (u32)strlen(name)};
+	u8 type;
+	int err = dir_lookup(server->vol, dir, name, search.length, ino, &type);
+
+	if (err != -EUCLEAN && err != -EBADMSG)
+		return err;
+	fail_in(err, "lookup");
+	note_failure(server, err);
+	err = dir_each(server->vol, dir, 0, search_entry, &search);
+	if (err < 0)
+		return err;
+	*ino = search.ino;
+	return err ? 0 : -ENOENT;
+}
+
 /* -ENOENT: no such name.  The directory itself is what `.` means, whatever it may be. */
 static int lookup_in(struct server *server, const struct inode *dir, const char *name,
 		     const struct inode **out)
 {
 	bool is_parent = !strcmp(name, "..");
 	struct inum ino;
-	u8 type;
 	int err;
 
 	if (!strcmp(name, "."))
 		return node_get(server->nodes, dir->ino, out);
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
-	err = dir_lookup(server->vol, dir, name, (u32)strlen(name), &ino, &type);
+	err = name_find(server, dir, name, &ino);
 	return err ? err : child_get(server, ino, name, is_parent, out);
 }
 
