@@ -6,11 +6,13 @@
  * and verifying happen outside the lock; two readers of one missing block may both read it, and the
  * first to insert wins.
  *
- * 1. A buffer is on exactly one chain of its shard, or it is private to the reader that fills it.
+ * 1. A buffer is on exactly one chain of its shard, or it is private to the reader that fills it,
+ * or it is stale: its bytes have changed on the device, and it goes when its last holder puts it.
  * 2. It is on the idle list exactly when nobody holds it.
  * 3. shard->bytes is the sum of the sizes on the chains; above its share idle buffers go, oldest
  * first.
  * 4. type is set only when verify() has passed for (type, owner).
+ * 5. What was read while `version` changed may be torn, and is read again.
  */
 #include "cache/cache.h"
 
@@ -29,6 +31,7 @@ struct cached {
 	struct cached *chain;
 	struct cached *older, *newer; /* idle list */
 	u32 held;
+	bool stale, pieces;	      /* pieces: of more than one range */
 	const struct meta_type *type; /* verified as; NULL: not */
 	u64 owner;
 	u8 bytes[];
@@ -47,6 +50,7 @@ struct cache {
 	const struct geometry *g;
 	size_t shard_memory;
 	atomic_ullong reads, bytes, hits;
+	atomic_ullong version; /* counts cache_forget() */
 	struct shard shard[SHARDS];
 };
 
@@ -89,16 +93,21 @@ static void idle_remove(struct shard *shard, struct cached *c)
 	c->older = c->newer = NULL;
 }
 
-/* Takes an idle buffer off the shard; it is the caller's alone then. */
-static void detach(struct shard *shard, struct cached *c)
+static void unchain(struct shard *shard, struct cached *c)
 {
 	struct cached **link = chain_of(shard, c->buf.at.v);
 
 	while (*link != c)
 		link = &(*link)->chain;
 	*link = c->chain;
-	idle_remove(shard, c);
 	shard->bytes -= c->buf.size;
+}
+
+/* Takes an idle buffer off the shard; it is the caller's alone then. */
+static void detach(struct shard *shard, struct cached *c)
+{
+	unchain(shard, c);
+	idle_remove(shard, c);
 }
 
 /* The oldest idle buffer, when it must go anyway and has the size wanted: fresh memory has to be
@@ -157,12 +166,15 @@ static int fill(struct cache *cache, struct cached *c, const struct cache_range 
 	return 0;
 }
 
-/* A held buffer with these bytes, from memory or from the device. */
+/* A held buffer with these bytes, from memory or from the device; -EAGAIN when they changed while
+ * they were read. */
 static int lookup(struct cache *cache, const struct cache_range *ranges, u32 count,
 		  struct cached **out)
 {
 	struct shard *shard = shard_of(cache, ranges[0].at.v);
 	struct cached *c, *spare = NULL, *other, **chain;
+	unsigned long long version = atomic_load(&cache->version);
+	bool torn = false;
 	u32 size = 0;
 	int err;
 
@@ -183,7 +195,7 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 	c = spare ? spare : env_alloc(cache->env, sizeof(*c) + size);
 	if (!c)
 		return fail(-ENOMEM, "a buffer of %u bytes: out of memory", size);
-	*c = (struct cached){.buf = {ranges[0].at, size, c->bytes}, .held = 1};
+	*c = (struct cached){.buf = {ranges[0].at, size, c->bytes}, .held = 1, .pieces = count > 1};
 	err = fill(cache, c, ranges, count);
 	if (err) {
 		env_free(cache->env, c);
@@ -191,9 +203,10 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 	}
 	cache->env->lock_take(shard->lock);
 	other = find(shard, ranges[0].at.v, size);
+	torn = version != atomic_load(&cache->version);
 	if (other) {
 		hold(shard, other);
-	} else {
+	} else if (!torn) {
 		chain = chain_of(shard, ranges[0].at.v);
 		c->chain = *chain;
 		*chain = c;
@@ -201,12 +214,10 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 		shrink(cache, shard);
 	}
 	cache->env->lock_drop(shard->lock);
-	if (other) {
+	if (other || torn)
 		env_free(cache->env, c);
-		c = other;
-	}
-	*out = c;
-	return 0;
+	*out = other ? other : c;
+	return other || !torn ? 0 : -EAGAIN;
 }
 
 struct first_finding {
@@ -257,7 +268,9 @@ int cache_get_ranges(struct cache *cache, const struct meta_type *type, const st
 	*out = NULL;
 	if (!count || count > CACHE_RANGES)
 		return fail(-EINVAL, "a buffer of %u ranges", count);
-	err = lookup(cache, ranges, count, &c);
+	do
+		err = lookup(cache, ranges, count, &c);
+	while (err == -EAGAIN);
 	if (err)
 		return err;
 	if (type)
@@ -292,11 +305,54 @@ void cache_put(struct cache *cache, struct buf *buf)
 		return;
 	shard = shard_of(cache, buf->at.v);
 	cache->env->lock_take(shard->lock);
-	if (!--c->held) {
+	if (!--c->held && c->stale) {
+		env_free(cache->env, c);
+	} else if (!c->held) {
 		idle_add(shard, c);
 		shrink(cache, shard);
 	}
 	cache->env->lock_drop(shard->lock);
+}
+
+static bool overlaps(const struct cached *c, const struct cache_range *ranges, u32 count)
+{
+	for (u32 i = 0; i < count; i++)
+		if (c->buf.at.v < ranges[i].at.v + ranges[i].size &&
+		    ranges[i].at.v < c->buf.at.v + c->buf.size)
+			return true;
+	/* Where the other pieces lie is not kept, so it is taken as changed. */
+	return c->pieces;
+}
+
+static void forget(struct cache *cache, struct shard *shard, struct cached *c)
+{
+	if (!c->held) {
+		drop(cache, shard, c);
+		return;
+	}
+	unchain(shard, c);
+	c->stale = true;
+}
+
+/* Looks at all that is in memory: buffers of all sizes may overlap a range, wherever they begin. */
+void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 count)
+{
+	atomic_fetch_add(&cache->version, 1);
+	for (u32 i = 0; i < SHARDS; i++) {
+		struct shard *shard = &cache->shard[i];
+
+		cache->env->lock_take(shard->lock);
+		for (u32 n = 0; n < CHAINS; n++) {
+			struct cached *c = shard->chain[n], *next;
+
+			for (; c; c = next) {
+				next = c->chain;
+				if (overlaps(c, ranges, count))
+					forget(cache, shard, c);
+			}
+		}
+		cache->env->lock_drop(shard->lock);
+	}
 }
 
 void cache_will_need(struct cache *cache, struct daddr at, u64 size)

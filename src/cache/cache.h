@@ -4,8 +4,9 @@
  * A buffer is one metadata object, read whole and verified by its descriptor when it is first read.
  * Buffers are counted; one that nobody holds stays until memory is needed (least recently used
  * goes first), so memory is bounded by `memory` plus what is held.  Content is immutable here:
- * readers of any number of threads share it without a lock.  A buffer may be made of several
- * ranges of blocks (directory blocks larger than a block).
+ * readers of any number of threads share it without a lock.  What a transaction changes goes to the
+ * device, and cache_forget() makes the next reader read it anew; who holds the old content keeps
+ * it. A buffer may be made of several ranges of blocks (directory blocks larger than a block).
  *
  * A unit has one size per type, so two buffers never overlap; the first address is the key.
  *
@@ -51,6 +52,8 @@ int cache_get_raw(struct cache *cache, struct daddr at, u32 size, struct buf **o
 int cache_get_ranges(struct cache *cache, const struct meta_type *type, const struct where *where,
 		     const struct cache_range *ranges, u32 count, struct buf **out);
 void cache_put(struct cache *cache, struct buf *buf);
+/* The bytes of these ranges have changed on the device. */
+void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 count);
 void cache_will_need(struct cache *cache, struct daddr at, u64 size);
 void cache_stats(struct cache *cache, struct cache_stats *out);
 

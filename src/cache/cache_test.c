@@ -150,13 +150,47 @@ static void memory_is_bounded(void **state)
 	close_fixture(&f);
 }
 
+/* Who holds the old content keeps it; the next reader gets the new. */
+static void forgets(void **state)
+{
+	const struct cache_range pieces[] = {{daddr_of(9 * BLOCK), BLOCK},
+					     {daddr_of(3 * BLOCK), BLOCK}};
+	const struct cache_range changed = {daddr_of(5 * BLOCK + 512), 16};
+	struct buf *before, *after, *other, *far;
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f, 0);
+	assert_int_equal(cache_get_raw(f.cache, daddr_of(5 * BLOCK), BLOCK, &before), 0);
+	assert_int_equal(cache_get_raw(f.cache, daddr_of(6 * BLOCK), BLOCK, &other), 0);
+	assert_int_equal(cache_get_ranges(f.cache, NULL, NULL, pieces, 2, &far), 0);
+	cache_put(f.cache, far);
+	memset(f.m->bytes + changed.at.v, 77, changed.size);
+	cache_forget(f.cache, &changed, 1);
+	assert_int_equal(f.m->reads, 4);
+	assert_int_equal(cache_get_raw(f.cache, daddr_of(5 * BLOCK), BLOCK, &after), 0);
+	assert_int_equal(f.m->reads, 5);
+	assert_int_equal(before->data[512], 5);
+	assert_int_equal(after->data[512], 77);
+	cache_put(f.cache, before);
+	cache_put(f.cache, after);
+	cache_put(f.cache, other);
+	assert_int_equal(cache_get_raw(f.cache, daddr_of(6 * BLOCK), BLOCK, &other), 0);
+	assert_int_equal(f.m->reads, 5);
+	cache_put(f.cache, other);
+	/* what is made of pieces is read again, wherever they lie */
+	assert_int_equal(cache_get_ranges(f.cache, NULL, NULL, pieces, 2, &far), 0);
+	assert_int_equal(f.m->reads, 7);
+	cache_put(f.cache, far);
+	close_fixture(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(reads_once),
-	    cmocka_unit_test(ranges_are_joined),
-	    cmocka_unit_test(verifies),
-	    cmocka_unit_test(memory_is_bounded),
+	    cmocka_unit_test(reads_once), cmocka_unit_test(ranges_are_joined),
+	    cmocka_unit_test(verifies),	  cmocka_unit_test(memory_is_bounded),
+	    cmocka_unit_test(forgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,9 @@ struct btree_schema {
 	void (*key_load)(const void *key, struct btree_key *low);
 	/* Overlapping trees only: the high key of a record (last block that it covers). */
 	void (*record_high)(const void *record, struct btree_key *high);
+	/* The key of a record as a node has it, and in overlapping trees its high key (else NULL).
+	 * NULL: the record begins with its key. */
+	void (*key_of)(const void *record, void *low, void *high);
 	/* Records must be strictly ascending by record_key and, where `end` is given, must not
 	 * reach into the next: the first key value that lies behind the record. NULL: no such rule.
 	 */

@@ -33,6 +33,15 @@ static u64 bmbt_record_end(const void *record)
 	return e.off + e.count;
 }
 
+static void bmbt_key_of(const void *record, void *low, void *high)
+{
+	struct btree_key key;
+
+	(void)high;
+	bmbt_record_key(record, &key);
+	((struct bmbt_key *)low)->startoff = be64_make(key.w[0]);
+}
+
 static const struct btree_schema bmbt_schema = {
     .name = "bmbt",
     .long_format = true,
@@ -42,6 +51,7 @@ static const struct btree_schema bmbt_schema = {
     .record_key = bmbt_record_key,
     .key_load = bmbt_key_load,
     .record_end = bmbt_record_end,
+    .key_of = bmbt_key_of,
     .record_layout = &bmbt_rec_layout,
     .key_layout = &bmbt_key_layout,
 };

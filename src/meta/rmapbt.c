@@ -43,6 +43,18 @@ static void high_key(const void *record, struct btree_key *key)
 		key->w[2] += last;
 }
 
+static void key_of(const void *record, void *low, void *high)
+{
+	const struct rmap_rec *r = record;
+	struct rmap_key *l = low, *h = high;
+	struct btree_key key;
+
+	*l = (struct rmap_key){r->startblock, r->owner,
+			       be64_make(be64_get(r->offset) & ~RMAP_OFFSET_UNWRITTEN)};
+	high_key(record, &key);
+	*h = (struct rmap_key){be32_make((u32)key.w[0]), r->owner, be64_make(key.w[2])};
+}
+
 static const struct btree_schema schema = {
     .name = "rmapbt",
     .overlapping = true,
@@ -52,6 +64,7 @@ static const struct btree_schema schema = {
     .record_key = low_key,
     .key_load = key_load,
     .record_high = high_key,
+    .key_of = key_of,
     .record_layout = &rmap_rec_layout,
     .key_layout = &rmap_key_layout,
 };

@@ -1,0 +1,312 @@
+/*
+ * Free space of an AG; see space.h.
+ *
+ * 1. bnobt and cntbt hold the same records; neighbours in the bnobt do not touch.
+ * 2. agf.freeblks is the sum of the records, agf.longest the last one of the cntbt.
+ * 3. Blocks of the free list and of bnobt, cntbt and rmapbt are all RMAP_OWN_AG's, so that moving
+ *    between them changes neither the reverse map nor the superblock's count.
+ *
+ * A block may be wanted for a tree while the free list is being filled; so the blocks that come
+ * from free space are put on the list before the reverse map learns of them.
+ */
+#include "fs/space.h"
+
+#include "base/trail.h"
+#include "fs/rmap_modify.h"
+
+#include <errno.h>
+
+struct extent32 {
+	u32 start, blocks;
+};
+
+static const struct owner ag_owner = {(u64)RMAP_OWN_AG, 0};
+
+static struct alloc_rec record_of(struct extent32 e)
+{
+	return (struct alloc_rec){be32_make(e.start), be32_make(e.blocks)};
+}
+
+static struct extent32 extent_of(const struct alloc_rec *r)
+{
+	return (struct extent32){be32_get(r->startblock), be32_get(r->blockcount)};
+}
+
+static int lost(struct ag *ag, const char *tree, struct extent32 e)
+{
+	return fail(-EUCLEAN, "%s %u: no record of the free extent %u, %u blocks", tree, ag->number,
+		    e.start, e.blocks);
+}
+
+/* Takes a record out of both trees. */
+static int record_delete(struct ag *ag, struct extent32 e)
+{
+	const struct btree_key by_start = {{e.start, 0, 0}}, by_size = {{e.blocks, e.start, 0}};
+	struct btree t;
+	int err = ag_tree(ag, META_BNOBT, &t);
+
+	if (!err)
+		err = btree_delete(&t, &by_start);
+	if (!err)
+		err = ag_tree(ag, META_CNTBT, &t);
+	if (!err)
+		err = btree_delete(&t, &by_size);
+	return err == -ENOENT ? lost(ag, t.type->name, e) : err;
+}
+
+static int record_insert(struct ag *ag, struct extent32 e)
+{
+	const struct alloc_rec record = record_of(e);
+	struct btree t;
+	int err = ag_tree(ag, META_BNOBT, &t);
+
+	if (!err)
+		err = btree_insert(&t, &record);
+	if (!err)
+		err = ag_tree(ag, META_CNTBT, &t);
+	if (!err)
+		err = btree_insert(&t, &record);
+	return err;
+}
+
+static int record_replace(struct ag *ag, struct extent32 old, struct extent32 e)
+{
+	const struct btree_key by_start = {{old.start, 0, 0}},
+			       by_size = {{old.blocks, old.start, 0}};
+	const struct alloc_rec record = record_of(e);
+	struct btree t;
+	int err = ag_tree(ag, META_BNOBT, &t);
+
+	if (!err)
+		err = btree_replace(&t, &by_start, &record);
+	if (!err)
+		err = ag_tree(ag, META_CNTBT, &t);
+	if (!err)
+		err = btree_delete(&t, &by_size);
+	if (err == -ENOENT)
+		return lost(ag, t.type->name, old);
+	return err ? err : btree_insert(&t, &record);
+}
+
+/* The counters, after `amount` blocks have become free. */
+static int settle(struct ag *ag, s64 amount)
+{
+	const struct btree_key last = {{NULL64, 0, 0}};
+	struct alloc_rec record = {0};
+	struct agf *agf = ag_agf(ag);
+	struct btree t;
+	int err = ag_count(ag, &agf->freeblks, amount);
+
+	if (!err)
+		err = ag_tree(ag, META_CNTBT, &t);
+	if (!err)
+		err = btree_find_le(&t, &last, &record);
+	if (err && err != -ENOENT)
+		return err;
+	agf->longest = record.blockcount;
+	return 0;
+}
+
+/* The free extents around bno; blocks 0: none. */
+static int around(struct ag *ag, u32 bno, struct extent32 *left, struct extent32 *right)
+{
+	const struct btree_key key = {{bno, 0, 0}}, next = {{bno + 1ull, 0, 0}};
+	struct alloc_rec l = {0}, r = {0};
+	struct btree t;
+	int err = ag_tree(ag, META_BNOBT, &t);
+
+	if (err)
+		return err;
+	err = btree_find_le(&t, &key, &l);
+	if (!err || err == -ENOENT)
+		err = btree_find_ge(&t, &next, &r);
+	*left = extent_of(&l);
+	*right = extent_of(&r);
+	return err == -ENOENT ? 0 : err;
+}
+
+/* Into the trees, joined with its neighbours. */
+static int free_extent(struct ag *ag, u32 bno, u32 blocks)
+{
+	struct extent32 left, right, whole = {bno, blocks};
+	u64 end = (u64)bno + blocks;
+	bool joins_left, joins_right;
+	int err = around(ag, bno, &left, &right);
+
+	if (err)
+		return err;
+	if ((left.blocks && (u64)left.start + left.blocks > bno) ||
+	    (right.blocks && right.start < end))
+		return fail(-EUCLEAN, "AG %u: of block %u, %u blocks, some are free already",
+			    ag->number, bno, blocks);
+	joins_left = left.blocks && left.start + left.blocks == bno;
+	joins_right = right.blocks && right.start == end;
+	if (joins_right) {
+		whole.blocks += right.blocks;
+		if (joins_left)
+			err = record_delete(ag, right);
+	}
+	if (joins_left) {
+		whole.start = left.start;
+		whole.blocks += left.blocks;
+	}
+	if (err)
+		return err;
+	if (joins_left)
+		err = record_replace(ag, left, whole);
+	else if (joins_right)
+		err = record_replace(ag, right, whole);
+	else
+		err = record_insert(ag, whole);
+	return err ? err : settle(ag, blocks);
+}
+
+/* The first `blocks` of a free extent are free no more. */
+static int use_start(struct ag *ag, struct extent32 e, u32 blocks)
+{
+	const struct extent32 rest = {e.start + blocks, e.blocks - blocks};
+	int err;
+
+	if (e.start < geometry_ag_header_blocks(&ag->vol->geo) ||
+	    (u64)e.start + e.blocks > geometry_ag_blocks(&ag->vol->geo, ag->number))
+		return fail(-EUCLEAN, "AG %u: free extent %u, %u blocks", ag->number, e.start,
+			    e.blocks);
+	if (rest.blocks)
+		err = record_replace(ag, e, rest);
+	else
+		err = record_delete(ag, e);
+	return err ? err : settle(ag, -(s64)blocks);
+}
+
+/* ---- the free list ---- */
+
+/* One insertion or deletion may split, or join, every level of a tree and change its height. */
+static u32 tree_need(struct be32 levels)
+{
+	return be32_get(levels) * 2;
+}
+
+static u32 list_need(struct ag *ag)
+{
+	const struct agf *agf = ag_agf(ag);
+	u32 need = tree_need(agf->levels[AGF_BNO]) + tree_need(agf->levels[AGF_CNT]);
+
+	if (geometry_has(&ag->vol->geo, FEATURE_RMAPBT))
+		need += tree_need(agf->levels[AGF_RMAP]);
+	return (u32)min_u64(need, agfl_slots(&ag->vol->geo));
+}
+
+static u32 list_count(struct ag *ag)
+{
+	return be32_get(ag_agf(ag)->flcount);
+}
+
+static int list_trim(struct ag *ag)
+{
+	u32 bno, rounds = 2 * agfl_slots(&ag->vol->geo);
+	int err = 0;
+
+	while (!err && list_count(ag) > list_need(ag) && rounds--) {
+		err = ag_list_take(ag, &bno);
+		if (!err)
+			err = rmap_unmap(ag, bno, 1, &ag_owner);
+		if (!err)
+			err = free_extent(ag, bno, 1);
+	}
+	return err;
+}
+
+/* The smallest free extent that has as many blocks, or the longest. -ENOENT when nothing is free.
+ */
+static int best_fit(struct ag *ag, u32 blocks, struct extent32 *out)
+{
+	const struct btree_key key = {{blocks, 0, 0}}, last = {{NULL64, 0, 0}};
+	struct alloc_rec record;
+	struct btree t;
+	int err = ag_tree(ag, META_CNTBT, &t);
+
+	if (err)
+		return err;
+	err = btree_find_ge(&t, &key, &record);
+	if (err == -ENOENT)
+		err = btree_find_le(&t, &last, &record);
+	if (!err)
+		*out = extent_of(&record);
+	return err;
+}
+
+/* With nothing free the list stays short: what needs it will say so. */
+static int list_fill(struct ag *ag)
+{
+	u32 rounds = 2 * agfl_slots(&ag->vol->geo);
+	int err = 0;
+
+	while (!err && list_count(ag) < list_need(ag) && rounds--) {
+		u32 want = list_need(ag) - list_count(ag);
+		struct extent32 e;
+
+		err = best_fit(ag, want, &e);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		want = (u32)min_u64(want, e.blocks);
+		err = use_start(ag, e, want);
+		for (u32 i = 0; i < want && !err; i++)
+			err = ag_list_put(ag, e.start + i);
+		if (!err)
+			err = rmap_map(ag, e.start, want, &ag_owner);
+	}
+	return err;
+}
+
+int space_prepare(struct ag *ag)
+{
+	int err = list_trim(ag);
+
+	return err ? err : list_fill(ag);
+}
+
+/* ---- for everybody ---- */
+
+int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
+{
+	const struct geometry *g = &ag->vol->geo;
+	u32 length = geometry_ag_blocks(g, ag->number);
+	int err;
+
+	if (!blocks || bno < geometry_ag_header_blocks(g) || bno >= length || blocks > length - bno)
+		return fail(-EUCLEAN, "AG %u: block %u, %u blocks, cannot be freed", ag->number,
+			    bno, blocks);
+	err = space_prepare(ag);
+	if (!err && (s64)owner->owner == OWNER_UNKNOWN)
+		err = rmap_forget(ag, bno, blocks);
+	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
+		err = rmap_unmap(ag, bno, blocks, owner);
+	if (!err)
+		err = free_extent(ag, bno, blocks);
+	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
+}
+
+int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno)
+{
+	const struct btree_key key = {{near, 0, 0}}, first = {{0}};
+	struct alloc_rec record;
+	struct btree t;
+	int err = space_prepare(ag);
+
+	if (!err)
+		err = ag_tree(ag, META_BNOBT, &t);
+	if (!err) {
+		err = btree_find_ge(&t, &key, &record);
+		if (err == -ENOENT)
+			err = btree_find_ge(&t, &first, &record);
+	}
+	if (err == -ENOENT)
+		return fail(-ENOSPC, "AG %u: no free block", ag->number);
+	if (err)
+		return err;
+	*bno = be32_get(record.startblock);
+	err = use_start(ag, extent_of(&record), 1);
+	if (!err)
+		err = rmap_map(ag, *bno, 1, owner);
+	return err ? err : ag_count_free(ag->vol, ag->txn, -1);
+}

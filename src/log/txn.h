@@ -1,0 +1,59 @@
+/*
+ * Transactions: metadata changes that happen together or not at all.
+ *
+ * A transaction works on copies of its own.  txn_get() copies a verified object out of the cache,
+ * txn_dirty() says that the copy will be changed, and until txn_commit() nobody else sees any of
+ * it: the cache's content is the pre-image.  So txn_rollback() only lets go of the copies, and
+ * readers never meet a state between two transactions.
+ *
+ * txn_commit() brings checksums up to date and runs the rules of each changed object: a change that
+ * its own type would refuse to read is a bug of ours (or hostile bytes that got this far), fails
+ * with -EUCLEAN, and nothing is written.  When a write fails, what was written before is put back.
+ * Either way the transaction is over afterwards.
+ *
+ * One writer at a time; a transaction belongs to one thread.
+ */
+#ifndef MENDFS_LOG_TXN_H
+#define MENDFS_LOG_TXN_H
+
+#include "cache/cache.h"
+
+struct txn;
+
+/* An object in a transaction. Stays where it is until the transaction ends. */
+struct txn_buf {
+	struct daddr at;
+	u32 size;
+	u8 *data; /* the transaction's copy; write only after txn_dirty() */
+	const struct meta_type *type;
+	struct where where;
+	bool dirty;
+	/* the rest belongs to the transaction */
+	struct txn_buf *chain, *older;
+};
+
+/* The objects of one transaction together have at most this many bytes. */
+#define TXN_MEMORY_MAX (64u << 20)
+
+/* dev is what the cache reads from. */
+int txn_begin(struct env *env, struct cache *cache, struct device *dev, const struct geometry *g,
+	      struct txn **out);
+int txn_commit(struct txn *txn);
+void txn_rollback(struct txn *txn); /* NULL: nothing */
+
+/* The object at `at`, verified when it first comes in. -EUCLEAN when the transaction knows this
+ * place as something else: two structures claim it. -EFBIG when the transaction grows too large. */
+int txn_get(struct txn *txn, const struct meta_type *type, const struct where *where,
+	    struct daddr at, u32 size, struct txn_buf **out);
+/* A part of a buffer of the cache that is an object of its own: an inode of its cluster. The
+ * caller has verified `bytes`. */
+int txn_adopt(struct txn *txn, const struct meta_type *type, const struct where *where,
+	      struct daddr at, const void *bytes, u32 size, struct txn_buf **out);
+/* A new object, zeroed and dirty. -EUCLEAN when the place is in use within this transaction. */
+int txn_new(struct txn *txn, const struct meta_type *type, const struct where *where,
+	    struct daddr at, u32 size, struct txn_buf **out);
+void txn_dirty(struct txn *txn, struct txn_buf *buf);
+/* The object is no more: its place is free, and its content does not matter. */
+void txn_drop(struct txn *txn, struct txn_buf *buf);
+
+#endif
