@@ -14,6 +14,7 @@
 #include "base/trail.h"
 #include "format/super.h"
 #include "format/verify.h"
+#include "fs/finish.h"
 #include "fs/super_find.h"
 
 #include <errno.h>
@@ -122,6 +123,20 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 			   &vol->log_status);
 }
 
+/* What the log announced and did not do; the superblock's counters change with it. */
+static int finish_log(struct vol *vol, const struct vol_options *options, u8 *block)
+{
+	struct log_status *status = &vol->log_status;
+	bool pending = status->pending;
+	int err = pending ? finish_pending(vol, status) : 0;
+
+	if (!err && pending)
+		err = load_superblock(vol, options, block);
+	if (!err && options->verdict)
+		log_pending_report(status, &vol->geo, options->verdict);
+	return err;
+}
+
 static int open_steps(struct vol *vol, const struct vol_options *options, u8 *block)
 {
 	int err = load_superblock(vol, options, block);
@@ -133,7 +148,8 @@ static int open_steps(struct vol *vol, const struct vol_options *options, u8 *bl
 	}
 	if (err)
 		return err;
-	return cache_open(vol->env, vol->data, &vol->geo, options->memory, &vol->cache);
+	err = cache_open(vol->env, vol->data, &vol->geo, options->memory, &vol->cache);
+	return err ? err : finish_log(vol, options, block);
 }
 
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,

@@ -103,33 +103,67 @@ void log_pending_done(struct log_replay *r, u16 type, u64 id)
 	}
 }
 
-static void report_change(struct log_replay *r, const struct log_pending *p,
+static void report_change(struct verdict *v, const struct geometry *g, const struct log_pending *p,
 			  const struct log_change *c)
 {
-	struct where where = {
-	    .type = "log", .ag = NO_AG, .ino = NO_INO, .daddr = NO_DADDR, .owner = NO_OWNER};
 	char text[FINDING_TEXT];
 
+	v->where = (struct where){
+	    .type = "log", .ag = NO_AG, .ino = NO_INO, .daddr = NO_DADDR, .owner = NO_OWNER};
 	if (c->ino != NO_INO && (s64)c->ino > 0)
-		where.ino = c->ino;
-	if (c->count && fsblock_valid(r->g, fsblock_of(c->start), c->count)) {
-		where.ag = fsblock_ag(r->g, fsblock_of(c->start));
-		where.daddr = fsblock_daddr(r->g, fsblock_of(c->start)).v;
+		v->where.ino = c->ino;
+	if (c->count && fsblock_valid(g, fsblock_of(c->start), c->count)) {
+		v->where.ag = fsblock_ag(g, fsblock_of(c->start));
+		v->where.daddr = fsblock_daddr(g, fsblock_of(c->start)).v;
 		snprintf(text, sizeof(text), "%s kind %u: AG %u block %u, %llu blocks", p->name,
-			 c->flags & LOG_INTENT_KIND, where.ag,
-			 fsblock_bno(r->g, fsblock_of(c->start)), (unsigned long long)c->count);
+			 c->flags & LOG_INTENT_KIND, v->where.ag,
+			 fsblock_bno(g, fsblock_of(c->start)), (unsigned long long)c->count);
 	} else {
 		snprintf(text, sizeof(text), "%s kind %u: inode %llu", p->name,
 			 c->flags & LOG_INTENT_KIND, (unsigned long long)c->ino);
 	}
-	log_report(r->scan, log_defs->pending, &where, text);
+	raise_text(v, log_defs->pending, NULL, text, NULL);
 }
 
-void log_pending_report(struct log_replay *r)
+void log_pending_report(const struct log_status *status, const struct geometry *g,
+			struct verdict *verdict)
 {
-	for (const struct log_pending *p = r->status->pending; p; p = p->next)
+	for (const struct log_pending *p = status->pending; p; p = p->next)
 		for (u32 i = 0; i < p->change_count; i++)
-			report_change(r, p, &p->change[i]);
+			report_change(verdict, g, p, &p->change[i]);
+}
+
+void log_pending_drop(struct env *env, struct log_status *status, struct log_pending *pending)
+{
+	struct log_pending **link = &status->pending;
+
+	while (*link != pending)
+		link = &(*link)->next;
+	*link = pending->next;
+	pending_free(env, pending);
+	status->intents--;
+}
+
+int log_pending_free_later(struct env *env, struct log_status *status, u64 start, u64 count)
+{
+	struct log_pending **link = &status->pending;
+	struct log_pending *p = env_alloc(env, sizeof(*p));
+
+	if (p)
+		p->change = env_array(env, 1, sizeof(*p->change));
+	if (!p || !p->change) {
+		env_free(env, p);
+		return fail(-ENOMEM, "an intent: out of memory");
+	}
+	p->type = LOG_EFI;
+	p->name = log_item_efi.name;
+	p->change_count = 1;
+	p->change[0] = (struct log_change){.ino = NO_INO, .start = start, .count = count};
+	while (*link)
+		link = &(*link)->next;
+	*link = p;
+	status->intents++;
+	return 0;
 }
 
 int log_intent_check(struct log_replay *r, const struct log_item *item, u32 element)

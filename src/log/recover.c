@@ -184,12 +184,6 @@ static int gather(struct log_replay *r, struct log_ends *ends)
 	return err;
 }
 
-static void finish_pending(struct log_replay *r)
-{
-	/* an op's finish() takes its intent off the list, once there are any */
-	log_pending_report(r);
-}
-
 static int replay(struct log_replay *r, const struct log_ends *ends)
 {
 	const struct log_visitor visitor = {.record = count_record,
@@ -203,11 +197,7 @@ static int replay(struct log_replay *r, const struct log_ends *ends)
 
 	if (!err)
 		err = log_summary_update(r);
-	if (!err)
-		err = device_flush(r->data);
-	if (!err)
-		finish_pending(r);
-	return err;
+	return err ? err : device_flush(r->data);
 }
 
 static int run(struct log_replay *r, struct log_ends *ends)

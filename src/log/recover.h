@@ -5,7 +5,8 @@
  * their CRCs, gathers transactions, and replays those that are complete: buffers and inodes whose
  * place on disk is not newer (LSN), dquots, inode chunk creation, cancelled buffers.  Lists of
  * unlinked inodes are left as they are (the mount processes them; check knows them).  Intents
- * without a done item are remembered: what they announce has not happened yet.
+ * without a done item are remembered: what they announce has not happened yet, and fs/finish.h
+ * makes it happen.
  *
  * Reads the log device, writes `data` only; a check gives an overlay there.
  */
@@ -82,6 +83,14 @@ int log_examine(struct env *env, const struct geometry *g, struct device *data, 
 int log_recover(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status);
 void log_status_free(struct env *env, struct log_status *status);
+
+/* Raises LOG_INTENT_PENDING for each intent that is left. */
+void log_pending_report(const struct log_status *status, const struct geometry *g,
+			struct verdict *verdict);
+/* This one has been finished. */
+void log_pending_drop(struct env *env, struct log_status *status, struct log_pending *pending);
+/* One more, at the end: space that finishing another has left without an owner. */
+int log_pending_free_later(struct env *env, struct log_status *status, u64 start, u64 count);
 
 enum log_event_kind {
 	LOG_EVENT_RECORD, /* a record header, or an extended one (index > 0) */

@@ -486,6 +486,8 @@ static void intents(void **state)
 	assert_int_equal(status.pending->change[1].count, 3);
 	assert_int_equal(status.pending->next->type, LOG_CUI);
 	assert_null(status.pending->next->next);
+	assert_int_equal(m->found_count, 0);
+	log_pending_report(&status, &m->g, &m->verdict);
 	assert_int_equal(m->found_count, 3);
 	assert_string_equal(m->found[0], "LOG_INTENT_PENDING");
 	log_status_free(&m->env, &status);

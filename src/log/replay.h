@@ -50,8 +50,6 @@ struct log_item_ops {
 	void (*parts)(const struct log_item *item, struct log_part_sink *sink);
 	/* Intents: what it announces; sets change_count and allocates change. */
 	int (*changes)(struct log_replay *r, const struct log_item *item, struct log_pending *p);
-	/* Intents: make it happen. Comes with the modification of btrees; NULL until then. */
-	int (*finish)(struct log_replay *r, const struct log_pending *p);
 };
 
 extern const struct log_item_ops log_item_buffer, log_item_inode, log_item_dquot, log_item_quotaoff,
@@ -89,8 +87,6 @@ void log_cancel_drop(struct log_cancels *cancels, u64 blkno, u32 count);
 int log_pending_add(struct log_replay *r, const struct log_item_ops *ops,
 		    const struct log_item *item, u64 id);
 void log_pending_done(struct log_replay *r, u16 type, u64 id);
-/* Raises a finding for each that is left. */
-void log_pending_report(struct log_replay *r);
 /* Intents with extents: head, and array of nextents elements. */
 int log_intent_check(struct log_replay *r, const struct log_item *item, u32 element);
 int log_done_check(struct log_replay *r, const struct log_item *item);

@@ -27,6 +27,12 @@ static void print_finding(struct verdict *v, const struct finding *finding)
 	printf("%s\n", text);
 }
 
+static void print_note(struct env *env, const char *line)
+{
+	(void)env;
+	printf("note %s\n", line);
+}
+
 static int copy_changes(struct vol *vol, const char *copy)
 {
 	static u8 ours[STEP], theirs[STEP];
@@ -78,6 +84,7 @@ int main(int argc, char **argv)
 	if (optind >= argc)
 		return 8;
 	host_env_init(&env, 1);
+	env.note = print_note;
 	err = device_open_file(&env, argv[optind], true, &options.data);
 	if (!err && log)
 		err = device_open_file(&env, log, true, &options.log);
