@@ -144,9 +144,32 @@ from_dir() {
 	done
 }
 
-# make NAME FLAG SECONDS MKFS MOUNT: a filesystem that is shut down under its work.
+# What happens on the filesystem before it is shut down; run in the background.
+work_age() { "$work/fswork" age --seed 7 --ops 0 --seconds 60 --jobs 3 --orphans 10 "$work/mnt"; }
+# The log makes the filesystem larger.
+work_grow() {
+	"$work/fswork" age --seed 3 --ops 700 "$work/mnt"
+	xfs_growfs "$work/mnt"
+	"$work/fswork" age --seed 4 --ops 700 "$work/mnt"
+}
+# Two files exchange forks that have btrees: their blocks change owners, which only replay writes.
+work_swap() {
+	local name i fill=0
+	for name in a b; do
+		fill=$((fill + 1))
+		for ((i = 0; i < 400; i++)); do
+			printf 'pwrite -q -S %d %d 4096\n' "$fill" "$((i * 12288))"
+			printf 'fsync\n'
+		done >"$work/commands"
+		xfs_io -f -c "truncate 4915200" "$work/mnt/$name"
+		xfs_io "$work/mnt/$name" <"$work/commands"
+	done
+	xfs_io -c "swapext $work/mnt/b" "$work/mnt/a"
+}
+
+# make NAME WORK FLAG SECONDS MKFS MOUNT: a filesystem that is shut down under its work; 0 seconds: after it.
 make() {
-	local name=$1 flag=$2 seconds=$3 mkfs=$4 options=$5 pid
+	local name=$1 job=$2 flag=$3 seconds=$4 mkfs=$5 options=$6 pid
 	[ -z "$only" ] || [ "$only" = "$name" ] || return 0
 	[ "$((count--))" -gt 0 ] || return 0
 	rm -f "$work/dirty.img"
@@ -154,9 +177,9 @@ make() {
 	# shellcheck disable=SC2086
 	mkfs.xfs -q -f $mkfs "$work/dirty.img"
 	mount -t xfs -o "loop,$options" "$work/dirty.img" "$work/mnt" || skip "no XFS in this kernel"
-	"$work/fswork" age --seed 7 --ops 0 --seconds 60 --jobs 3 --orphans 10 "$work/mnt" >"$work/age.out" 2>&1 &
+	"$job" >"$work/age.out" 2>&1 &
 	pid=$!
-	sleep "$seconds"
+	if [ "$seconds" = 0 ]; then wait "$pid" || true; else sleep "$seconds"; fi
 	# shellcheck disable=SC2086
 	xfs_io -x -c "shutdown $flag" "$work/mnt"
 	wait "$pid" || true
@@ -183,12 +206,14 @@ shows_read_only() {
 if [ -n "$dir" ]; then
 	from_dir
 else
-	make shut '' 1 '' defaults
-	make flush -f 1 '-m rmapbt=1' defaults
-	make b1k '' 0.7 '-b size=1024' defaults
-	make log256k -f 1 '' logbsize=256k
-	make s4096 '' 0.7 '-s size=4096 -i size=1024' defaults
-	make wrap -f 2 '-l size=8m' defaults
+	make shut work_age '' 1 '' defaults
+	make flush work_age -f 1 '-m rmapbt=1' defaults
+	make b1k work_age '' 0.7 '-b size=1024' defaults
+	make log256k work_age -f 1 '' logbsize=256k
+	make s4096 work_age '' 0.7 '-s size=4096 -i size=1024' defaults
+	make wrap work_age -f 2 '-l size=8m' defaults
+	make grow work_grow -f 0 '-d size=150m,agsize=50m' defaults
+	make swap work_swap -f 0 '-m reflink=0 -d agcount=1' defaults
 	[ ! -e "$work/dirty.img" ] || shows_read_only "$work/dirty.img"
 fi
 echo "log replay: $passed as the kernel recovers them, $pending with pending intents, $failed failed, $skipped not compared"
