@@ -138,6 +138,11 @@ struct btree_block {
 	u32 count; /* numrecs, cut to what fits */
 };
 struct btree_block btree_block_of(const struct btree_schema *schema, const void *bytes, u32 len);
+/* Records or pointers that the block has room for; all but roots hold at least half of it. */
+static inline u32 btree_capacity(const struct btree_block *b)
+{
+	return b->level ? btree_max_ptrs(b->schema, b->len) : btree_max_records(b->schema, b->len);
+}
 const void *btree_record(const struct btree_block *b, u32 index);
 /* Low key; overlapping trees: high key with high true. */
 const void *btree_key_at(const struct btree_block *b, u32 index, bool high);

@@ -190,6 +190,8 @@ bool tree_expect(struct sweep *sweep, const struct ref *ref, const struct btree_
 	}
 	if (!b->count && (b->level || !is_root))
 		raise_text(v, FOUND(TREE_EMPTY), "numrecs", NULL, NULL);
+	else if (!is_root && b->count < btree_capacity(b) / 2)
+		raise_u64(v, FOUND(TREE_UNDERFULL), "numrecs", b->count, btree_capacity(b) / 2);
 	expect_sibling(v, "leftsib", btree_left(b), ref->left);
 	expect_sibling(v, "rightsib", btree_right(b), ref->right);
 	if (!sound(sweep, b))
