@@ -306,6 +306,7 @@ static void refuses(void **state)
 
 #define PIECES 2500 /* blocks with a hole behind each: a block map of three levels */
 #define PIECE 1024
+#define FIEMAP_BATCH 200 /* extents asked for at a time */
 
 struct kernel_map {
 	/* blocks in between may be preallocated, and be unwritten extents */
@@ -316,24 +317,22 @@ struct kernel_map {
 
 static void read_fiemap(int fd, struct kernel_map *map, u32 block_size)
 {
-	struct {
-		struct fiemap head;
-		struct fiemap_extent extent[200];
-	} request;
+	u64 request[(sizeof(struct fiemap) + FIEMAP_BATCH * sizeof(struct fiemap_extent)) / 8];
+	struct fiemap *head = (struct fiemap *)request;
 	u64 from = 0;
 	bool last = false;
 
 	while (!last) {
-		memset(&request, 0, sizeof(request));
-		request.head.fm_start = from;
-		request.head.fm_length = NULL64 - from;
-		request.head.fm_flags = FIEMAP_FLAG_SYNC;
-		request.head.fm_extent_count = ARRAY_COUNT(request.extent);
+		memset(request, 0, sizeof(request));
+		head->fm_start = from;
+		head->fm_length = NULL64 - from;
+		head->fm_flags = FIEMAP_FLAG_SYNC;
+		head->fm_extent_count = FIEMAP_BATCH;
 		/* no assertion while it is mounted: the caller unmounts, and counts */
-		if (ioctl(fd, FS_IOC_FIEMAP, &request) || !request.head.fm_mapped_extents)
+		if (ioctl(fd, FS_IOC_FIEMAP, head) || !head->fm_mapped_extents)
 			return;
-		for (u32 i = 0; i < request.head.fm_mapped_extents; i++) {
-			const struct fiemap_extent *e = &request.extent[i];
+		for (u32 i = 0; i < head->fm_mapped_extents; i++) {
+			const struct fiemap_extent *e = &head->fm_extents[i];
 
 			if (map->count == ARRAY_COUNT(map->extent))
 				return;
