@@ -1,7 +1,7 @@
 #!/bin/bash
 # Files per second through the read-only mount, beside Debian's fuse2fs on the same tree in ext4.
 #
-#   mount.sh [FILES] [ROUNDS]      (default 100000 and 5)
+#   mount.sh [FILES] [ROUNDS]      (default 50000 and 5)
 #
 # Both images are filled by the kernel with the same tree.  Each round mounts afresh, so that the kernel's caches of names and
 # attributes are empty, while the image itself is in the page cache; rounds of both alternate, and the medians count.
@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source=tests/judges/lib.sh
 . "$(dirname "$0")/../tests/judges/lib.sh"
 
-files=${1:-100000} rounds=${2:-5} wanted=1.5
+files=${1:-50000} rounds=${2:-5} wanted=1.5
 MENDFS=${MENDFS:-$SOURCE_TOP/build/src/cli/mendfs}
 need_root
 for tool in fuse2fs mkfs.ext4 tar find; do command -v $tool >/dev/null || die "$tool is missing"; done

@@ -17,7 +17,7 @@ configs=(
 )
 names=()
 for config in "${configs[@]}"; do names+=("${config%%|*}"); done
-skip_all_if "$(fuse_missing)$(kernel_missing)" "${names[@]}" dirty
+skip_all_if "$(fuse_missing)$(kernel_missing)" "${names[@]}" handles dirty
 
 kernel=$SCRATCH/kernel ours=$SCRATCH/ours
 
@@ -55,6 +55,15 @@ for config in "${configs[@]}"; do
 	compare "$name" "$image"
 	[ "$name" = default ] || rm -f "$image"
 done
+
+# Handles of one mount are good in the next, where the kernel knows nothing but their inode numbers (as NFS needs it).
+if serve "$SCRATCH/default.img" "$ours"; then
+	tests/mount/handles.py take "$ours" "$SCRATCH/handles"
+	quit "$ours"
+	serve "$SCRATCH/default.img" "$ours"
+	check handles tests/mount/handles.py open "$ours" "$SCRATCH/handles"
+	quit "$ours"
+fi
 
 # A copy of an image in use is what a crash leaves: we replay the log in memory, the kernel does it on a copy of its own.
 image=$SCRATCH/default.img
