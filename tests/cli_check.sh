@@ -1,0 +1,81 @@
+#!/bin/bash
+# `mendfs check`: exit statuses, one line a finding with a path, the JSON of docs/JSON.md, and that nothing is written.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$SCRATCH" || exit 1
+
+proto proto files
+image image -p proto -m rmapbt=1
+cp --sparse=always image pristine
+
+status clean 0 "$M" check image
+check clean-says-so grep -q '^image: clean$' out
+same clean-quiet 0 "$(wc -l <err)"
+check clean-log grep -q '^log: clean' out
+status clean-json 0 "$M" check --json image
+same clean-json-empty '[]' "$(jq -c .findings out)"
+for type in agf inode bnobt dirblock; do status "only-$type" 0 "$M" check --only=$type image; done
+status only-nonsense 8 "$M" check --only=nonsense image
+status memory 0 "$M" check --memory=8M image
+status memory-nonsense 8 "$M" check --memory=lots image
+status log-nonsense 8 "$M" check --log=maybe image
+status log-ignore 0 "$M" check --log=ignore image
+status two-images 8 "$M" check image image
+status no-such-image 4 "$M" check none
+same no-such-image-one-line 1 "$(wc -l <err)"
+
+damage() { "$M" damage --seed=3 image "$@" >>damage.out; }
+damage agf 1 freeblks add
+damage agi 0 versionnum add
+damage /dir/file-number-7 size firstbit
+damage /dir data 0 'entry[5].inumber' lastbit
+cp --sparse=always image damaged
+status damaged 1 "$M" check image
+cp out first
+check finding-with-id grep -qE '^corrupt: agi 0 .*\[AGI_[A-Z_]+\]$' out
+check finding-with-path grep -qE '^corrupt: inode [0-9]+ /dir/file-number-7 ' out
+check finding-disagrees grep -q '^disagrees: ' out
+check summary grep -qE '^image: [0-9]+ findings: [0-9]+ corrupt, [0-9]+ disagrees' out
+"$M" check image >out
+check same-twice diff <(grep '\]$' first) <(grep '\]$' out)
+check writes-nothing cmp image damaged
+status verbose 1 "$M" check -v image
+same verbose-live "$(grep -c '\]$' out)" "$(grep -c '\]$' err)"
+
+status json 1 "$M" check --json image
+check json-one-object test "$(jq -s length out)" = 1
+check json-members jq -e '
+	.schema == 1 and .exit == 1 and .error == null and (.version | type) == "string" and .image == "image" and
+	(.findings | length) == .total and (.counts | add) == .total and
+	(.counts | keys) == ["corrupt", "disagrees", "incomplete", "preen", "warning"] and
+	.log.state == "clean" and .log.replayed == false and
+	(.stats | .blocks > 0 and .bytes > 0 and .inodes > 0 and .directories > 0 and .names > 0 and .seconds >= 0)' out
+check json-findings jq -e 'all(.findings[];
+	(.id | test("^[A-Z][A-Z0-9_]+$")) and (.type | type) == "string" and (.id as $id | .text | endswith("[" + $id + "]")) and
+	([.severity] | inside(["corrupt", "disagrees", "preen", "warning", "incomplete"])) and
+	all((.ag, .ino, .block, .sector); type == "number" or type == "null") and
+	all((.path, .field, .found, .expected); type == "string" or type == "null"))' out
+check json-path jq -e 'any(.findings[]; .path == "/dir/file-number-7" and .ino > 0)' out
+check json-documented diff <(jq -r 'paths | map(select(type == "string")) | last' out | sort -u |
+	while read -r member; do grep -q "\`$member\`" "$TOP/docs/JSON.md" || echo "$member"; done) /dev/null
+check json-ids-in-CHECKS diff <(jq -r '.findings[].id' out | while read -r id; do
+	grep -q "^| $id " "$TOP/docs/CHECKS.md" || echo "$id"; done) /dev/null
+
+# Names that are not text: the JSON stays JSON.
+printf '/dev/null\n0 0\nd--755 0 0\nb\377d ---644 0 0 %s\n$\n' files/small >odd
+image odd.img -p odd
+"$M" damage odd.img "$(printf '/b\377d')" size firstbit >/dev/null
+status odd-name 1 "$M" check --json odd.img
+check odd-name-escaped jq -e 'any(.findings[]; .path == "/b\\xffd")' out
+
+# What cannot be opened is an error in words, and in JSON too.
+head -c 1M /dev/urandom >noise
+status noise 5 "$M" check noise
+status noise-json 5 "$M" check --json noise
+check noise-json-error jq -e '(.error | type) == "string" and .exit == 5 and .log == null' out
+: >empty
+"$M" check empty >out 2>err
+check empty-fails test $? -ge 4
+"$M" damage pristine superblock 0 blocksize random >/dev/null
+"$M" check pristine >out 2>err
+check broken-superblock-found test $(($? & 1)) = 1
