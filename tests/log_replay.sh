@@ -180,16 +180,24 @@ make() {
 	"$job" >"$work/age.out" 2>&1 &
 	pid=$!
 	if [ "$seconds" = 0 ]; then wait "$pid" || true; else sleep "$seconds"; fi
+	if [ "$seconds" = 0 ]; then "$work/fswork" sum "$work/mnt" >"$work/before.tree"; fi
 	# shellcheck disable=SC2086
 	xfs_io -x -c "shutdown $flag" "$work/mnt"
 	wait "$pid" || true
 	umount "$work/mnt"
 	# the judge: the kernel's recovery of another copy
 	cp --sparse=always "$work/dirty.img" "$work/judge.img"
-	mount -t xfs -o loop "$work/judge.img" "$work/mnt"
-	umount "$work/mnt"
-	tree_of "$work/judge.img" '' >"$work/judge.tree"
-	one "$name" "$work/dirty.img" '' '' "$work/judge.tree" "$work/judge.img"
+	if mount -t xfs -o loop "$work/judge.img" "$work/mnt" 2>/dev/null; then
+		umount "$work/mnt"
+		tree_of "$work/judge.img" '' >"$work/judge.tree"
+		one "$name" "$work/dirty.img" '' '' "$work/judge.tree" "$work/judge.img"
+	elif [ "$seconds" = 0 ]; then
+		# Linux 6.18 does not recover a change of owners; what was there before the end is known
+		one "$name" "$work/dirty.img" '' '' "$work/before.tree" ''
+	else
+		failed=$((failed + 1))
+		echo "not ok $name: the kernel does not recover it"
+	fi
 }
 
 shows_read_only() {
