@@ -70,7 +70,7 @@ static u32 agreeing(struct device *dev, const struct geometry *g, u8 *block)
 
 /* Searches all the device; *support: how many copies have the geometry that is returned. */
 static bool search(struct env *env, struct device *dev, u8 *window, struct geometry *best,
-		   u32 *support)
+		   struct daddr *from, u32 *support)
 {
 	struct progress p = {"searching superblocks", 0, dev->size >> 20, "MiB"};
 	u8 *block = window + WINDOW;
@@ -91,11 +91,13 @@ static bool search(struct env *env, struct device *dev, u8 *window, struct geome
 			    !is_copy(dev, window + at, size - at, start + at, &g))
 				continue;
 			count = agreeing(dev, &g, block);
-			if (count > *support) {
+			/* mkfs leaves the root inode null in some copies */
+			if (count > *support || (count == *support && best->root_ino == NULL64)) {
 				*best = g;
 				*support = count;
+				*from = daddr_of(start + at);
 			}
-			if (count >= 2)
+			if (*support >= 2 && best->root_ino != NULL64)
 				return true;
 		}
 		p.done = (start + size) >> 20;
@@ -104,17 +106,29 @@ static bool search(struct env *env, struct device *dev, u8 *window, struct geome
 	return *support > 0;
 }
 
+/* What mkfs fills in the primary alone: the realtime inodes lie behind the root. */
+static void complete(struct geometry *g)
+{
+	if (g->root_ino == NULL64)
+		return;
+	if (g->rbm_ino == NULL64)
+		g->rbm_ino = g->root_ino + 1;
+	if (g->rsum_ino == NULL64)
+		g->rsum_ino = g->root_ino + 2;
+}
+
 int super_find(struct env *env, struct device *dev, const void *primary, u32 size,
-	       struct geometry *g, bool *from_copy)
+	       struct geometry *g, struct daddr *from)
 {
 	int err = geometry_from_sb(g, primary);
 	char trail[TRAIL_MAX];
+	struct daddr at = {0};
 	struct geometry copy;
 	bool usable, found;
 	u32 support;
 	u8 *window;
 
-	*from_copy = false;
+	*from = daddr_of(0);
 	snprintf(trail, sizeof(trail), "%s", err ? trail_text() : "");
 	if (err == -EOPNOTSUPP)
 		return err;
@@ -126,11 +140,12 @@ int super_find(struct env *env, struct device *dev, const void *primary, u32 siz
 		env_free(env, window);
 		return 0;
 	}
-	found = search(env, dev, window, &copy, &support);
+	found = search(env, dev, window, &copy, &at, &support);
 	env_free(env, window);
 	if (found && (!usable || support >= 2 || !checksum_good(primary, size))) {
 		*g = copy;
-		*from_copy = true;
+		*from = at;
+		complete(g);
 		return 0;
 	}
 	return err ? fail(err, "%s", trail) : 0;

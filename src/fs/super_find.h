@@ -13,10 +13,11 @@
 #include "format/geometry.h"
 
 /*
- * primary: the first bytes of the device, `size` of them (at least one sector).  0 with *from_copy;
- * or the error of the primary, with its trail, when no copy helps.  -EOPNOTSUPP is never overruled.
+ * primary: the first bytes of the device, `size` of them (at least one sector).  0 with *from,
+ * where the superblock believed is (0: the primary); or the error of the primary, with its trail,
+ * when no copy helps.  -EOPNOTSUPP is never overruled.
  */
 int super_find(struct env *env, struct device *dev, const void *primary, u32 size,
-	       struct geometry *g, bool *from_copy);
+	       struct geometry *g, struct daddr *from);
 
 #endif

@@ -77,7 +77,6 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 	const struct meta_type *type = vol_type(vol, META_SUPERBLOCK);
 	u64 readable = min_u64(vol->data->size, SUPERBLOCK_MAX);
 	struct first first = {0};
-	bool from_copy = false;
 	struct verdict v = {
 	    .raise = raise_first,
 	    .where = {.type = type->name, .ag = 0, .ino = NO_INO, .owner = NO_OWNER},
@@ -92,7 +91,8 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 		return fail_in(err, "superblock");
 	/* A strict caller wants the primary or nothing. */
 	if (options->verdict)
-		err = super_find(vol->env, vol->data, block, (u32)readable, &vol->geo, &from_copy);
+		err = super_find(vol->env, vol->data, block, (u32)readable, &vol->geo,
+				 &vol->super_at);
 	else
 		err = geometry_from_sb(&vol->geo, (const struct sb *)block);
 	if (err)

@@ -19,6 +19,8 @@ struct vol {
 	struct device *log;  /* NULL: internal */
 	struct device *rt;   /* NULL: none given */
 	struct geometry geo;
+	struct daddr
+	    super_at; /* the superblock that geo comes from: 0, or a copy if the primary is lost */
 	struct cache *cache;
 	const struct meta_types *types;
 	bool replayed; /* a dirty log was replayed into the overlay */

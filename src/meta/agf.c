@@ -97,8 +97,7 @@ static void post_counters(struct sweep *sweep, const struct agf *agf, u32 ag)
 	if (geometry_has(sweep->g, FEATURE_REFLINK))
 		tree_count(sweep, COUNTER_AGF_REFCOUNT_BLOCKS, ag, SIDE_RIGHT,
 			   be32_get(agf->refcount_blocks));
-	/* After a replay the superblock's counters are stale, and the next mount counts anew. */
-	if (!sweep->vol->replayed)
+	if (super_counts(sweep->vol))
 		tree_count(sweep, COUNTER_FDBLOCKS, NO_AG, SIDE_LEFT,
 			   (s64)be32_get(agf->freeblks) + be32_get(agf->flcount) +
 			       be32_get(agf->btreeblks));

@@ -146,7 +146,7 @@ static void post_counters(struct sweep *sweep, const struct agi *agi, u32 ag)
 		tree_count(sweep, COUNTER_AGI_IBLOCKS, ag, SIDE_RIGHT, be32_get(agi->iblocks));
 		tree_count(sweep, COUNTER_AGI_FBLOCKS, ag, SIDE_RIGHT, be32_get(agi->fblocks));
 	}
-	if (!sweep->vol->replayed) {
+	if (super_counts(sweep->vol)) {
 		tree_count(sweep, COUNTER_ICOUNT, NO_AG, SIDE_LEFT, count);
 		tree_count(sweep, COUNTER_IFREE, NO_AG, SIDE_LEFT, free);
 	}

@@ -97,8 +97,7 @@ static int rtbitmap_post_inode(struct sweep *sweep, const struct inode *inode)
 			 g->rt_extents * g->rt_extent_size, 1);
 	err = internal_each(&w.file, &whole);
 	end_run(&w);
-	/* After a replay the superblock's counters are stale, and the next mount counts anew. */
-	if (!sweep->vol->replayed)
+	if (super_counts(sweep->vol))
 		tree_count(sweep, COUNTER_FREXTENTS, NO_AG, SIDE_LEFT, (s64)w.free);
 	return err;
 }

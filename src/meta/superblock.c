@@ -315,16 +315,18 @@ static void compare_field(struct verdict *v, const struct field *field, const vo
 		   field->name, found, expected);
 }
 
-static int compare_with_primary(struct sweep *sweep, const void *copy)
+/* The superblock that is believed: the primary, or a copy where that is lost. */
+static int compare_with_believed(struct sweep *sweep, const void *copy)
 {
-	struct buf *primary;
-	int err = cache_get_raw(sweep->vol->cache, daddr_of(0), sweep->g->sector_size, &primary);
+	struct buf *believed;
+	int err = cache_get_raw(sweep->vol->cache, sweep->vol->super_at, sweep->g->sector_size,
+				&believed);
 
 	if (err)
 		return err;
 	for (u32 i = 0; i < sb_layout.field_count; i++)
-		compare_field(sweep->verdict, &sb_layout.fields[i], copy, primary->data);
-	cache_put(sweep->vol->cache, primary);
+		compare_field(sweep->verdict, &sb_layout.fields[i], copy, believed->data);
+	cache_put(sweep->vol->cache, believed);
 	return 0;
 }
 
@@ -336,19 +338,20 @@ static void name_inode(struct sweep *sweep, u64 ino)
 		sweep_post(sweep, ACCOUNT_LINKS, SIDE_LEFT, &named, 1);
 }
 
-/* What only the primary says. */
+/* What is said once for the filesystem. */
 static void post_primary(struct sweep *sweep, const struct sb *sb)
 {
-	const struct fact root = {{be64_get(sb->rootino), be64_get(sb->rootino), 0, 0}};
+	const struct geometry *g = sweep->g;
+	const struct fact root = {{g->root_ino, g->root_ino, 0, 0}};
 
-	name_inode(sweep, be64_get(sb->rbmino));
-	name_inode(sweep, be64_get(sb->rsumino));
-	name_inode(sweep, be64_get(sb->uquotino));
-	name_inode(sweep, be64_get(sb->gquotino));
-	name_inode(sweep, be64_get(sb->pquotino));
+	name_inode(sweep, g->rbm_ino);
+	name_inode(sweep, g->rsum_ino);
+	name_inode(sweep, g->uquota_ino);
+	name_inode(sweep, g->gquota_ino);
+	name_inode(sweep, g->pquota_ino);
 	sweep_post(sweep, ACCOUNT_DOTDOT, SIDE_LEFT, &root, 1);
-	if (sweep->vol->replayed)
-		return; /* the next mount counts anew */
+	if (!super_counts(sweep->vol))
+		return;
 	tree_count(sweep, COUNTER_ICOUNT, NO_AG, SIDE_RIGHT, (s64)be64_get(sb->icount));
 	tree_count(sweep, COUNTER_IFREE, NO_AG, SIDE_RIGHT, (s64)be64_get(sb->ifree));
 	tree_count(sweep, COUNTER_FDBLOCKS, NO_AG, SIDE_RIGHT, (s64)be64_get(sb->fdblocks));
@@ -367,10 +370,10 @@ static int superblock_post(struct sweep *sweep, const struct ref *ref, const voi
 	sweep_own(sweep, ag, 0, geometry_ag_header_blocks(g), (u64)RMAP_OWN_FS, 0);
 	if (g->log_internal && fsblock_ag(g, log) == ag)
 		sweep_own(sweep, ag, fsblock_bno(g, log), g->log_blocks, (u64)RMAP_OWN_LOG, 0);
-	if (ag)
-		return compare_with_primary(sweep, block);
-	post_primary(sweep, block);
-	return 0;
+	if (!ag)
+		post_primary(sweep, block);
+	/* A primary that is not believed has its own findings. */
+	return ag ? compare_with_believed(sweep, block) : 0;
 }
 
 const struct meta_type meta_superblock = {

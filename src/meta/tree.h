@@ -51,6 +51,13 @@ bool tree_extent_rule(struct verdict *v, const struct geometry *g, u32 index, u3
 
 u32 tree_block_size(const struct geometry *g);
 
+/* Do the superblock's counters mean anything?  After a replay they are stale and the next mount
+ * counts anew; in copies they never were true. */
+static inline bool super_counts(const struct vol *vol)
+{
+	return !vol->replayed && !vol->super_at.v;
+}
+
 /* Posts a counter; ag NO_AG for those of the whole filesystem. */
 void tree_count(struct sweep *sweep, enum counter counter, u32 ag, enum side side, s64 amount);
 
