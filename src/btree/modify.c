@@ -78,6 +78,60 @@ static void set_inode_root(struct btree *t, struct bnode *root, u32 level)
 	t->levels = level + 1;
 }
 
+/* The block's content does not matter any more. */
+static int release(struct btree *t, struct bnode *n)
+{
+	u64 ptr = n->ptr;
+
+	txn_drop(t->txn, n->buf);
+	return t->store->release(t, ptr);
+}
+
+int btree_inline_root_new(struct btree *t, u64 ptr, const void *records, u32 count)
+{
+	struct bmdr *header = (struct bmdr *)(t->root_buf->data + t->root_at);
+	u8 keys[BTREE_ENTRY_MAX];
+	struct bnode leaf, root;
+	int err = bnode_new(t, ptr, 0, &leaf);
+
+	if (err)
+		return err;
+	if (!count || count > leaf.max || t->root_size < sizeof(*header) + BMDR_ENTRY_SIZE)
+		return fail(-EUCLEAN, "%s: %u records do not make a tree", t->type->name, count);
+	memcpy(bnode_entry(&leaf, 0), records, (size_t)count * leaf.stride);
+	bnode_set_count(t, &leaf, count);
+	t->levels = 2;
+	txn_dirty(t->txn, t->root_buf);
+	header->level = be16_make(1);
+	header->numrecs = be16_make(1);
+	err = bnode_root(t, &root);
+	if (err)
+		return err;
+	bnode_keys(t, &leaf, keys);
+	bnode_set_count(t, &root, 0);
+	bnode_put(t, &root, 0, keys, ptr);
+	return 0;
+}
+
+int btree_inline_root_end(struct btree *t, void *records, u32 room, u32 *count)
+{
+	struct bnode leaf, root;
+	int err = bnode_root(t, &root);
+
+	if (!err && (root.level != 1 || bnode_count(&root) != 1))
+		err = fail(-EUCLEAN, "%s: the tree has more leaves than its records need",
+			   t->type->name);
+	if (!err)
+		err = bnode_read(t, bnode_ptr(t, &root, 0), 0, &leaf);
+	if (err)
+		return err;
+	*count = bnode_count(&leaf);
+	if (*count > room)
+		return fail(-EUCLEAN, "%s: %u records", t->type->name, *count);
+	memcpy(records, bnode_entry(&leaf, 0), (size_t)*count * leaf.stride);
+	return release(t, &leaf);
+}
+
 /* A neighbour below the same parent. *out->buf is NULL where there is none. */
 static int neighbour(struct btree *t, const struct path *p, u32 level, bool right,
 		     struct bnode *out)
@@ -295,15 +349,6 @@ int btree_insert(struct btree *t, const void *record)
 }
 
 /* ---- shrinking ---- */
-
-/* The block's content does not matter any more. */
-static int release(struct btree *t, struct bnode *n)
-{
-	u64 ptr = n->ptr;
-
-	txn_drop(t->txn, n->buf);
-	return t->store->release(t, ptr);
-}
 
 /* The only child's entries fit into the root inside the inode, and are no records. */
 static int pull_up(struct btree *t, struct bnode *root)

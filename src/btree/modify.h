@@ -64,5 +64,11 @@ int btree_query(struct btree *t, const struct btree_key *low, const struct btree
 		int (*fn)(void *arg, const void *record), void *arg);
 /* Makes an empty root block at ptr. */
 int btree_root_new(struct btree *t, u64 ptr);
+/* A root inside an inode, whose bytes are zero: these records in a leaf at ptr, and the root points
+ * to that. */
+int btree_inline_root_new(struct btree *t, u64 ptr, const void *records, u32 count);
+/* The other way: the records of the only leaf, which is released. -EUCLEAN when there are more
+ * leaves, or more than `room` records. The root's bytes mean nothing then. */
+int btree_inline_root_end(struct btree *t, void *records, u32 room, u32 *count);
 
 #endif

@@ -242,8 +242,7 @@ static void open_world(struct world *w, enum meta_id id, u32 block_log, u32 slot
 /* An empty tree; one with its root in an inode begins with a leaf of one record. */
 static void plant(struct world *w)
 {
-	struct bnode leaf, root;
-	u8 record[BTREE_ENTRY_MAX], key[BTREE_ENTRY_MAX];
+	u8 record[BTREE_ENTRY_MAX];
 	u64 ptr = 0;
 
 	assert_int_equal(test_alloc(&w->t, NULL64, &ptr), 0);
@@ -251,17 +250,8 @@ static void plant(struct world *w)
 		assert_int_equal(btree_root_new(&w->t, ptr), 0);
 		return;
 	}
-	assert_int_equal(bnode_new(&w->t, ptr, 0, &leaf), 0);
-	w->t.levels = 2;
-	txn_dirty(w->txn, w->t.root_buf);
-	w->t.root_buf->data[w->t.root_at + 1] = 1;
-	w->t.root_buf->data[w->t.root_at + 3] = 1;
 	make_record(w, 0, 0, record);
-	bnode_put(&w->t, &leaf, 0, record, 0);
-	bnode_keys(&w->t, &leaf, key);
-	assert_int_equal(bnode_root(&w->t, &root), 0);
-	bnode_set_count(&w->t, &root, 0);
-	bnode_put(&w->t, &root, 0, key, ptr);
+	assert_int_equal(btree_inline_root_new(&w->t, ptr, record, 1), 0);
 	w->there[0] = true;
 	w->count = 1;
 }

@@ -357,6 +357,13 @@ enum log_attr_kind {
 	F(S, le32, attr_filter, FIELD_FLAGS)
 LAYOUT_STRUCT(log_attri, LOG_ATTRI_FIELDS);
 
+/* xmi_flags */
+#define LOG_XMI_ATTR (1ull << 0)
+#define LOG_XMI_SET_SIZES (1ull << 1) /* at the end the files get isize1 and isize2 */
+#define LOG_XMI_WRITTEN (1ull << 2)   /* only what is written in the first file */
+#define LOG_XMI_CLEAR_REFLINK1 (1ull << 3)
+#define LOG_XMI_CLEAR_REFLINK2 (1ull << 4)
+#define LOG_XMI_KNOWN 0x1full
 #define LOG_XMI_FIELDS(F, A, S)              \
 	F(S, le16, type, FIELD_HEX)          \
 	F(S, le16, size, FIELD_UINT)         \

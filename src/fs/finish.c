@@ -156,6 +156,10 @@ static int finish_one(struct finish *f, const struct log_pending *p)
 		return finish_rui(f, p);
 	case LOG_CUI:
 		return finish_cui(f, p);
+	case LOG_BUI:
+		return finish_bui(f, p);
+	case LOG_XMI:
+		return finish_xmi(f, p);
 	default:
 		return fail(-EOPNOTSUPP, "cannot be finished yet");
 	}

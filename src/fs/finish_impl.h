@@ -5,6 +5,7 @@
 #include "format/log.h"
 #include "fs/ag.h"
 #include "fs/finish.h"
+#include "fs/fork_modify.h"
 
 /* Space to be freed when all is finished. */
 struct late {
@@ -22,8 +23,13 @@ int finish_free_later(struct finish *f, u64 start, u64 count);
 /* The AG that holds [start, start + count), ready for changes of its trees. */
 int finish_ag(struct finish *f, u64 start, u64 count, struct ag *out);
 
+/* One fork of an inode. */
+int finish_fork(struct finish *f, u64 ino, enum fork_id which, struct fork_edit *out);
+
 int finish_efi(struct finish *f, const struct log_pending *p);
 int finish_rui(struct finish *f, const struct log_pending *p);
 int finish_cui(struct finish *f, const struct log_pending *p);
+int finish_bui(struct finish *f, const struct log_pending *p);
+int finish_xmi(struct finish *f, const struct log_pending *p);
 
 #endif

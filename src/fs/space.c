@@ -41,7 +41,8 @@ static int lost(struct ag *ag, const char *tree, struct extent32 e)
 /* Takes a record out of both trees. */
 static int record_delete(struct ag *ag, struct extent32 e)
 {
-	const struct btree_key by_start = {{e.start, 0, 0}}, by_size = {{e.blocks, e.start, 0}};
+	const struct btree_key by_start = {{e.start, e.blocks, 0}},
+			       by_size = {{e.blocks, e.start, 0}};
 	struct btree t;
 	int err = ag_tree(ag, META_BNOBT, &t);
 
@@ -71,7 +72,7 @@ static int record_insert(struct ag *ag, struct extent32 e)
 
 static int record_replace(struct ag *ag, struct extent32 old, struct extent32 e)
 {
-	const struct btree_key by_start = {{old.start, 0, 0}},
+	const struct btree_key by_start = {{old.start, old.blocks, 0}},
 			       by_size = {{old.blocks, old.start, 0}};
 	const struct alloc_rec record = record_of(e);
 	struct btree t;
@@ -110,7 +111,7 @@ static int settle(struct ag *ag, s64 amount)
 /* The free extents around bno; blocks 0: none. */
 static int around(struct ag *ag, u32 bno, struct extent32 *left, struct extent32 *right)
 {
-	const struct btree_key key = {{bno, 0, 0}}, next = {{bno + 1ull, 0, 0}};
+	const struct btree_key key = {{bno, NULL32, 0}}, next = {{bno + 1ull, 0, 0}};
 	struct alloc_rec l = {0}, r = {0};
 	struct btree t;
 	int err = ag_tree(ag, META_BNOBT, &t);

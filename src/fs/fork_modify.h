@@ -1,0 +1,34 @@
+/*
+ * Changing the map of a fork inside a transaction: extents and btree format, and from one to the
+ * other as they grow and shrink; the inode's own counts with it, and the reverse map.
+ *
+ * Blocks of the map that fall free are not freed here, but handed to `unused`.  Quota usage is not
+ * kept.
+ */
+#ifndef MENDFS_FS_FORK_MODIFY_H
+#define MENDFS_FS_FORK_MODIFY_H
+
+#include "fs/ag.h"
+#include "fs/inode.h"
+
+struct fork_edit {
+	struct vol *vol;
+	struct txn *txn;
+	struct inum ino;
+	struct txn_buf *buf; /* the inode */
+	enum fork_id which;
+	int (*unused)(void *arg, u64 start, u64 count);
+	void *arg;
+};
+
+/* The inode as an object of the transaction; -ENOENT, -EUCLEAN as inode_get(). */
+int inode_edit(struct vol *vol, struct txn *txn, struct inum ino, struct txn_buf **out);
+
+/* Maps an extent where there is a hole; -EUCLEAN where there is none. */
+int fork_map(struct fork_edit *f, const struct extent *e);
+/* Takes [off, off + count) out of the map; what is a hole stays one. */
+int fork_unmap(struct fork_edit *f, u64 off, u64 count);
+/* The extent that holds `off`, or the hole (start NULL64) up to the next extent or `end`. */
+int fork_extent(struct fork_edit *f, u64 off, u64 end, struct extent *out);
+
+#endif
