@@ -85,3 +85,7 @@ for wrong in "agf 77" "nothing" "agf 0 recs 1 2" "inode 5000000000000" "block 9:
 done
 status no-such-field 4 "$M" inspect --field=nonsense image agf 0
 status no-such-file 4 "$M" inspect image /dir/none
+status log 0 "$M" inspect image log
+check log-clean grep -q '^log: clean' out
+status log-all 0 "$M" inspect image log all
+check log-record grep -q '^record at block' out

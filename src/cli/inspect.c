@@ -1,12 +1,12 @@
 /* mendfs inspect: shows any object as a debugger would. What there is to show comes from the
  * descriptors. */
+#include "cli/inspect.h"
 #include "cli/print.h"
 
 #include "base/trail.h"
 #include "cli/cli.h"
 #include "fs/attr.h"
 #include "fs/dir.h"
-#include "log/recover.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -82,40 +82,6 @@ static int list_names(struct vol *vol, const char *what, const char *word)
 	return err;
 }
 
-static void print_log_finding(struct verdict *v, const struct finding *finding)
-{
-	char text[768];
-
-	(void)v;
-	finding_print(finding, text, sizeof(text));
-	printf("finding: %s\n", text);
-}
-
-static int show_log(struct vol *vol)
-{
-	static const char *const state[] = {"clean", "dirty", "damaged"};
-	struct verdict v = {.raise = print_log_finding,
-			    .where = {.ag = NO_AG, .ino = NO_INO, .daddr = NO_DADDR}};
-	struct log_options options = {.types = vol->types, .verdict = &v};
-	struct log_status status = {0};
-	const struct geometry *g = &vol->geo;
-	int err = log_examine(vol->env, g, vol->data, vol->log, &options, &status);
-
-	if (err && err != -EUCLEAN)
-		return err;
-	printf("log: %s, %u blocks of %u bytes%s\n"
-	       "  head  cycle %u, block %" PRIu64 "\n"
-	       "  tail  cycle %u, block %" PRIu64 "\n",
-	       state[status.state], g->log_blocks, g->block_size,
-	       g->log_internal ? "" : ", external", status.head_cycle, status.head_block,
-	       status.tail_cycle, status.tail_block);
-	printf("  %" PRIu64 " records, %" PRIu64 " transactions, %" PRIu64 " items to replay\n",
-	       status.records, status.transactions, status.items);
-	if (!v.count)
-		printf("no findings\n");
-	return 0;
-}
-
 static int show_field(const struct object *object, const char *path)
 {
 	struct object_field found;
@@ -137,8 +103,8 @@ static int show(struct vol *vol, char **words, u32 count, const char *field, int
 
 	if (count == 2 && (!strcmp(words[0], "dir") || !strcmp(words[0], "attr")))
 		return list_names(vol, words[0], words[1]);
-	if (count == 1 && !strcmp(words[0], "log"))
-		return show_log(vol);
+	if (!strcmp(words[0], "log") && (count == 1 || (count == 2 && !strcmp(words[1], "all"))))
+		return inspect_log(vol, count == 2);
 	err = object_find(vol, words, count, &object);
 	if (err)
 		return err;
@@ -207,7 +173,8 @@ const struct command command_inspect = {
     .arguments = "[OPTION...] IMAGE OBJECT...",
     .summary = "show any object of the filesystem, field by field",
     .help = OBJECT_GRAMMAR
-    "Also: dir INO|PATH and attr INO|PATH list all names and attributes; log tells its state.\n"
+    "Also: dir INO|PATH and attr INO|PATH list all names and attributes; log tells its state,\nlog "
+    "all shows each record and item to replay.\n"
     "\n"
     "  --field=FIELD         print this field alone: length, recs[3].startblock\n"
     "  --replay              as it is after the log has been replayed (in "

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#define BYTES_SHOWN 32 /* a longer run of zeroes is only counted */
 #define NS_IN_SECOND 1000000000ull
 
 static bool is_bytes(const struct field *field)
@@ -101,6 +102,14 @@ static void add_meaning(const struct geometry *g, const struct layout *layout,
 	}
 }
 
+static bool all_zero(const struct field *field, const u8 *base)
+{
+	for (u32 i = 0; i < field->count; i++)
+		if (field_get(field, base, i))
+			return false;
+	return true;
+}
+
 void value_print(const struct geometry *g, const struct layout *layout, const struct field *field,
 		 const u8 *base, u32 element, char text[VALUE_TEXT])
 {
@@ -110,6 +119,10 @@ void value_print(const struct geometry *g, const struct layout *layout, const st
 	if (!is_bytes(field)) {
 		one.bit += element * field->width;
 		one.count = 1;
+	}
+	if (field->kind == FIELD_BYTES && field->count > BYTES_SHOWN && all_zero(field, base)) {
+		snprintf(text, VALUE_TEXT, "%u bytes of zero", field->count);
+		return;
 	}
 	if (field->kind == FIELD_STRING) {
 		text[0] = '"';
