@@ -72,8 +72,8 @@ struct verdict sweep_verdict(struct sweep *sweep, const struct where *where);
 #define OWNER_UNWRITTEN (1ull << 61)
 void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 
-/* The same for a piece of the data fork of an inode with the reflink flag: what the refcountbt has as shared is posted
- * to SHARES instead of SPACE. */
+/* The same for a piece of the data fork of an inode with the reflink flag: what the refcountbt has
+ * as shared is posted to SHARES instead of SPACE. */
 void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 /* True for the first SWEEP_STRAYS times in a job: may the walk go below a block that is not what
  * its parent says? */
