@@ -9,6 +9,7 @@
 #include "format/inode.h"
 #include "meta/findings.h"
 #include "meta/forks.h"
+#include "meta/tree.h"
 
 #include <stdio.h>
 
@@ -89,50 +90,15 @@ static void leaf_rules(struct verdict *v, const struct btree_block *b)
 	}
 }
 
-static void node_rules(struct verdict *v, const struct geometry *g, const struct btree_block *b)
-{
-	const struct bmbt_key *keys = btree_key_at(b, 0, false);
-	char name[24];
-	u64 last = 0;
-
-	for (u32 i = 0; i < b->count; i++) {
-		u64 key = be64_get(keys[i].startoff), ptr = btree_ptr(b, i);
-
-		if ((i && key <= last) || key >= FILEOFF_END) {
-			name_of(name, sizeof(name), "keys", i);
-			raise_u64(v, FOUND(BMBT_KEY), name, key, last);
-		}
-		if (!fsblock_valid(g, fsblock_of(ptr), 1)) {
-			name_of(name, sizeof(name), "ptrs", i);
-			raise_value(v, FOUND(BMBT_PTR), name, ptr);
-		}
-		last = key;
-	}
-}
-
 static void bmbt_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
-	const struct btree_long *h = block;
 	struct btree_block b = btree_block_of(&bmbt_schema, block, len);
-	u32 numrecs = be16_get(h->numrecs), levels = bmap_levels_max(g, FORK_DATA);
-	u64 left = btree_left(&b), right = btree_right(&b);
 
-	/* the root is in the inode, so its level is above all blocks' */
-	if (b.level >= levels)
-		raise_u64(v, FOUND(BMBT_LEVEL), NULL, b.level, levels - 1);
-	if (!numrecs || numrecs != b.count)
-		raise_u64(v, FOUND(BMBT_COUNT), NULL, numrecs,
-			  b.level ? btree_max_ptrs(&bmbt_schema, len)
-				  : btree_max_records(&bmbt_schema, len));
-	if (left != NULL64 && !fsblock_valid(g, fsblock_of(left), 1))
-		raise_value(v, FOUND(BMBT_SIBLING), "leftsib", left);
-	if (right != NULL64 && !fsblock_valid(g, fsblock_of(right), 1))
-		raise_value(v, FOUND(BMBT_SIBLING), "rightsib", right);
-	if (be32_get(h->pad))
-		raise_hex(v, FOUND(BMBT_PAD), NULL, be32_get(h->pad), 0);
-	if (b.level)
-		node_rules(v, g, &b);
-	else
+	tree_block_rules(v, g, &bmbt_schema, block, len);
+	/* The root is in the inode, so that no block may be empty. */
+	if (!b.count)
+		raise_text(v, FOUND(TREE_EMPTY), "numrecs", NULL, NULL);
+	if (!b.level)
 		leaf_rules(v, &b);
 }
 

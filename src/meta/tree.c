@@ -77,8 +77,8 @@ static bool pointer_valid(const struct verdict *v, const struct geometry *g,
 	       ptr < geometry_ag_blocks(g, v->where.ag);
 }
 
-void tree_rules(struct verdict *v, const struct geometry *g, const struct btree_schema *schema,
-		const void *block, u32 len)
+void tree_block_rules(struct verdict *v, const struct geometry *g,
+		      const struct btree_schema *schema, const void *block, u32 len)
 {
 	struct btree_block b = btree_block_of(schema, block, len);
 	const struct btree_short *h = block;
@@ -95,10 +95,21 @@ void tree_rules(struct verdict *v, const struct geometry *g, const struct btree_
 	if (schema->long_format && be32_get(((const struct btree_long *)block)->pad))
 		raise_value(v, FOUND(TREE_PAD), "pad",
 			    be32_get(((const struct btree_long *)block)->pad));
-	check_order(v, &b);
+	if (b.level)
+		check_order(v, &b);
 	for (u32 i = 0; b.level && i < b.count; i++)
 		if (!pointer_valid(v, g, schema, btree_ptr(&b, i)))
 			raise_value(v, FOUND(TREE_PTR), "ptrs", btree_ptr(&b, i));
+}
+
+void tree_rules(struct verdict *v, const struct geometry *g, const struct btree_schema *schema,
+		const void *block, u32 len)
+{
+	struct btree_block b = btree_block_of(schema, block, len);
+
+	tree_block_rules(v, g, schema, block, len);
+	if (!b.level)
+		check_order(v, &b);
 }
 
 /* The rules of the block again, to nobody: is the structure sound, whatever the CRC says? */
