@@ -247,7 +247,8 @@ static void superblock_rules(struct verdict *v, const struct geometry *g, const 
  * only. */
 enum copy_rule {
 	COPY_SAME,
-	COPY_FREE,  /* counters, quota, what a mount changes in the primary alone */
+	COPY_FREE,  /* counters, what a mount changes in the primary alone */
+	COPY_EMPTY, /* the primary's, zero or null: quota came after mkfs */
 	COPY_NULL,  /* the primary's, or never filled in by mkfs */
 	COPY_STALE, /* sound, but a copy with the primary's would be better */
 };
@@ -267,9 +268,9 @@ static enum copy_rule copy_rule_of(const char *field)
 	    {"crc", COPY_FREE},
 	    {"lsn", COPY_FREE},
 	    {"inprogress", COPY_FREE},
-	    {"uquotino", COPY_FREE},
-	    {"gquotino", COPY_FREE},
-	    {"pquotino", COPY_FREE},
+	    {"uquotino", COPY_EMPTY},
+	    {"gquotino", COPY_EMPTY},
+	    {"pquotino", COPY_EMPTY},
 	    {"qflags", COPY_FREE},
 	    {"features_log_incompat", COPY_FREE},
 	    {"rootino", COPY_NULL},
@@ -300,14 +301,28 @@ static bool field_same(const struct field *field, const void *copy, const void *
 	return true;
 }
 
+/* What a copy may hold whatever the primary does. */
+static bool copy_may_hold(enum copy_rule rule, u64 value)
+{
+	switch (rule) {
+	case COPY_FREE:
+		return true;
+	case COPY_EMPTY:
+		return value == NULL64 || !value;
+	case COPY_NULL:
+		return value == NULL64;
+	default:
+		return false;
+	}
+}
+
 static void compare_field(struct verdict *v, const struct field *field, const void *copy,
 			  const void *primary)
 {
 	enum copy_rule rule = copy_rule_of(field->name);
 	char found[64], expected[64];
 
-	if (rule == COPY_FREE || field_same(field, copy, primary) ||
-	    (rule == COPY_NULL && field_get(field, copy, 0) == NULL64))
+	if (copy_may_hold(rule, field_get(field, copy, 0)) || field_same(field, copy, primary))
 		return;
 	field_print(field, copy, found, sizeof(found));
 	field_print(field, primary, expected, sizeof(expected));

@@ -27,6 +27,7 @@ static void fields(void **state)
 	test_field(&t, META_SUPERBLOCK, 1, "logstart", 17, FINDING_ID_SB_COPY_DIFFERS);
 	test_field(&t, META_SUPERBLOCK, 1, "magicnum", 1, FINDING_ID_BLOCK_MAGIC);
 	test_field(&t, META_SUPERBLOCK, 1, "rextsize", 2, FINDING_ID_SB_COPY_DIFFERS);
+	test_field(&t, META_SUPERBLOCK, 1, "uquotino", 131, FINDING_ID_SB_COPY_DIFFERS);
 	test_field(&t, META_SUPERBLOCK, 1, "fname", 65, FINDING_ID_SB_COPY_STALE);
 	test_image_drop(&t);
 }
