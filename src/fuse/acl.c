@@ -11,26 +11,10 @@
 
 #include <errno.h>
 
-struct acl_stored {
-	struct be32 tag, id;
-	struct be16 perm, pad;
-};
-_Static_assert(sizeof(struct acl_stored) == 12, "stored ACL entry");
-
 #define XATTR_HEAD 4
 #define XATTR_ENTRY 8
 #define XATTR_VERSION 2
 #define ID_NOBODY 0xffffffffu
-
-enum acl_tag {
-	ACL_USER_OBJ = 0x01,
-	ACL_USER = 0x02,
-	ACL_GROUP_OBJ = 0x04,
-	ACL_GROUP = 0x08,
-	ACL_MASK = 0x10,
-	ACL_OTHER = 0x20,
-};
-#define ACL_PERM_ALL 7u
 
 static void put_le16(u8 *to, u32 v)
 {
@@ -44,17 +28,12 @@ static void put_le32(u8 *to, u32 v)
 	put_le16(to + 2, v >> 16);
 }
 
-static bool tag_known(u32 tag)
-{
-	return tag && tag <= ACL_OTHER && !(tag & (tag - 1));
-}
-
-static int entry_convert(const struct acl_stored *entry, u8 *to)
+static int entry_convert(const struct acl_entry *entry, u8 *to)
 {
 	u32 tag = be32_get(entry->tag), perm = be16_get(entry->perm);
 	bool names = tag == ACL_USER || tag == ACL_GROUP;
 
-	if (!tag_known(tag))
+	if (!acl_tag_known(tag))
 		return fail(-EUCLEAN, "ACL: no such tag as %#x", tag);
 	if (perm & ~ACL_PERM_ALL)
 		return fail(-EUCLEAN, "ACL: no such permissions as %#x", perm);
@@ -66,7 +45,7 @@ static int entry_convert(const struct acl_stored *entry, u8 *to)
 
 s64 acl_to_xattr(const void *stored, size_t size, void *xattr, size_t room)
 {
-	const struct acl_stored *entry;
+	const struct acl_entry *entry;
 	struct be32 head;
 	u8 *to = xattr;
 	size_t count;
@@ -79,7 +58,7 @@ s64 acl_to_xattr(const void *stored, size_t size, void *xattr, size_t room)
 		return fail(-EUCLEAN, "ACL: has %zu entries, says %u", count, be32_get(head));
 	if (room < XATTR_HEAD + count * XATTR_ENTRY)
 		return -ERANGE;
-	entry = (const struct acl_stored *)((const u8 *)stored + sizeof(head));
+	entry = (const struct acl_entry *)((const u8 *)stored + sizeof(head));
 	put_le32(to, XATTR_VERSION);
 	to += XATTR_HEAD;
 	for (size_t i = 0; i < count; i++, to += XATTR_ENTRY) {

@@ -5,12 +5,9 @@
 #ifndef MENDFS_FUSE_ACL_H
 #define MENDFS_FUSE_ACL_H
 
-#include "base/types.h"
+#include "format/acl.h"
 
-/* The root attributes that hold ACLs. */
-#define ACL_ACCESS_NAME "SGI_ACL_FILE"
-#define ACL_DEFAULT_NAME "SGI_ACL_DEFAULT"
-/* What programs call them. */
+/* What programs call the attributes that hold ACLs. */
 #define ACL_ACCESS_XATTR "system.posix_acl_access"
 #define ACL_DEFAULT_XATTR "system.posix_acl_default"
 

@@ -1,6 +1,7 @@
 /* Rules that attributes of every form share; see attr_rules.h. */
 #include "meta/attr_rules.h"
 
+#include "format/acl.h"
 #include "format/dir.h"
 #include "meta/findings.h"
 
@@ -35,6 +36,48 @@ static void parent_rules(struct verdict *v, const struct geometry *g, const stru
 		raise_value(v, FOUND(ATTR_PARENT_INO), field, ino);
 }
 
+/* What the stored bytes of an ACL break, or NULL. Entries are in the order of their tags. */
+static const char *acl_fault(const u8 *value, u32 length)
+{
+	u32 count = length < sizeof(struct be32) ? 0 : be32_get(*(const struct be32 *)value);
+	const struct acl_entry *entry = (const struct acl_entry *)(value + sizeof(struct be32));
+	u32 seen = 0, last = 0;
+
+	if (length < sizeof(struct be32) || (length - sizeof(struct be32)) % sizeof(*entry) ||
+	    count != (length - sizeof(struct be32)) / sizeof(*entry))
+		return "the count does not fit its size";
+	for (u32 i = 0; i < count; i++) {
+		u32 tag = be32_get(entry[i].tag), many = ACL_USER | ACL_GROUP;
+
+		if (!acl_tag_known(tag))
+			return "unknown kind of entry";
+		if (tag < last || (tag == last && !(tag & many)))
+			return "entries out of order";
+		if (be16_get(entry[i].perm) & ~ACL_PERM_ALL)
+			return "unknown permissions";
+		seen |= last = tag;
+	}
+	if (count && (seen & ACL_ALWAYS) != ACL_ALWAYS)
+		return "no entry for owner, group or others";
+	if (seen & (ACL_USER | ACL_GROUP) && !(seen & ACL_MASK))
+		return "entries for users or groups, but no mask";
+	return NULL;
+}
+
+/* ACLs are root attributes with names of their own. */
+static void acl_rules(struct verdict *v, const struct attr_slot *slot, const char *field)
+{
+	static const char *const names[] = {ACL_ACCESS_NAME, ACL_DEFAULT_NAME};
+	const char *fault = NULL;
+
+	for (u32 i = 0; i < ARRAY_COUNT(names); i++)
+		if (slot->name_length == strlen(names[i]) &&
+		    !memcmp(slot->name, names[i], slot->name_length))
+			fault = acl_fault(slot->value, slot->value_length);
+	if (fault)
+		raise_text(v, FOUND(ATTR_ACL), field, fault, NULL);
+}
+
 void attr_slot_rules(struct verdict *v, const struct geometry *g, const struct attr_slot *slot,
 		     const char *part, u32 index)
 {
@@ -47,6 +90,8 @@ void attr_slot_rules(struct verdict *v, const struct geometry *g, const struct a
 			  slot->flags & (ATTR_LOCAL | ATTR_INCOMPLETE));
 	else if (space == ATTR_PARENT)
 		parent_rules(v, g, slot, field);
+	else if (space == ATTR_ROOT && slot->value)
+		acl_rules(v, slot, field);
 	if (!slot->name_length || memchr(slot->name, 0, slot->name_length))
 		raise_name(v, FOUND(ATTR_NAME_INVALID), field, slot);
 	if (slot->flags & ATTR_INCOMPLETE)

@@ -359,12 +359,16 @@ static void check_padding(struct verdict *v, const struct inode *inode)
 /* A free inode: what is left of its last life lies in the forks, but owns nothing. */
 static void check_free(struct verdict *v, const struct inode *inode)
 {
+	const struct dinode *d = (const struct dinode *)inode->raw;
+
 	if (inode->nblocks || inode->fork[FORK_DATA].extents || inode->fork[FORK_ATTR].extents)
 		raise_u64(v, FOUND(INODE_FREE_BLOCKS), NULL, inode->nblocks, 0);
 	if (inode->nlink)
 		raise_u64(v, FOUND(INODE_FREE_NLINK), NULL, inode->nlink, 0);
 	if (inode->forkoff)
 		raise_u64(v, FOUND(INODE_FREE_FORKOFF), NULL, inode->forkoff, 0);
+	else if (d->aformat && d->aformat != FORMAT_EXTENTS)
+		raise_value(v, FOUND(INODE_FREE_AFORMAT), NULL, d->aformat);
 }
 
 /* The inodes that the superblock names. */

@@ -170,6 +170,25 @@ static void check_quota(struct verdict *v, const struct geometry *g, const struc
 		raise_value(v, FOUND(SB_INODE), "pquotino", be64_get(sb->pquotino));
 }
 
+/* mkfs leaves inprogress set in the copies; whoever writes one later clears it. */
+static void check_copy_quota(struct verdict *v, const struct sb *sb)
+{
+	const struct {
+		const char *name;
+		u64 ino;
+	} inode[] = {{"uquotino", be64_get(sb->uquotino)},
+		     {"gquotino", be64_get(sb->gquotino)},
+		     {"pquotino", be64_get(sb->pquotino)}};
+
+	if (!sb->inprogress)
+		return;
+	for (u32 i = 0; i < ARRAY_COUNT(inode); i++)
+		if (inode[i].ino && inode[i].ino != NULL64)
+			raise_value(v, FOUND(SB_COPY_QUOTA), inode[i].name, inode[i].ino);
+	if (be16_get(sb->qflags))
+		raise_value(v, FOUND(SB_COPY_QUOTA), "qflags", be16_get(sb->qflags));
+}
+
 static void check_tail(struct verdict *v, const struct sb *sb, const u8 *block, u32 len)
 {
 	static const struct uuid none;
@@ -239,6 +258,8 @@ static void superblock_rules(struct verdict *v, const struct geometry *g, const 
 	if (!v->where.ag) {
 		check_inodes(v, g, sb);
 		check_quota(v, g, sb);
+	} else {
+		check_copy_quota(v, sb);
 	}
 	check_tail(v, sb, block, len);
 }

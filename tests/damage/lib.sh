@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# Sourced by the scripts of the damage campaign after tests/lib.sh: the base images and the programs.
+
+BASES=(aged-1k quota realtime parent plain)
+CAMPAIGN=$TOP/build/tests/campaign
+# The program with the sanitizers, where it is built.
+if [ -n "${MENDFS_ASAN:-}" ]; then
+	CAMPAIGN=${MENDFS_ASAN%/src/cli/mendfs}/tests/campaign
+fi
+[ -x "$CAMPAIGN" ] || CAMPAIGN=${MENDFS_BUILD:-$TOP/build}/tests/campaign
+
+# A directory in leaf form, files of every kind, as mkfs.xfs leaves them.
+plain_base() {
+	local i
+	mkdir -p content
+	head -c 3000 /dev/zero >content/file
+	{
+		printf '%s\n0 0\nd--755 0 0\n' /dev/null
+		printf 'dir d--755 3 4\n'
+		for i in $(seq 1 150); do printf 'a-file-of-number-%d ---644 %d %d content/file\n' "$i" "$i" "$i"; done
+		printf '$\npipe p--600 1 2\nchr c--600 0 0 1 3\nblk b--600 0 0 7 1\nlink l--777 0 0 somewhere\n$\n'
+	} >proto
+	SIZE=300M image plain.img -d agcount=2 -m rmapbt=1 -p proto
+}
+
+# Unpacks the base images into the current folder.
+bases() {
+	local b
+	for b in "${BASES[@]}"; do
+		[ "$b" = plain ] || xz -dc "$TOP/tests/fixtures/$b.img.xz" >"$b.img" || return 1
+	done
+	xz -dc "$TOP/tests/fixtures/realtime.rt.xz" >realtime.rt || return 1
+	plain_base
+}
+
+# campaign BASE OPTION...: appends to BASE.jsonl
+campaign() {
+	local b=$1 rt=()
+	shift
+	[ "$b" != realtime ] || rt=(--rt=realtime.rt)
+	"$CAMPAIGN" --name="$b" "${rt[@]}" "$@" "$b.img" >>"$b.jsonl"
+}
