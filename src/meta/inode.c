@@ -234,8 +234,6 @@ static void check_flags(struct verdict *v, const struct geometry *g, const struc
 	const u32 file_only = INODE_FLAG_REALTIME | INODE_FLAG_EXTSIZE;
 	u32 flags = inode->flags, wrong = 0;
 
-	if (flags & ~INODE_FLAG_KNOWN)
-		raise_hex(v, FOUND(INODE_FLAGS), NULL, flags, flags & INODE_FLAG_KNOWN);
 	if (!S_ISDIR(inode->mode))
 		wrong |= flags & dir_only;
 	if (!S_ISREG(inode->mode))
@@ -246,6 +244,16 @@ static void check_flags(struct verdict *v, const struct geometry *g, const struc
 		wrong |= flags & INODE_FLAG_NEWRTBM;
 	if (wrong)
 		raise_hex(v, FOUND(INODE_FLAGS_TYPE), NULL, flags, flags & ~wrong);
+}
+
+/* Of free inodes, too. */
+static void check_flags_known(struct verdict *v, const struct geometry *g,
+			      const struct inode *inode)
+{
+	u32 flags = inode->flags;
+
+	if (flags & ~INODE_FLAG_KNOWN)
+		raise_hex(v, FOUND(INODE_FLAGS), NULL, flags, flags & INODE_FLAG_KNOWN);
 	if ((flags & INODE_FLAG_REALTIME) && !g->rt_blocks)
 		raise_hex(v, FOUND(INODE_FLAGS_RT), NULL, flags, flags & ~INODE_FLAG_REALTIME);
 }
@@ -411,6 +419,7 @@ bool inode_rules(struct verdict *v, const struct geometry *g, const struct inode
 		check_named(v, g, inode);
 	}
 	check_size(v, inode);
+	check_flags_known(v, g, inode);
 	check_flags2(v, g, inode);
 	check_hints(v, g, inode);
 	check_links(v, g, inode);
