@@ -50,9 +50,6 @@ static bool local_slot(const u8 *at, u32 room, struct attr_slot *slot)
 	return true;
 }
 
-/* A remote name takes two bytes more than it has, since the structure once was rounded up. */
-#define REMOTE_SPARE 2
-
 static bool remote_slot(const u8 *at, u32 room, struct attr_slot *slot)
 {
 	const struct attr_name_remote *name = (const struct attr_name_remote *)at;
@@ -63,7 +60,7 @@ static bool remote_slot(const u8 *at, u32 room, struct attr_slot *slot)
 	slot->value_length = be32_get(name->valuelen);
 	slot->value_block = be32_get(name->valueblk);
 	slot->name = at + sizeof(*name);
-	slot->size = (u32)sizeof(*name) + REMOTE_SPARE + slot->name_length;
+	slot->size = (u32)sizeof(*name) + ATTR_REMOTE_SPARE + slot->name_length;
 	return true;
 }
 

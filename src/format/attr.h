@@ -60,6 +60,8 @@ LAYOUT_STRUCT(attr_name_local, ATTR_NAME_LOCAL_FIELDS);
 	F(S, be32, valuelen, FIELD_UINT) \
 	F(S, u8, namelen, FIELD_UINT)
 LAYOUT_STRUCT(attr_name_remote, ATTR_NAME_REMOTE_FIELDS);
+/* A remote name takes two bytes more than it has, since the structure once was rounded up. */
+#define ATTR_REMOTE_SPARE 2
 
 #define ATTR_SHORT_FIELDS(F, A, S)      \
 	F(S, be16, totsize, FIELD_UINT) \

@@ -48,11 +48,16 @@ int ag_count(struct ag *ag, struct be32 *counter, s64 amount)
 	return 0;
 }
 
+int ag_super(struct vol *vol, struct txn *txn, struct txn_buf **out)
+{
+	return get_header(vol, txn, META_SUPERBLOCK, 0, out);
+}
+
 int ag_count_free(struct vol *vol, struct txn *txn, s64 blocks)
 {
 	struct txn_buf *buf;
 	struct sb *sb;
-	int err = get_header(vol, txn, META_SUPERBLOCK, 0, &buf);
+	int err = ag_super(vol, txn, &buf);
 	u64 value;
 
 	if (err)

@@ -31,6 +31,8 @@ int ag_tree(struct ag *ag, enum meta_id id, struct btree *out);
 int ag_list_take(struct ag *ag, u32 *bno);
 int ag_list_put(struct ag *ag, u32 bno);
 
+/* The superblock; struct sb. */
+int ag_super(struct vol *vol, struct txn *txn, struct txn_buf **out);
 /* Adds to the superblock's count of free blocks. */
 int ag_count_free(struct vol *vol, struct txn *txn, s64 blocks);
 

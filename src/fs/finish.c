@@ -2,6 +2,7 @@
 #include "fs/finish.h"
 
 #include "base/trail.h"
+#include "format/super.h"
 #include "fs/finish_impl.h"
 #include "fs/refcount_modify.h"
 #include "fs/rmap_modify.h"
@@ -158,10 +159,12 @@ static int finish_one(struct finish *f, const struct log_pending *p)
 		return finish_cui(f, p);
 	case LOG_BUI:
 		return finish_bui(f, p);
+	case LOG_ATTRI:
+		return finish_attri(f, p);
 	case LOG_XMI:
 		return finish_xmi(f, p);
 	default:
-		return fail(-EOPNOTSUPP, "cannot be finished yet");
+		return fail(-EOPNOTSUPP, "an intent of a type that is not known");
 	}
 }
 
@@ -214,6 +217,29 @@ static int try_one(struct vol *vol, struct log_status *status, struct log_pendin
 	return err == -ENOMEM ? err : 0;
 }
 
+/* With nothing left to do, the log has no items that an older kernel would not know. */
+static int clear_log_features(struct vol *vol)
+{
+	struct txn_buf *buf;
+	struct txn *txn;
+	struct sb *sb;
+	int err = txn_begin(vol->env, vol->cache, vol->data, &vol->geo, &txn);
+
+	if (err)
+		return err;
+	err = ag_super(vol, txn, &buf);
+	if (err) {
+		txn_rollback(txn);
+		return 0; /* a damaged superblock is somebody else's finding */
+	}
+	sb = (struct sb *)buf->data;
+	if (be32_get(sb->features_log_incompat)) {
+		txn_dirty(txn, buf);
+		sb->features_log_incompat = be32_make(0);
+	}
+	return txn_commit(txn);
+}
+
 int finish_pending(struct vol *vol, struct log_status *status)
 {
 	struct log_pending *p = status->pending, *next;
@@ -228,5 +254,5 @@ int finish_pending(struct vol *vol, struct log_status *status)
 			log_pending_drop(vol->env, status, p);
 		p = next;
 	}
-	return err;
+	return err || status->pending ? err : clear_log_features(vol);
 }

@@ -30,6 +30,7 @@ int finish_efi(struct finish *f, const struct log_pending *p);
 int finish_rui(struct finish *f, const struct log_pending *p);
 int finish_cui(struct finish *f, const struct log_pending *p);
 int finish_bui(struct finish *f, const struct log_pending *p);
+int finish_attri(struct finish *f, const struct log_pending *p);
 int finish_xmi(struct finish *f, const struct log_pending *p);
 
 #endif

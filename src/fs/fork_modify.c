@@ -101,12 +101,10 @@ static void set_format(struct fork_edit *f, enum fork_format format)
 
 /* ---- blocks of the map ---- */
 
-static int map_alloc(struct btree *t, u64 near, u64 *ptr)
+/* A block near another, or in the inode's AG, or anywhere. */
+static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner, u64 *ptr)
 {
-	struct fork_edit *f = t->arg;
 	const struct geometry *g = &f->vol->geo;
-	const struct owner owner = {f->ino.v, RMAP_OFFSET_BMBT |
-						  (f->which == FORK_ATTR ? RMAP_OFFSET_ATTR : 0)};
 	u32 first = near == NULL64 ? inum_ag(g, f->ino) : fsblock_ag(g, fsblock_of(near)), bno = 0;
 	int err = -ENOSPC;
 
@@ -120,10 +118,20 @@ static int map_alloc(struct btree *t, u64 near, u64 *ptr)
 		if (!err)
 			err =
 			    space_alloc(&ag, near == NULL64 ? 0 : fsblock_bno(g, fsblock_of(near)),
-					&owner, &bno);
+					owner, &bno);
 		if (!err)
 			*ptr = fsblock_make(g, number, bno).v;
 	}
+	return err;
+}
+
+static int map_alloc(struct btree *t, u64 near, u64 *ptr)
+{
+	struct fork_edit *f = t->arg;
+	const struct owner owner = {f->ino.v, RMAP_OFFSET_BMBT |
+						  (f->which == FORK_ATTR ? RMAP_OFFSET_ATTR : 0)};
+	int err = alloc_block(f, near, &owner, ptr);
+
 	return err ? err : count_blocks(f, 1);
 }
 
@@ -461,6 +469,16 @@ int fork_map(struct fork_edit *f, const struct extent *e)
 	if (!err)
 		err = count_blocks(f, (s64)e->count);
 	return err ? err : owns(f, e, true);
+}
+
+int fork_add_block(struct fork_edit *f, u64 off, u64 near, u64 *fsblock)
+{
+	static const struct owner elsewhere = {(u64)OWNER_ELSEWHERE, 0};
+	struct extent e = {.off = off, .count = 1};
+	int err = alloc_block(f, near, &elsewhere, &e.start);
+
+	*fsblock = e.start;
+	return err ? err : fork_map(f, &e);
 }
 
 /* `piece` out of the extent that has it inside. */

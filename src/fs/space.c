@@ -307,7 +307,7 @@ int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno)
 		return err;
 	*bno = be32_get(record.startblock);
 	err = use_start(ag, extent_of(&record), 1);
-	if (!err)
+	if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
 		err = rmap_map(ag, *bno, 1, owner);
 	return err ? err : ag_count_free(ag->vol, ag->txn, -1);
 }

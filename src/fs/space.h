@@ -12,8 +12,8 @@
 struct owner {
 	u64 owner, offset;
 };
-/* Only for space_free(): the reverse map is somebody else's business; the owner is not known, and
- * whatever the reverse map has goes. */
+/* The reverse map is somebody else's business; and for space_free() alone, the owner is not known,
+ * and whatever the reverse map has goes. */
 #define OWNER_ELSEWHERE (-1ll)
 #define OWNER_UNKNOWN (-2ll)
 

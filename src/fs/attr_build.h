@@ -1,0 +1,45 @@
+/*
+ * Building the attribute fork of an inode anew, inside a transaction: from a list of attributes to
+ * the smallest form that holds them (short, one leaf, a node above leaves), remote values included.
+ *
+ * The new blocks are written before the old ones are let go, so nothing is lost when space is
+ * short: -ENOSPC, and the transaction is rolled back.
+ */
+#ifndef MENDFS_FS_ATTR_BUILD_H
+#define MENDFS_FS_ATTR_BUILD_H
+
+#include "fs/attr.h"
+#include "fs/fork_modify.h"
+
+/* Names and values together. */
+#define ATTR_LIST_BYTES_MAX (16u << 20)
+
+struct attr_item {
+	struct attr_item *next;
+	u32 hash;
+	u8 flags; /* name space */
+	u32 name_length, value_length;
+	u32 value_block; /* of a remote value, once it has a place */
+	u8 bytes[];	 /* name, value */
+};
+
+struct attr_list {
+	struct env *env;
+	struct attr_item *first, **end;
+	u32 count;
+	u64 bytes;
+};
+
+void attr_list_open(struct env *env, struct attr_list *list);
+void attr_list_close(struct attr_list *list);
+/* All attributes of the inode but incomplete ones. */
+int attr_list_read(struct attr_list *list, struct vol *vol, const struct inode *inode);
+int attr_list_add(struct attr_list *list, const struct attr *attr);
+/* Takes the attribute of this name out; of parent pointers, the one of this value. False: there is
+ * none. */
+bool attr_list_remove(struct attr_list *list, const struct attr *attr);
+
+/* f->which is FORK_ATTR; the inode has an attribute fork. */
+int attr_build(struct fork_edit *f, struct attr_list *list);
+
+#endif
