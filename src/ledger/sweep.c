@@ -45,6 +45,7 @@ struct job {
 	u32 depth; /* frames in use */
 	u64 visited, limit;
 	u32 strays;
+	int err; /* that a posting met, which returns nothing */
 	struct sweep_stats stats;
 	struct refcount_hint share;
 	u32 ag;
@@ -312,6 +313,8 @@ static int step(struct job *job)
 	f = top_frame(job);
 	f->count = f->next = 0;
 	err = visit(job, &ref);
+	if (!err)
+		err = job->err;
 	if (!err && f->count > 1)
 		sort_frame(job, f);
 	return err;
@@ -446,9 +449,13 @@ static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 		struct refcount_record r;
 		struct fact fact;
 		u32 alone, shared;
+		int err;
 
 		/* A damaged refcountbt has findings of its own; then all counts as not shared. */
-		if (refcount_next(sweep->vol, &job->share, ag, bno, &r))
+		err = refcount_next(sweep->vol, &job->share, ag, bno, &r);
+		if (err == -ENOMEM)
+			job->err = err;
+		if (err)
 			r.blocks = 0;
 		alone = !r.blocks || r.start >= bno + blocks ? blocks
 			: r.start > bno			     ? r.start - bno

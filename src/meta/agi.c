@@ -87,46 +87,55 @@ static void agi_rules(struct verdict *v, const struct geometry *g, const void *b
 	check_buckets(v, g, agi);
 }
 
-/* The inode that follows on the list; NULL32 at its end or where it cannot be followed. */
-static u32 next_unlinked(struct sweep *sweep, u32 ag, u32 bucket, u32 agino)
+/* From an inode to the one that follows on the list; NULL32 at its end or where it cannot be
+ * followed. */
+static int next_unlinked(struct sweep *sweep, u32 ag, u32 bucket, u32 *agino)
 {
-	struct inum ino = inum_make(sweep->g, ag, agino);
+	struct inum ino = inum_make(sweep->g, ag, *agino);
 	struct verdict *v = sweep->verdict;
 	struct inode inode;
 	char field[24];
 	int err = inode_get(sweep->vol, ino, &inode);
 	u32 next;
 
+	*agino = NULL32;
+	if (err == -ENOMEM)
+		return err;
 	if (err) {
 		snprintf(field, sizeof(field), "unlinked[%u]", bucket);
 		raise_text(v, FOUND(UNLINKED_BROKEN), field,
 			   err == -ENOENT ? "an inode that is free" : trail_text(), NULL);
-		return NULL32;
+		return 0;
 	}
 	next = inode.next_unlinked;
 	inode_put(sweep->vol, &inode);
-	if (next == NULL32 || (agino_valid(sweep->g, ag, next) && next % AGI_BUCKETS == bucket))
-		return next;
+	if (next == NULL32 || (agino_valid(sweep->g, ag, next) && next % AGI_BUCKETS == bucket)) {
+		*agino = next;
+		return 0;
+	}
 	snprintf(field, sizeof(field), "unlinked[%u]", bucket);
 	raise_value(v, FOUND(UNLINKED_NEXT), field, next);
-	return NULL32;
+	return 0;
 }
 
 /* Walked, not summed: a ring that hangs off no bucket would balance. Rings are found by Brent's
  * method. */
-static void walk_bucket(struct sweep *sweep, u32 ag, u32 bucket, u32 agino)
+static int walk_bucket(struct sweep *sweep, u32 ag, u32 bucket, u32 agino)
 {
 	u64 power = 1, steps = 0;
 	u32 mark = agino;
+	int err;
 
 	while (agino != NULL32 && agino_valid(sweep->g, ag, agino)) {
 		const struct fact listed = {{inum_make(sweep->g, ag, agino).v, 0, 0, 0}};
 
 		sweep_post(sweep, ACCOUNT_UNLINKED, SIDE_LEFT, &listed, 1);
-		agino = next_unlinked(sweep, ag, bucket, agino);
+		err = next_unlinked(sweep, ag, bucket, &agino);
+		if (err)
+			return err;
 		if (agino == mark) {
 			raise_value(sweep->verdict, FOUND(UNLINKED_RING), NULL, agino);
-			return;
+			return 0;
 		}
 		if (++steps == power) {
 			mark = agino;
@@ -134,6 +143,7 @@ static void walk_bucket(struct sweep *sweep, u32 ag, u32 bucket, u32 agino)
 			steps = 0;
 		}
 	}
+	return 0;
 }
 
 static void post_counters(struct sweep *sweep, const struct agi *agi, u32 ag)
@@ -156,16 +166,18 @@ static int agi_post(struct sweep *sweep, const struct ref *ref, const void *bloc
 {
 	const struct agi *agi = block;
 	u32 ag = ref->where.ag;
-	int err;
+	int err = 0;
 
 	(void)len;
 	if (be32_get(agi->magicnum) != AGI_MAGIC)
 		return 0;
 	post_counters(sweep, agi, ag);
-	for (u32 i = 0; i < AGI_BUCKETS; i++)
+	for (u32 i = 0; i < AGI_BUCKETS && !err; i++)
 		if (be32_get(agi->unlinked[i]) % AGI_BUCKETS == i)
-			walk_bucket(sweep, ag, i, be32_get(agi->unlinked[i]));
-	err = tree_push_root(sweep, META_INOBT, ag, be32_get(agi->root), be32_get(agi->level), 0);
+			err = walk_bucket(sweep, ag, i, be32_get(agi->unlinked[i]));
+	if (!err)
+		err = tree_push_root(sweep, META_INOBT, ag, be32_get(agi->root),
+				     be32_get(agi->level), 0);
 	if (!err)
 		err = tree_push_root(sweep, META_FINOBT, ag, be32_get(agi->free_root),
 				     be32_get(agi->free_level), 0);

@@ -4,6 +4,7 @@
 #include "base/trail.h"
 #include "meta/findings.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* The nodes between the root and where the walk is. */
@@ -20,22 +21,28 @@ u128 da_walk_hash(const struct sweep *sweep, u64 off)
 	return book_hash(sweep->book, &fact);
 }
 
-u16 da_walk_magic(struct sweep *sweep, const struct inode *inode, enum fork_id which, u64 off)
+int da_walk_magic(struct sweep *sweep, const struct inode *inode, enum fork_id which, u64 off,
+		  u16 *magic)
 {
 	struct vol *vol = sweep->vol;
 	struct da_place place;
 	struct buf *buf;
-	u16 magic;
+	int err = da_place_at(vol, inode, which, off, &place);
 
-	if (da_place_at(vol, inode, which, off, &place) ||
-	    place.blocks < da_block_count(&vol->geo, which) ||
-	    cache_get_ranges(vol->cache, NULL, NULL, place.range, place.count, &buf)) {
-		trail_clear();
+	*magic = 0;
+	if (!err && place.blocks < da_block_count(&vol->geo, which))
+		return 0;
+	if (!err)
+		err = cache_get_ranges(vol->cache, NULL, NULL, place.range, place.count, &buf);
+	if (err == -ENOMEM)
+		return err;
+	if (err) {
+		trail_clear(); /* who reads it next will say so */
 		return 0;
 	}
-	magic = da_magic(buf->data);
+	*magic = da_magic(buf->data);
 	cache_put(vol->cache, buf);
-	return magic;
+	return 0;
 }
 
 static void found_at(struct da_walk *w, const struct where *where, const struct finding_def *def,
@@ -218,9 +225,11 @@ static int walk_nodes(struct da_walk *w)
 
 int da_walk(struct da_walk *w)
 {
-	u16 magic = da_walk_magic(w->sweep, w->inode, w->which, w->root);
-	int err;
+	u16 magic;
+	int err = da_walk_magic(w->sweep, w->inode, w->which, w->root, &magic);
 
+	if (err)
+		return err;
 	if (magic == DA_NODE_MAGIC)
 		err = walk_nodes(w);
 	else

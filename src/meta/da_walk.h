@@ -44,7 +44,8 @@ struct da_walk {
 int da_walk(struct da_walk *walk);
 /* What stands for one block of a fork in a sum of blocks. */
 u128 da_walk_hash(const struct sweep *sweep, u64 off);
-/* The magic at `off`, unverified; 0 when it cannot be read. */
-u16 da_walk_magic(struct sweep *sweep, const struct inode *inode, enum fork_id which, u64 off);
+/* The magic at `off`, unverified; 0 when the device fails there or it is not mapped. */
+int da_walk_magic(struct sweep *sweep, const struct inode *inode, enum fork_id which, u64 off,
+		  u16 *magic);
 
 #endif

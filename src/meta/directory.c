@@ -504,11 +504,13 @@ static int check_blocks(struct dir_walk *w)
 	const struct geometry *g = w->g;
 	struct extent root;
 	u64 size;
+	u16 magic = 0;
 	int err = fork_lookup(vol, w->dir, FORK_DATA, fileoff_of(g->dir_leaf_off), &root);
 
 	w->block_form = !err && root.start == NULL64;
-	w->leaf_form =
-	    !err && da_walk_magic(w->sweep, w->dir, FORK_DATA, g->dir_leaf_off) == DIR_LEAF1_MAGIC;
+	if (!err)
+		err = da_walk_magic(w->sweep, w->dir, FORK_DATA, g->dir_leaf_off, &magic);
+	w->leaf_form = !err && magic == DIR_LEAF1_MAGIC;
 	if (!err)
 		err = da_place_each(vol, w->dir, FORK_DATA, 0, NULL64, check_place, w);
 	if (err == -EUCLEAN || err == -EBADMSG) {

@@ -29,7 +29,9 @@ static void *world_alloc(struct env *env, size_t size)
 	struct world *w = world_of(env);
 	struct header *h;
 
-	if (++w->allocs == w->fail_alloc) {
+	w->allocs++;
+	if (w->fail_alloc &&
+	    (w->fail_on ? w->allocs >= w->fail_alloc : w->allocs == w->fail_alloc)) {
 		w->alloc_failed = true;
 		return NULL;
 	}
@@ -224,6 +226,7 @@ void world_reset(struct world *world)
 	world->allocs = world->reads = world->findings = 0;
 	world->exhausted = world->alloc_failed = world->read_failed = false;
 	world->ids = 0;
+	world->bad_device = NULL;
 	world->worst = SEVERITY_NONE;
 }
 
@@ -246,6 +249,10 @@ static int image_read(struct device *dev, struct daddr at, void *to, size_t size
 		return fail(-ENXIO, "%s: %zu bytes at %llu lie beyond the end", dev->name, size,
 			    (unsigned long long)at.v);
 	if (++w->reads == w->fail_read) {
+		w->bad_device = dev;
+		w->bad_at = at.v;
+	}
+	if (w->bad_device == dev && w->bad_at >= at.v && w->bad_at - at.v < size) {
 		w->read_failed = true;
 		return fail(-EIO, "%s: made to fail", dev->name);
 	}

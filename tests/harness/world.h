@@ -16,11 +16,16 @@
 struct world {
 	struct env env;
 	u64 seed;
-	/* Memory. limit 0: none. fail_alloc: the Nth allocation from here fails; 0: none. */
+	/* Memory. limit 0: none. fail_alloc: the Nth allocation fails, with fail_on all after it;
+	 * 0: none. */
 	size_t used, peak, limit;
 	u64 allocs, fail_alloc, live;
-	/* Reads of devices. read_limit 0: none; beyond it reads fail and `exhausted` is set. */
+	bool fail_on;
+	/* Reads of devices. The place of the Nth read cannot be read from then on. read_limit 0:
+	 * none; beyond it reads fail and `exhausted` is set. */
 	u64 reads, fail_read, read_limit;
+	const struct device *bad_device;
+	u64 bad_at;
 	bool exhausted, alloc_failed, read_failed;
 	/* Different finding ids, in the order of their coming; more are counted only. */
 	const struct finding_def *id[WORLD_IDS];
