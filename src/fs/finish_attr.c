@@ -20,9 +20,12 @@ struct attr_change {
 
 static const void *region(const struct log_pending *p, u32 i, u32 length)
 {
-	u32 start = p->region_end[i - 1];
+	u32 start;
 
-	return i < p->regions && length <= p->region_end[i] - start ? p->bytes + start : NULL;
+	if (i >= p->regions)
+		return NULL;
+	start = p->region_end[i - 1];
+	return length <= p->region_end[i] - start ? p->bytes + start : NULL;
 }
 
 /* Lengths have been checked against the regions when the log was read; that is not relied on. */

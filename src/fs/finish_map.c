@@ -173,8 +173,8 @@ int finish_xmi(struct finish *f, const struct log_pending *p)
 	struct exchange x;
 	int err;
 
-	if (p->region_end[0] < sizeof(*l))
-		return fail(-EUCLEAN, "an exchange of %u bytes", p->region_end[0]);
+	if (!p->regions || p->region_end[0] < sizeof(*l))
+		return fail(-EUCLEAN, "an exchange intent: too short");
 	x.off_a = le64_get(l->startoff1);
 	x.off_b = le64_get(l->startoff2);
 	x.count = le64_get(l->blockcount);
