@@ -76,6 +76,7 @@ static bool search(struct env *env, struct device *dev, u8 *window, struct geome
 	u8 *block = window + WINDOW;
 
 	*support = 0;
+	best->root_ino = NULL64; /* none yet */
 	for (u64 start = 0; start < dev->size; start += WINDOW) {
 		u64 size = min_u64(WINDOW, dev->size - start);
 
