@@ -167,10 +167,13 @@ static void map_tree(struct fork_edit *f, struct btree *out)
 
 /* ---- records, in either format ---- */
 
+#define EXTENT_UNWRITTEN (1ull << 63)
+
 static struct bmbt_rec record_of(const struct extent *e)
 {
 	return (struct bmbt_rec){
-	    be64_make((u64)e->unwritten << 63 | e->off << 9 | e->start >> (EXTENT_START_BITS - 9)),
+	    be64_make((e->unwritten ? EXTENT_UNWRITTEN : 0) | e->off << 9 |
+		      e->start >> (EXTENT_START_BITS - 9)),
 	    be64_make(e->start << EXTENT_COUNT_BITS | e->count),
 	};
 }
@@ -437,7 +440,7 @@ static int add(struct fork_edit *f, struct extent e)
 		return fail(-EUCLEAN, "inode %llu: offset %llu is mapped already",
 			    (unsigned long long)f->ino.v, (unsigned long long)e.off);
 	joins_left = joins_left && follows(&left, &e);
-	left_off = left.off;
+	left_off = joins_left ? left.off : 0;
 	err = find_behind(f, e.off, &right);
 	if (err && err != -ENOENT)
 		return err;
@@ -474,7 +477,7 @@ int fork_map(struct fork_edit *f, const struct extent *e)
 int fork_add_block(struct fork_edit *f, u64 off, u64 near, u64 *fsblock)
 {
 	static const struct owner elsewhere = {(u64)OWNER_ELSEWHERE, 0};
-	struct extent e = {.off = off, .count = 1};
+	struct extent e = {.off = off, .start = NULL64, .count = 1};
 	int err = alloc_block(f, near, &elsewhere, &e.start);
 
 	*fsblock = e.start;

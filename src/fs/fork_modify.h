@@ -26,7 +26,7 @@ int inode_edit(struct vol *vol, struct txn *txn, struct inum ino, struct txn_buf
 
 /* Maps an extent where there is a hole; -EUCLEAN where there is none. */
 int fork_map(struct fork_edit *f, const struct extent *e);
-/* Allocates a block, if may be right behind `near` (or NULL64), and maps it at off. */
+/* Allocates a block, near another where that is given (NULL64: not), and maps it at off. */
 int fork_add_block(struct fork_edit *f, u64 off, u64 near, u64 *fsblock);
 /* Takes [off, off + count) out of the map; what is a hole stays one. */
 int fork_unmap(struct fork_edit *f, u64 off, u64 count);

@@ -418,6 +418,8 @@ static void same_lists(const struct attr_list *a, struct attr_list *b)
 			memcmp(other->bytes, item->bytes, item->name_length)))
 			other = other->next;
 		assert_non_null(other);
+		if (!other)
+			return;
 		assert_int_equal(other->value_length, item->value_length);
 		assert_memory_equal(other->bytes, item->bytes,
 				    item->name_length + item->value_length);
