@@ -158,8 +158,7 @@ static bool check_attr_fork(struct verdict *v, const struct geometry *g, const s
 	const struct fork *fork = &inode->fork[FORK_ATTR];
 
 	if (!inode->forkoff) {
-		/* 0 is what a new chunk of inodes has */
-		if (fork->format != FORMAT_EXTENTS && fork->format != FORMAT_DEV)
+		if (fork->format != FORMAT_EXTENTS)
 			raise_value(v, FOUND(INODE_AFORMAT), NULL, fork->format);
 		if (fork->extents)
 			raise_u64(v, FOUND(INODE_ANEXTENTS), NULL, fork->extents, 0);
