@@ -86,7 +86,7 @@ static void split_chunks(struct objects *objects)
 	}
 }
 
-static const char *kind_of(const struct object *object, const u8 *bytes)
+static const char *kind_of(const struct geometry *g, const struct object *object, const u8 *bytes)
 {
 	u16 mode;
 
@@ -97,6 +97,8 @@ static const char *kind_of(const struct object *object, const u8 *bytes)
 	mode = be16_get(((const struct dinode *)bytes)->mode);
 	if (!mode)
 		return ":free";
+	if (inode_internal(g, inum_of(be64_get(((const struct dinode *)bytes)->ino))))
+		return ":internal";
 	if (S_ISDIR(mode))
 		return ":dir";
 	if (S_ISLNK(mode))
@@ -172,8 +174,8 @@ static void add_field(struct gathering *g, const struct part *part, const struct
 	char key[GROUP_KEY];
 	struct group *group;
 
-	snprintf(key, sizeof(key), "%s%s.%s.%s", object->type->name, kind_of(object, g->bytes),
-		 part->name, field->name);
+	snprintf(key, sizeof(key), "%s%s.%s.%s", object->type->name,
+		 kind_of(&g->objects->geo, object, g->bytes), part->name, field->name);
 	group = group_of(g->objects, key);
 	for (u32 e = 0; e < field->count; e += step) {
 		spot.element = e;
