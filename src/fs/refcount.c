@@ -111,6 +111,10 @@ int refcount_next(struct vol *vol, struct refcount_hint *hint, u32 ag, u32 bno,
 			index = at.index;
 		}
 	}
+	/* Keys of nodes may lie. An answer that lies before the question would lead a caller who
+	 * goes on behind it in circles. */
+	if (!err && first_behind(&b, bno) > index)
+		err = fail(-EUCLEAN, "refcountbt %u: leaves out of order at block %u", ag, bno);
 	if (!err)
 		err = give(&b, index, out);
 	refcount_hint_drop(vol, hint);

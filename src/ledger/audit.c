@@ -18,8 +18,8 @@
 
 struct group {
 	struct posting
-	    first;	 /* the fact; for ranges the key, w[3] where the range at hand starts */
-	s64 left, right; /* occurrences on either side */
+	    first; /* the fact; for ranges the key, w[3] where the range at hand starts */
+	__int128 left, right; /* occurrences on either side: the disk's 64 bits, many times */
 	struct posting witness[WITNESSES];
 	u32 witnesses;
 };
@@ -156,6 +156,12 @@ static void fill_where(struct where *where, const struct account_def *def, const
 		where->ino = g->witness[0].ino;
 }
 
+/* For printing: what no honest filesystem reaches is cut. */
+static s64 shown(__int128 v)
+{
+	return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (s64)v;
+}
+
 /* A leftover: more on one side than on the other. end: of the range at hand. */
 static void raise_leftover(struct audit *a, struct group *g, u64 end)
 {
@@ -167,8 +173,8 @@ static void raise_leftover(struct audit *a, struct group *g, u64 end)
 		return;
 	describe(&found, def, &g->first, end);
 	if (def->kind == ACCOUNT_SUM)
-		put(&expected, "%s %" PRId64 ", %s %" PRId64, def->left, g->left, def->right,
-		    g->right);
+		put(&expected, "%s %" PRId64 ", %s %" PRId64, def->left, shown(g->left), def->right,
+		    shown(g->right));
 	else
 		describe_witnesses(&expected, g);
 	fill_where(&a->v->where, def, g);
@@ -222,20 +228,30 @@ static void add(struct audit *a, struct group *g, const struct posting *p)
 		add_witness(g, p);
 }
 
-static void raise_dropped(struct audit *a)
+static bool was_audited(const struct ledger *l, enum account account)
+{
+	for (u32 i = 0; i < LEDGER_SHARDS; i++)
+		if (l->audited[account][i])
+			return true;
+	return false;
+}
+
+/* What was not raised one by one; and accounts that did not balance, but do so in the audit: then
+ * the filesystem changed under the check, and nothing can be said of it. */
+static void raise_rest(struct audit *a)
 {
 	for (u32 i = 0; i < ACCOUNT_COUNT; i++) {
+		const char *name = account_defs[i].name;
 		char text[32];
 
-		if (a->raised[i] <= AUDIT_FINDINGS)
-			continue;
+		a->v->where = (struct where){
+		    .type = name, .ag = NO_AG, .ino = NO_INO, .daddr = NO_DADDR, .owner = NO_OWNER};
+		a->v->count = 0;
 		snprintf(text, sizeof(text), "%u", a->raised[i] - AUDIT_FINDINGS);
-		a->v->where = (struct where){.type = account_defs[i].name,
-					     .ag = NO_AG,
-					     .ino = NO_INO,
-					     .daddr = NO_DADDR,
-					     .owner = NO_OWNER};
-		raise_text(a->v, ledger_more, NULL, text, account_defs[i].name);
+		if (a->raised[i] > AUDIT_FINDINGS)
+			raise_text(a->v, ledger_more, NULL, text, name);
+		else if (!a->raised[i] && was_audited(a->ledger, i))
+			raise_text(a->v, ledger_unexplained, NULL, NULL, NULL);
 	}
 }
 
@@ -261,6 +277,6 @@ int ledger_audit(struct ledger *l, struct verdict *v)
 	}
 	if (any)
 		raise_leftover(&a, &g, be64_get(g.first.w[3]));
-	raise_dropped(&a);
+	raise_rest(&a);
 	return more < 0 ? more : 0;
 }

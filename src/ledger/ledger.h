@@ -62,6 +62,8 @@ struct account_def {
 extern const struct account_def account_defs[ACCOUNT_COUNT];
 /* Raised when an account has more leftovers than are raised one by one. */
 extern const struct finding_def *const ledger_more;
+/* Raised when an account did not balance, but nothing was left over in the audit. */
+extern const struct finding_def *const ledger_unexplained;
 
 struct fact {
 	u64 w[4];

@@ -105,6 +105,53 @@ static void audit_names_ranges(void **state)
 	ledger_close(l);
 }
 
+/* The second sweep does not see what the first saw. */
+static void what_the_audit_does_not_find(void **state)
+{
+	const struct fact one = {{133, 0, 0, 0}};
+	struct found found = {0};
+	struct verdict v = {.raise = keep, .sink = &found};
+	struct env env;
+	struct ledger *l = open_ledger(&env);
+	struct book *b;
+
+	(void)state;
+	assert_int_equal(book_open(l, &b), 0);
+	book_post(b, ACCOUNT_LINKS, SIDE_LEFT, &one, 2, NULL);
+	assert_int_equal(book_close(b), 0);
+	assert_int_equal(ledger_begin_audit(l), 0);
+	assert_int_equal(ledger_audit(l, &v), 0);
+	assert_int_equal(found.count, 1);
+	assert_string_equal(found.last.def->id, "LEDGER_UNEXPLAINED");
+	assert_string_equal(found.last.where.type, "links");
+	ledger_close(l);
+}
+
+/* Amounts of 64 bits, as a disk may claim them, whose sum is 0 in 64 bits. */
+static void huge_amounts_do_not_cancel(void **state)
+{
+	const struct fact one = {{1, 0, 0, 0}};
+	struct found found = {0};
+	struct verdict v = {.raise = keep, .sink = &found};
+	struct env env;
+	struct ledger *l = open_ledger(&env);
+
+	(void)state;
+	for (u32 i = 0; i < 2; i++) {
+		struct book *b;
+
+		assert_int_equal(book_open(l, &b), 0);
+		book_post(b, ACCOUNT_QUOTA, SIDE_LEFT, &one, INT64_MIN, NULL);
+		book_post(b, ACCOUNT_QUOTA, SIDE_LEFT, &one, INT64_MIN, NULL);
+		assert_int_equal(book_close(b), 0);
+		assert_int_equal(i ? 0 : ledger_begin_audit(l), 0);
+	}
+	assert_int_equal(ledger_audit(l, &v), 0);
+	assert_int_equal(found.count, 1);
+	assert_string_equal(found.last.def->id, "QUOTA_TOO_HIGH");
+	ledger_close(l);
+}
+
 static void post_links(struct ledger *l)
 {
 	const struct fact one = {{133, 0, 0, 0}}, two = {{134, 0, 0, 0}};
@@ -178,9 +225,14 @@ static void digests_tell_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(ranges_may_be_cut_anyhow), cmocka_unit_test(multiplicity_counts),
-	    cmocka_unit_test(audit_names_ranges),	cmocka_unit_test(audit_tells_amounts),
-	    cmocka_unit_test(no_account_is_blind),	cmocka_unit_test(digests_tell_apart),
+	    cmocka_unit_test(ranges_may_be_cut_anyhow),
+	    cmocka_unit_test(multiplicity_counts),
+	    cmocka_unit_test(what_the_audit_does_not_find),
+	    cmocka_unit_test(huge_amounts_do_not_cancel),
+	    cmocka_unit_test(audit_names_ranges),
+	    cmocka_unit_test(audit_tells_amounts),
+	    cmocka_unit_test(no_account_is_blind),
+	    cmocka_unit_test(digests_tell_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

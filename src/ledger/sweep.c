@@ -14,6 +14,7 @@
 #include "base/trail.h"
 #include "format/verify.h"
 #include "fs/refcount.h"
+#include "ledger/loops.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +23,7 @@
 
 #define DEPTH_MAX 40 /* headers, the levels of a tree, and some room */
 #define PROGRESS_EVERY 4096
+#define LOOP_FINDINGS 1000
 
 struct frame {
 	struct ref *ref;
@@ -31,6 +33,7 @@ struct frame {
 struct report {
 	struct vol *vol;
 	struct ledger *ledger;
+	struct loops *loops;
 	const struct sweep_options *options;
 	struct env_lock *lock;
 	struct sweep_stats *stats;
@@ -245,6 +248,15 @@ static void tell_progress(struct job *job)
 	env->progress(env, &p);
 	env->lock_drop(report->lock);
 	memset(&job->stats, 0, sizeof(job->stats));
+}
+
+int sweep_link(struct sweep *sweep, u64 dir, u64 parent)
+{
+	const u64 root = sweep->g->root_ino;
+
+	if (sweep->audit || dir == root || parent == root)
+		return 0;
+	return loops_add(job_of(sweep)->report->loops, dir, parent);
 }
 
 void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names)
@@ -500,6 +512,50 @@ static int audit(struct report *report)
 	return err ? err : ledger_audit(report->ledger, &v);
 }
 
+struct loop_report {
+	struct report *report;
+	u64 count;
+};
+
+static struct verdict directory_verdict(struct report *report, u64 ino)
+{
+	const struct vol *vol = report->vol;
+
+	return (struct verdict){
+	    .raise = raise_finding,
+	    .sink = report,
+	    .where = {.type = vol_type(vol, META_DIRECTORY)->name,
+		      .ag = ino == NO_INO ? NO_AG : inum_ag(&vol->geo, inum_of(ino)),
+		      .ino = ino,
+		      .daddr = NO_DADDR,
+		      .owner = NO_OWNER},
+	};
+}
+
+static void raise_loop(void *arg, u64 dir)
+{
+	struct loop_report *r = arg;
+	struct verdict v = directory_verdict(r->report, dir);
+
+	if (++r->count <= LOOP_FINDINGS)
+		raise_value(&v, sweep_defs->loop, NULL, dir);
+}
+
+static int find_loops(struct report *report)
+{
+	struct loop_report r = {.report = report};
+	struct verdict v = directory_verdict(report, NO_INO);
+	int err = loops_find(report->loops, raise_loop, &r);
+
+	char more[24];
+
+	if (r.count <= LOOP_FINDINGS)
+		return err;
+	snprintf(more, sizeof(more), "%" PRIu64, r.count - LOOP_FINDINGS);
+	raise_text(&v, ledger_more, NULL, more, v.where.type);
+	return err;
+}
+
 int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep_stats *stats)
 {
 	static const struct sweep_options none;
@@ -515,12 +571,16 @@ int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep
 	if (!report.lock)
 		return fail(-ENOMEM, "the sweep: out of memory");
 	err = ledger_open(env, &report.ledger);
-	if (!err) {
+	if (!err)
+		err = loops_open(env, &report.loops);
+	if (!err)
 		err = env->parallel(env, vol->geo.ag_count, sweep_ag, &report);
-		if (!err && ledger_imbalances(report.ledger))
-			err = audit(&report);
-		ledger_close(report.ledger);
-	}
+	if (!err)
+		err = find_loops(&report);
+	if (!err && ledger_imbalances(report.ledger))
+		err = audit(&report);
+	loops_close(report.loops);
+	ledger_close(report.ledger);
 	env->lock_destroy(env, report.lock);
 	return err;
 }

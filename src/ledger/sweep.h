@@ -84,6 +84,8 @@ struct fact owner_fact(u32 ag, u32 bno, u64 owner, u64 offset);
 /* An LSN that the log has not reached yet is a finding. For objects that hold more than one; the
  * sweep does it for types with lsn_offset. */
 void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn);
+/* A directory with directories below it, and its `..`; see loops.h. -ENOMEM, -EIO or 0. */
+int sweep_link(struct sweep *sweep, u64 dir, u64 parent);
 /* Adds to the statistics, and tells the progress now and then. */
 void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
 /* Post about the block at hand, with its place as witness. */
@@ -103,11 +105,12 @@ struct sweep_options {
 
 /* The findings that the sweep itself raises; src/meta defines them. */
 struct sweep_defs {
-	const struct finding_def *read_failed, *beyond_end, *too_many, *lsn;
+	const struct finding_def *read_failed, *beyond_end, *too_many, *lsn, *loop;
 };
 extern const struct sweep_defs *const sweep_defs;
 
-/* The whole of `check`: sweep, trial balance, audit. Findings go to env->finding. */
+/* The whole of `check`: sweep, trial balance, audit, circles of directories. Findings go to
+ * env->finding. */
 int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep_stats *stats);
 
 #endif

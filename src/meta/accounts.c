@@ -16,11 +16,13 @@ const struct account_def account_defs[ACCOUNT_COUNT] = {
 };
 
 const struct finding_def *const ledger_more = FOUND(LEDGER_MORE);
+const struct finding_def *const ledger_unexplained = FOUND(LEDGER_UNEXPLAINED);
 
 static const struct sweep_defs defs = {
     .read_failed = FOUND(READ_FAILED),
     .beyond_end = FOUND(BEYOND_END),
     .too_many = FOUND(SWEEP_TOO_MANY_BLOCKS),
     .lsn = FOUND(BLOCK_LSN),
+    .loop = FOUND(DIR_LOOP),
 };
 const struct sweep_defs *const sweep_defs = &defs;

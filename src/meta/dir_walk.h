@@ -26,7 +26,7 @@ struct dir_walk {
 	bool block_form;	/* one block, index inside */
 	bool leaf_form;		/* one leaf, best-free table inside */
 	bool dot, dotdot;
-	u64 parent, names, children;
+	u64 parent, names, children, directories;
 	u64 places; /* mapped blocks of any kind */
 	u64 data_end, leaf_blocks;
 	u128 name_sum, index_sum;

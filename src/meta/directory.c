@@ -2,10 +2,10 @@
  * Directories as a whole: every form, walked as a unit within one call.
  *
  * The names are read once, in the order of the fork, and posted to the books of the filesystem
- * (links, types, parents, dot-dot). What the directory writes down twice itself, names and hash
- * index, best free space and free index, is held against each other by keyed sums that live as
- * long as the call: memory does not grow with the directory. Where sums disagree dir_audit.c walks
- * this directory again.
+ * (links, types, parents, dot-dot), and the way up is told to the search for circles. What the
+ * directory writes down twice itself, names and hash index, best free space and free index, is held
+ * against each other by keyed sums that live as long as the call: memory does not grow with the
+ * directory. Where sums disagree dir_audit.c walks this directory again.
  *
  * 1. Names of a block are posted as far as its entries fit, whatever else is wrong with it.
  * 2. A directory without links keeps its `.` and `..` but nobody counts them: they are not posted.
@@ -120,6 +120,7 @@ static void post_name(struct dir_walk *w, const struct where *where, const struc
 		return;
 	}
 	w->children++;
+	w->directories += !dir_has_type(w->g) || slot->type == DIR_FT_DIR;
 	post(w, where, ACCOUNT_LINKS, SIDE_LEFT, slot->ino, dir_has_type(w->g) ? slot->type : 0, 0,
 	     0);
 	if (slot->type == DIR_FT_DIR)
@@ -552,6 +553,9 @@ static int directory_post(struct sweep *sweep, const struct inode *inode)
 	else if (format == FORMAT_EXTENTS || format == FORMAT_BTREE)
 		err = check_blocks(&w);
 	env_free(sweep->vol->env, w.run);
+	/* Circles are made of directories that have directories. */
+	if (!err && inode->nlink && w.dotdot && w.directories)
+		err = sweep_link(sweep, inode->ino.v, w.parent);
 	if (err)
 		return err;
 	sweep_count(sweep, 0, 1, w.names);

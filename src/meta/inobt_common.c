@@ -70,17 +70,20 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 {
 	u32 holes = (u32)__builtin_popcountll(r->holes);
 	u32 free = (u32)__builtin_popcountll(r->free & ~r->holes);
-	u32 last = r->startino + CHUNK_INODES - 1;
+	u32 first = r->startino, last = r->startino + CHUNK_INODES - 1;
 	char field[32];
 
 	snprintf(field, sizeof(field), "recs[%u]", index);
 	if (r->startino % chunk_alignment(g))
 		raise_u64(v, FOUND(INOBT_ALIGN), field, r->startino, chunk_alignment(g));
-	/* A sparse chunk may reach over the end of the AG with its holes only. */
+	/* A sparse chunk may reach over the end of the AG, or into its headers, with its holes
+	 * only. */
 	while (last > r->startino && r->holes >> (last - r->startino) & 1)
 		last--;
+	while (first < last && r->holes >> (first - r->startino) & 1)
+		first++;
 	if (last < r->startino || !agino_valid(g, v->where.ag, last) ||
-	    (!(r->holes & 1) && !agino_valid(g, v->where.ag, r->startino)))
+	    !agino_valid(g, v->where.ag, first))
 		raise_value(v, FOUND(INOBT_RANGE), field, r->startino);
 	if (r->count != CHUNK_INODES - holes)
 		raise_u64(v, FOUND(INOBT_HOLES), field, r->count, CHUNK_INODES - holes);
