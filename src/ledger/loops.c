@@ -43,7 +43,11 @@ static int pairs_open(struct env *env, struct pairs *p)
 	const u32 size = sizeof(struct pair), key = sizeof(struct be64);
 	int err = sorter_open(env, size, key, LOOPS_MEMORY, &p->by_dir);
 
-	return err ? err : sorter_open(env, size, key, LOOPS_MEMORY, &p->by_ancestor);
+	if (!err)
+		err = sorter_open(env, size, key, LOOPS_MEMORY, &p->by_ancestor);
+	if (err)
+		pairs_close(p);
+	return err;
 }
 
 static int pairs_add(struct pairs *p, struct be64 dir, struct be64 ancestor)
