@@ -12,6 +12,7 @@
 #include "ledger/sweep.h"
 
 #include "base/trail.h"
+#include "format/inode.h"
 #include "format/verify.h"
 #include "fs/refcount.h"
 #include "ledger/loops.h"
@@ -381,8 +382,10 @@ static int sweep_ag(void *arg, u32 ag)
 	job->sweep = (struct sweep){.vol = vol, .g = &vol->geo, .audit = report->audit};
 	job->report = report;
 	job->ag = ag;
-	/* Inodes of one AG may own blocks in all. A chunk is read as one. */
-	job->limit = vol->geo.data_blocks + DEPTH_MAX;
+	/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
+	job->limit =
+	    vol->geo.data_blocks * max_u64(1, vol->geo.inodes_per_block / INODES_PER_CHUNK) +
+	    DEPTH_MAX;
 	err = book_open(report->ledger, &job->sweep.book);
 	if (err) {
 		close_job(job);

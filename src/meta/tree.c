@@ -285,7 +285,7 @@ int tree_post(struct sweep *sweep, const struct ref *ref, const void *block, u32
 	      const struct tree_use *use)
 {
 	struct btree_block b = btree_block_of(ref->type->btree, block, len);
-	bool root = ref->left == NULL64 && ref->right == NULL64;
+	bool root = ref->left == NULL64 && ref->right == NULL64 && !ref->has_low;
 	u32 ag = ref->where.ag;
 
 	sweep_own(sweep, ag, block_of(sweep, ref), 1, use->owner, 0);
