@@ -7,10 +7,13 @@
 
 static void raise_it(struct verdict *v, struct finding *f)
 {
+	bool worse = f->def->severity > v->worst;
+
 	v->count++;
-	if (f->def->severity > v->worst)
+	if (worse)
 		v->worst = f->def->severity;
-	if (v->count <= VERDICT_MAX && v->raise)
+	/* One that is worse than all before is never left out: the exit status hangs on it. */
+	if ((v->count <= VERDICT_MAX || worse) && v->raise)
 		v->raise(v, f);
 }
 

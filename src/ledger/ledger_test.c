@@ -152,6 +152,22 @@ static void huge_amounts_do_not_cancel(void **state)
 	ledger_close(l);
 }
 
+/* Many small findings must not hide a grave one, which decides the exit status. */
+static void the_worst_is_always_raised(void **state)
+{
+	struct found found = {0};
+	struct verdict v = {.raise = keep, .sink = &found};
+
+	(void)state;
+	for (u32 i = 0; i < 2 * VERDICT_MAX; i++)
+		raise_value(&v, FOUND(TREE_PAD), NULL, i);
+	assert_int_equal(found.count, VERDICT_MAX);
+	raise_value(&v, FOUND(TREE_PTR), NULL, 0);
+	raise_value(&v, FOUND(TREE_PTR), NULL, 0);
+	assert_int_equal(found.count, VERDICT_MAX + 1);
+	assert_string_equal(found.last.def->id, "TREE_PTR");
+}
+
 static void post_links(struct ledger *l)
 {
 	const struct fact one = {{133, 0, 0, 0}}, two = {{134, 0, 0, 0}};
@@ -229,6 +245,7 @@ int main(void)
 	    cmocka_unit_test(multiplicity_counts),
 	    cmocka_unit_test(what_the_audit_does_not_find),
 	    cmocka_unit_test(huge_amounts_do_not_cancel),
+	    cmocka_unit_test(the_worst_is_always_raised),
 	    cmocka_unit_test(audit_names_ranges),
 	    cmocka_unit_test(audit_tells_amounts),
 	    cmocka_unit_test(no_account_is_blind),
