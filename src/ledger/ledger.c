@@ -51,21 +51,6 @@ int book_open(struct ledger *l, struct book **out)
 	return 0;
 }
 
-int book_close(struct book *b)
-{
-	struct ledger *l = b->ledger;
-	int err = b->err;
-
-	l->env->lock_take(l->lock);
-	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
-		for (u32 s = 0; s < LEDGER_SHARDS; s++)
-			for (u32 side = 0; side < 2; side++)
-				l->sums.sum[a][s][side] += b->sums.sum[a][s][side];
-	l->env->lock_drop(l->lock);
-	env_free(l->env, b);
-	return err;
-}
-
 /* w[3] is the position of ranges, so it takes no part. */
 static u32 shard_of(const struct fact *f)
 {
@@ -113,17 +98,68 @@ void book_post(struct book *b, enum account account, enum side side, const struc
 	    hash_words(&b->ledger->key, fact->w) * (u128)(__int128)times;
 }
 
+static void post_ends(struct book *b, enum account account, enum side side, const struct fact *key,
+		      u64 start, u64 end, s64 times, const struct where *witness)
+{
+	struct fact first = *key, behind = *key;
+
+	first.w[3] = start;
+	behind.w[3] = end;
+	book_post(b, account, side, &first, times, witness);
+	book_post(b, account, side, &behind, -times, witness);
+}
+
+static void flush_run(struct book *b, enum account account)
+{
+	struct run *run = &b->run[account];
+
+	if (run->times)
+		post_ends(b, account, run->side, &run->key, run->start, run->end, run->times, NULL);
+	run->times = 0;
+}
+
+static bool extends(const struct run *run, enum side side, const struct fact *key, u64 start,
+		    s64 times)
+{
+	return run->times == times && run->end == start && run->side == side &&
+	       run->key.w[0] == key->w[0] && run->key.w[1] == key->w[1] &&
+	       run->key.w[2] == key->w[2];
+}
+
 void book_post_range(struct book *b, enum account account, enum side side, const struct fact *key,
 		     u64 start, u64 length, s64 times, const struct where *witness)
 {
-	struct fact end = *key, begin = *key;
+	struct run *run = &b->run[account];
 
-	if (!length)
+	if (!length || !times)
 		return;
-	begin.w[3] = start;
-	end.w[3] = start + length;
-	book_post(b, account, side, &begin, times, witness);
-	book_post(b, account, side, &end, -times, witness);
+	if (b->ledger->auditing) {
+		post_ends(b, account, side, key, start, start + length, times, witness);
+		return;
+	}
+	if (extends(run, side, key, start, times)) {
+		run->end += length;
+		return;
+	}
+	flush_run(b, account);
+	*run = (struct run){*key, start, start + length, times, side};
+}
+
+int book_close(struct book *b)
+{
+	struct ledger *l = b->ledger;
+	int err = b->err;
+
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		flush_run(b, (enum account)a);
+	l->env->lock_take(l->lock);
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		for (u32 s = 0; s < LEDGER_SHARDS; s++)
+			for (u32 side = 0; side < 2; side++)
+				l->sums.sum[a][s][side] += b->sums.sum[a][s][side];
+	l->env->lock_drop(l->lock);
+	env_free(l->env, b);
+	return err;
 }
 
 u64 book_digest(const struct book *b, const void *bytes, size_t size)

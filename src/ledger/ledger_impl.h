@@ -21,9 +21,19 @@ struct ledger {
 	struct sorter *recorder;
 };
 
+/* A range that has been posted and not yet hashed: the next one often begins where it ends, with
+ * the same key, and then the two ends cancel. Never used in an audit, where witnesses count. */
+struct run {
+	struct fact key;
+	u64 start, end;
+	s64 times; /* 0: none */
+	enum side side;
+};
+
 struct book {
 	struct ledger *ledger;
 	struct sums sums;
+	struct run run[ACCOUNT_COUNT];
 	int err; /* the first that recording met */
 };
 
