@@ -34,6 +34,8 @@ struct env {
 	/* Run job(arg, 0..jobs-1), some at a time, in any order; returns when all ended, with the
 	 * first error.  The trail of that error is the caller's trail afterwards. */
 	int (*parallel)(struct env *env, u32 jobs, int (*job)(void *arg, u32 index), void *arg);
+	/* Let other jobs go on for a moment, where jobs run side by side. */
+	void (*pause)(struct env *env);
 	u32 workers;					  /* how many jobs run at a time at most */
 	struct env_lock *(*lock_create)(struct env *env); /* NULL: out of memory */
 	void (*lock_destroy)(struct env *env, struct env_lock *lock);

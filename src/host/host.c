@@ -112,6 +112,16 @@ static int host_parallel(struct env *env, u32 jobs, int (*job)(void *arg, u32 in
 	return team.err ? fail(team.err, "%s", team.trail) : 0;
 }
 
+#define PAUSE_NS 20000
+
+static void host_pause(struct env *env)
+{
+	const struct timespec t = {.tv_nsec = PAUSE_NS};
+
+	(void)env;
+	nanosleep(&t, NULL);
+}
+
 static struct env_lock *host_lock_create(struct env *env)
 {
 	struct env_lock *lock = env_alloc(env, sizeof(*lock));
@@ -241,6 +251,7 @@ void host_env_init(struct env *env, u32 workers)
 	    .now = host_now,
 	    .random = host_random,
 	    .parallel = host_parallel,
+	    .pause = host_pause,
 	    .workers = workers < WORKERS_MAX ? workers : WORKERS_MAX,
 	    .lock_create = host_lock_create,
 	    .lock_destroy = host_lock_destroy,

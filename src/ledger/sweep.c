@@ -31,8 +31,23 @@ struct frame {
 	u32 count, capacity, next;
 };
 
+/*
+ * References that any job may visit: what is known of a block travels with the reference, and
+ * postings add up, so it does not matter who visits it. An AG with most of the files does not keep
+ * one worker busy alone.
+ */
+#define POOL_REFS 1024
+#define POOL_TAKE 8  /* at a time, for neighbours to stay together */
+#define OFFER_FROM 4 /* smaller frames are not worth a lock */
+struct pool {
+	struct ref ref[POOL_REFS];
+	u32 count;
+	u32 busy; /* jobs that may still offer something */
+};
+
 struct report {
 	struct vol *vol;
+	struct pool *pool; /* under lock */
 	struct ledger *ledger;
 	struct loops *loops;
 	const struct sweep_options *options;
@@ -308,6 +323,42 @@ static void sort_frame(struct job *job, struct frame *f)
 		cache_will_need(cache, f->ref[i].at, f->ref[i].size);
 }
 
+/* Keeps the first reference and gives away the others, as far as there is room. */
+static void offer(struct job *job, struct frame *f)
+{
+	struct report *report = job->report;
+	struct env *env = report->vol->env;
+	struct pool *pool = report->pool;
+
+	if (env->workers < 2 || f->count < OFFER_FROM)
+		return;
+	env->lock_take(report->lock);
+	while (f->count > 1 && pool->count < POOL_REFS)
+		pool->ref[pool->count++] = f->ref[--f->count];
+	env->lock_drop(report->lock);
+}
+
+/* Takes some references as the job's first frame; false when there are none, or on job->err. */
+static bool take(struct job *job)
+{
+	struct report *report = job->report;
+	struct env *env = report->vol->env;
+	struct pool *pool = report->pool;
+	struct frame *f = &job->frame[0];
+
+	while (!job->err && f->capacity < POOL_TAKE)
+		job->err = frame_grow(env, f);
+	if (job->err)
+		return false;
+	f->count = f->next = 0;
+	env->lock_take(report->lock);
+	while (pool->count && f->count < POOL_TAKE)
+		f->ref[f->count++] = pool->ref[--pool->count];
+	env->lock_drop(report->lock);
+	job->depth = f->count ? 1 : 0;
+	return f->count != 0;
+}
+
 /* Visits the next reference; its children become a frame of their own. */
 static int step(struct job *job)
 {
@@ -328,8 +379,58 @@ static int step(struct job *job)
 	err = visit(job, &ref);
 	if (!err)
 		err = job->err;
-	if (!err && f->count > 1)
+	if (!err && f->count > 1) {
 		sort_frame(job, f);
+		offer(job, f);
+	}
+	return err;
+}
+
+static int run(struct job *job)
+{
+	int err = job->err;
+
+	while (!err && job->depth)
+		err = step(job);
+	return err;
+}
+
+static void count_busy(struct report *report, bool begin)
+{
+	struct env *env = report->vol->env;
+
+	env->lock_take(report->lock);
+	if (begin)
+		report->pool->busy++;
+	else
+		report->pool->busy--;
+	env->lock_drop(report->lock);
+}
+
+static bool anyone_busy(struct report *report)
+{
+	struct env *env = report->vol->env;
+	bool busy;
+
+	env->lock_take(report->lock);
+	busy = report->pool->busy != 0;
+	env->lock_drop(report->lock);
+	return busy;
+}
+
+/* What others have offered, until nobody can offer any more. */
+static int help(struct job *job)
+{
+	struct env *env = job->report->vol->env;
+	int err = 0;
+
+	while (!err && anyone_busy(job->report)) {
+		bool any = take(job);
+
+		err = any ? run(job) : job->err;
+		if (!any)
+			env->pause(env);
+	}
 	return err;
 }
 
@@ -370,34 +471,65 @@ static void close_job(struct job *job)
 	env_free(env, job);
 }
 
-static int sweep_ag(void *arg, u32 ag)
+/* Everything that hangs on the headers of the AG, and then what is on offer. */
+static int sweep_ag(struct job *job)
+{
+	int err;
+
+	job->depth = 1;
+	err = push_headers(job);
+	if (!err)
+		err = run(job);
+	while (!err && take(job))
+		err = run(job);
+	return err ? err : job->err;
+}
+
+static int sweep_with_book(struct job *job, bool helper)
+{
+	struct report *report = job->report;
+	int err = book_open(report->ledger, &job->sweep.book), closed;
+
+	if (err)
+		return err;
+	err = helper ? help(job) : sweep_ag(job);
+	closed = book_close(job->sweep.book);
+	return err ? err : closed;
+}
+
+/* Jobs: one an AG, and as many as there are other workers that only help. */
+static int sweep_job(void *arg, u32 index)
 {
 	struct report *report = arg;
 	struct vol *vol = report->vol;
 	struct job *job = env_alloc(vol->env, sizeof(*job));
-	int err, closed;
+	bool helper = index >= vol->geo.ag_count;
+	int err = 0;
 
-	if (!job)
-		return fail(-ENOMEM, "the sweep: out of memory");
-	job->sweep = (struct sweep){.vol = vol, .g = &vol->geo, .audit = report->audit};
-	job->report = report;
-	job->ag = ag;
-	/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
-	job->limit =
-	    vol->geo.data_blocks * max_u64(1, vol->geo.inodes_per_block / INODES_PER_CHUNK) +
-	    DEPTH_MAX;
-	err = book_open(report->ledger, &job->sweep.book);
-	if (err) {
+	if (job) {
+		job->sweep = (struct sweep){.vol = vol, .g = &vol->geo, .audit = report->audit};
+		job->report = report;
+		job->ag = index;
+		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
+		job->limit = vol->geo.data_blocks *
+				 max_u64(1, vol->geo.inodes_per_block / INODES_PER_CHUNK) +
+			     DEPTH_MAX;
+		err = sweep_with_book(job, helper);
 		close_job(job);
-		return err;
 	}
-	job->depth = 1;
-	err = push_headers(job);
-	while (!err && job->depth)
-		err = step(job);
-	closed = book_close(job->sweep.book);
-	close_job(job);
-	return err ? err : closed;
+	if (!helper)
+		count_busy(report, false);
+	return job ? err : fail(-ENOMEM, "the sweep: out of memory");
+}
+
+static int run_jobs(struct report *report)
+{
+	struct env *env = report->vol->env;
+	u32 ags = report->vol->geo.ag_count;
+
+	report->pool->count = 0;
+	report->pool->busy = ags;
+	return env->parallel(env, ags + env->workers - 1, sweep_job, report);
 }
 
 bool sweep_may_stray(struct sweep *sweep)
@@ -500,7 +632,6 @@ void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owne
 
 static int audit(struct report *report)
 {
-	struct env *env = report->vol->env;
 	struct verdict v = {.raise = raise_finding, .sink = report};
 	struct sweep_stats stats = *report->stats;
 	int err = ledger_begin_audit(report->ledger);
@@ -509,7 +640,7 @@ static int audit(struct report *report)
 		return err;
 	report->audit = true;
 	report->done = 0;
-	err = env->parallel(env, report->vol->geo.ag_count, sweep_ag, report);
+	err = run_jobs(report);
 	report->audit = false;
 	*report->stats = stats;
 	return err ? err : ledger_audit(report->ledger, &v);
@@ -571,19 +702,20 @@ int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep
 
 	memset(stats, 0, sizeof(*stats));
 	report.lock = env->lock_create(env);
-	if (!report.lock)
-		return fail(-ENOMEM, "the sweep: out of memory");
-	err = ledger_open(env, &report.ledger);
+	report.pool = env_alloc(env, sizeof(*report.pool));
+	err = report.lock && report.pool ? ledger_open(env, &report.ledger)
+					 : fail(-ENOMEM, "the sweep: out of memory");
 	if (!err)
 		err = loops_open(env, &report.loops);
 	if (!err)
-		err = env->parallel(env, vol->geo.ag_count, sweep_ag, &report);
+		err = run_jobs(&report);
 	if (!err)
 		err = find_loops(&report);
 	if (!err && ledger_imbalances(report.ledger))
 		err = audit(&report);
 	loops_close(report.loops);
 	ledger_close(report.ledger);
+	env_free(env, report.pool);
 	env->lock_destroy(env, report.lock);
 	return err;
 }

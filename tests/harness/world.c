@@ -81,6 +81,11 @@ static int world_random(struct env *env, void *to, size_t size)
 	return 0;
 }
 
+static void world_pause(struct env *env)
+{
+	(void)env; /* jobs run one after the other here, so nobody is waited for */
+}
+
 static int world_parallel(struct env *env, u32 jobs, int (*job)(void *arg, u32 index), void *arg)
 {
 	char trail[TRAIL_MAX];
@@ -203,6 +208,7 @@ void world_init(struct world *world)
 				    .now = world_now,
 				    .random = world_random,
 				    .parallel = world_parallel,
+				    .pause = world_pause,
 				    .workers = 1,
 				    .lock_create = world_lock_create,
 				    .lock_destroy = world_lock_destroy,
