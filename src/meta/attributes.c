@@ -295,7 +295,12 @@ static int check_fork(struct sweep *sweep, const struct inode *inode)
 /* Most inodes have none: they should cost nothing. */
 static int attributes_post(struct sweep *sweep, const struct inode *inode)
 {
+	const struct fork *fork = &inode->fork[FORK_ATTR];
+
 	if (!inode->forkoff || (sweep->audit && !geometry_has(sweep->g, FEATURE_PARENT)))
+		return 0;
+	/* Most files have room for attributes and none. */
+	if (fork->format == FORMAT_EXTENTS && !fork->extents)
 		return 0;
 	return check_fork(sweep, inode);
 }

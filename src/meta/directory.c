@@ -532,7 +532,7 @@ static int check_blocks(struct dir_walk *w)
 
 extern const struct meta_type meta_directory;
 
-static int directory_post(struct sweep *sweep, const struct inode *inode)
+static int check_directory(struct sweep *sweep, const struct inode *inode)
 {
 	struct where where = {.type = meta_directory.name,
 			      .ag = inum_ag(sweep->g, inode->ino),
@@ -543,10 +543,6 @@ static int directory_post(struct sweep *sweep, const struct inode *inode)
 	enum fork_format format = inode->fork[FORK_DATA].format;
 	int err = 0;
 
-	if ((inode->mode & MODE_TYPE) != MODE_DIRECTORY)
-		return 0;
-	if (!inode->nlink && !inode->size)
-		return 0; /* cut off while it was being freed: its blocks are going, too */
 	w.verdict = sweep_verdict(sweep, &where);
 	if (format == FORMAT_LOCAL)
 		check_short(&w);
@@ -568,6 +564,15 @@ static int directory_post(struct sweep *sweep, const struct inode *inode)
 	if (!inode->nlink && w.children)
 		raise_value(&w.verdict, FOUND(DIR_UNLINKED_NAMES), NULL, w.children);
 	return 0;
+}
+
+static int directory_post(struct sweep *sweep, const struct inode *inode)
+{
+	if ((inode->mode & MODE_TYPE) != MODE_DIRECTORY)
+		return 0;
+	if (!inode->nlink && !inode->size)
+		return 0; /* cut off while it was being freed: its blocks are going, too */
+	return check_directory(sweep, inode);
 }
 
 const struct meta_type meta_directory = {

@@ -95,7 +95,7 @@ static int check_remote(struct link_walk *w)
 
 extern const struct meta_type meta_symlink;
 
-static int symlink_post(struct sweep *sweep, const struct inode *inode)
+static int check_link(struct sweep *sweep, const struct inode *inode)
 {
 	const struct fork *fork = &inode->fork[FORK_DATA];
 	const struct where where = {.type = meta_symlink.name,
@@ -105,10 +105,6 @@ static int symlink_post(struct sweep *sweep, const struct inode *inode)
 				    .owner = inode->ino.v};
 	struct link_walk w = {.sweep = sweep, .inode = inode, .length = (u32)inode->size};
 
-	if ((inode->mode & MODE_TYPE) != MODE_SYMLINK || sweep->audit)
-		return 0;
-	if (!inode->nlink && !inode->size)
-		return 0; /* cut off while it was being freed */
 	w.verdict = sweep_verdict(sweep, &where);
 	if (!inode->size || inode->size >= SYMLINK_MAX ||
 	    (fork->format == FORMAT_LOCAL && inode->size > fork->size))
@@ -118,6 +114,15 @@ static int symlink_post(struct sweep *sweep, const struct inode *inode)
 	else if (memchr(fork->data, 0, w.length))
 		raise_value(&w.verdict, FOUND(SYMLINK_ZERO), NULL, 0);
 	return 0;
+}
+
+static int symlink_post(struct sweep *sweep, const struct inode *inode)
+{
+	if ((inode->mode & MODE_TYPE) != MODE_SYMLINK || sweep->audit)
+		return 0;
+	if (!inode->nlink && !inode->size)
+		return 0; /* cut off while it was being freed */
+	return check_link(sweep, inode);
 }
 
 static u32 symlink_size(const struct geometry *g)
