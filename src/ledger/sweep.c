@@ -418,20 +418,29 @@ static bool anyone_busy(struct report *report)
 	return busy;
 }
 
-/* What others have offered, until nobody can offer any more. */
+/*
+ * What others have offered, until nobody can offer any more. Whoever offers takes until the pool is
+ * empty before it ends, so nothing is left in it when the last job has ended.
+ */
 static int help(struct job *job)
 {
 	struct env *env = job->report->vol->env;
-	int err = 0;
 
-	while (!err && anyone_busy(job->report)) {
-		bool any = take(job);
+	for (;;) {
+		bool busy =
+		    anyone_busy(job->report); /* asked first: then an empty pool is the end */
+		int err;
 
-		err = any ? run(job) : job->err;
-		if (!any)
+		if (take(job)) {
+			err = run(job);
+			if (err)
+				return err;
+		} else if (job->err || !busy) {
+			return job->err;
+		} else {
 			env->pause(env);
+		}
 	}
-	return err;
 }
 
 static int push_headers(struct job *job)
@@ -526,10 +535,14 @@ static int run_jobs(struct report *report)
 {
 	struct env *env = report->vol->env;
 	u32 ags = report->vol->geo.ag_count;
+	int err;
 
 	report->pool->count = 0;
 	report->pool->busy = ags;
-	return env->parallel(env, ags + env->workers - 1, sweep_job, report);
+	err = env->parallel(env, ags + env->workers - 1, sweep_job, report);
+	if (!err && report->pool->count)
+		__builtin_trap(); /* a reference that nobody visited: a bug of ours */
+	return err;
 }
 
 bool sweep_may_stray(struct sweep *sweep)
