@@ -220,22 +220,6 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 	return other || !torn ? 0 : -EAGAIN;
 }
 
-struct first_finding {
-	int err;
-};
-
-static void raise_first(struct verdict *v, const struct finding *finding)
-{
-	struct first_finding *first = v->sink;
-	char text[512];
-
-	if (first->err || finding->def->severity < SEVERITY_DISAGREES)
-		return;
-	first->err = finding->def == verify_defs->crc ? -EBADMSG : -EUCLEAN;
-	finding_print(finding, text, sizeof(text));
-	fail(first->err, "%s", text);
-}
-
 static int verify_once(struct cache *cache, struct cached *c, const struct meta_type *type,
 		       const struct where *where)
 {

@@ -1,10 +1,13 @@
 /* The rules that all blocks share; see verify.h. */
 #include "format/verify.h"
 
+#include "base/trail.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 #include <isa-l/crc.h>
+#include <errno.h>
 #include <stdio.h>
 
 /* Four bytes of zero: one instruction where there is one, and there are as many CRCs as inodes. */
@@ -98,4 +101,16 @@ enum severity verify(struct verdict *v, const struct meta_type *type, const stru
 	if (type->rules)
 		type->rules(v, g, block, len);
 	return v->worst;
+}
+
+void raise_first(struct verdict *v, const struct finding *finding)
+{
+	struct first_finding *first = v->sink;
+	char text[512];
+
+	if (first->err || finding->def->severity < SEVERITY_DISAGREES)
+		return;
+	first->err = finding->def == verify_defs->crc ? -EBADMSG : -EUCLEAN;
+	finding_print(finding, text, sizeof(text));
+	fail(first->err, "%s", text);
 }

@@ -18,4 +18,14 @@ enum severity verify(struct verdict *v, const struct meta_type *type, const stru
 /* The CRC that the object should carry (its CRC field taken as zero). */
 u32 verify_crc(const void *block, u32 len, u32 crc_offset);
 
+/*
+ * A verdict for who only wants to know whether to go on: .raise = raise_first, .sink = a zeroed
+ * struct first_finding. The first finding that is grave enough becomes the trail, and err: -EBADMSG
+ * for a checksum, -EUCLEAN for anything else.
+ */
+struct first_finding {
+	int err;
+};
+void raise_first(struct verdict *v, const struct finding *finding);
+
 #endif

@@ -18,22 +18,6 @@
 
 #define INOBT_HOLE_INODES 4 /* inodes that a bit of a record's hole mask stands for */
 
-struct first_finding {
-	int err;
-};
-
-static void raise_first(struct verdict *v, const struct finding *finding)
-{
-	struct first_finding *first = v->sink;
-	char text[512];
-
-	if (first->err || finding->def->severity < SEVERITY_DISAGREES)
-		return;
-	first->err = finding->def == verify_defs->crc ? -EBADMSG : -EUCLEAN;
-	finding_print(finding, text, sizeof(text));
-	fail(first->err, "%s", text);
-}
-
 /* The blocks [*bno, *bno + *blocks) of the AG to read for an inode. */
 static void cluster_of(const struct geometry *g, u32 ag, u32 agino, u32 *bno, u32 *blocks)
 {

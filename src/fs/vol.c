@@ -23,23 +23,6 @@
 #define OVERLAY_MEMORY (16u << 20) /* what of a replayed log stays in memory */
 #define SUPERBLOCK_MIN (1u << SB_MIN_SECTOR_LOG)
 
-/* Keeps the first finding that matters as trail. */
-struct first {
-	int err;
-};
-
-static void raise_first(struct verdict *v, const struct finding *finding)
-{
-	struct first *first = v->sink;
-	char text[512];
-
-	if (first->err || finding->def->severity < SEVERITY_DISAGREES)
-		return;
-	first->err = finding->def == verify_defs->crc ? -EBADMSG : -EUCLEAN;
-	finding_print(finding, text, sizeof(text));
-	fail(first->err, "%s", text);
-}
-
 /* What the superblock says, when it can be true; the CRC that fits best otherwise. */
 static u32 sector_size_of(const u8 *block, u64 readable)
 {
@@ -76,7 +59,7 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 {
 	const struct meta_type *type = vol_type(vol, META_SUPERBLOCK);
 	u64 readable = min_u64(vol->data->size, SUPERBLOCK_MAX);
-	struct first first = {0};
+	struct first_finding first = {0};
 	struct verdict v = {
 	    .raise = raise_first,
 	    .where = {.type = type->name, .ag = 0, .ino = NO_INO, .owner = NO_OWNER},

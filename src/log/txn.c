@@ -223,22 +223,6 @@ static int collect(struct txn *txn, struct changes *c)
 	return 0;
 }
 
-struct first_finding {
-	int err;
-};
-
-static void raise_first(struct verdict *v, const struct finding *finding)
-{
-	struct first_finding *first = v->sink;
-	char text[512];
-
-	if (first->err || finding->def->severity < SEVERITY_DISAGREES)
-		return;
-	first->err = -EUCLEAN;
-	finding_print(finding, text, sizeof(text));
-	fail(-EUCLEAN, "%s", text);
-}
-
 static int seal(struct txn *txn, struct txn_buf *buf)
 {
 	struct first_finding first = {0};
