@@ -274,7 +274,7 @@ static void put_sizes(const struct geometry *g, struct sb *sb)
 	sb->rextents = be64_make(g->rt_extents);
 	sb->rextsize = be32_make(g->rt_extent_size);
 	sb->rextslog = log2_of(g->rt_extents);
-	sb->rbmblocks = be32_make((u32)div_up_u64(g->rt_extents, g->block_size * 8ull));
+	sb->rbmblocks = be32_make((u32)div_up_u64(g->rt_extents, 8ull << sb->blocklog));
 }
 
 void geometry_to_sb(const struct geometry *g, struct sb *sb)

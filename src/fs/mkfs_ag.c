@@ -86,15 +86,26 @@ static struct used choose_run(const struct ag_model *ag, u32 count)
 	return best;
 }
 
+static u32 free_blocks(const struct ag_model *ag)
+{
+	u32 free = ag->length;
+
+	for (u32 i = 0; i < ag->count; i++)
+		free -= ag->used[i].count;
+	return free;
+}
+
+/* All of it or none: where a log leaves less than that in its AG, nothing will be allocated. */
 static int fill_list(const struct maker *m, struct ag_model *ag)
 {
 	u32 wanted = free_list_least(m->g);
 
+	if (free_blocks(ag) < wanted)
+		return 0;
 	while (ag->list_count < wanted) {
 		struct used run = choose_run(ag, wanted - ag->list_count);
 		u32 count = (u32)min_u64(run.count, wanted - ag->list_count);
-		int err = count ? use(ag, run.start, count, RMAP_OWN_AG)
-				: fail(-ENOSPC, "AG %u is too small for its free list", ag->number);
+		int err = use(ag, run.start, count, RMAP_OWN_AG);
 
 		if (err)
 			return err;
@@ -163,10 +174,9 @@ int ag_model_init(const struct maker *m, u32 number, struct ag_model *ag)
 				  (s64)(g->root_ino + 1 + m->rt[i].summary));
 	if (err)
 		return err;
-	while (ag_model_free(ag, &at, &run)) {
-		ag->free += run.count;
+	ag->free = free_blocks(ag);
+	while (ag_model_free(ag, &at, &run))
 		ag->longest = (u32)max_u64(ag->longest, run.count);
-	}
 	return 0;
 }
 

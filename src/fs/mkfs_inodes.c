@@ -188,6 +188,27 @@ int mkfs_inodes_write(struct maker *m)
 
 /* --- the realtime section's bitmap and summary --- */
 
+/* In the first free run that holds `blocks`, close to the inodes; or else the longest without a
+ * part of it. */
+static struct used choose_run(const struct maker *m, const struct ag_model *ag, u64 blocks)
+{
+	struct used run, longest = {0};
+	u32 at = 0;
+
+	while (ag_model_free(ag, &at, &run)) {
+		bool before = !ag->number && run.start < m->root_block;
+		u32 spare = before ? 0 : run.count / LEFT_ALONE;
+
+		if (run.count >= blocks && run.count - blocks >= spare)
+			return (struct used){before ? at - (u32)blocks : run.start, (u32)blocks, 0};
+		if (run.count > longest.count)
+			longest = run;
+	}
+	longest.count -= longest.count / LEFT_ALONE;
+	longest.count = (u32)min_u64(min_u64(longest.count, blocks), EXTENT_COUNT_MAX);
+	return longest;
+}
+
 static int place_one(struct maker *m, bool summary, u64 blocks)
 {
 	const struct geometry *g = m->g;
@@ -195,24 +216,19 @@ static int place_one(struct maker *m, bool summary, u64 blocks)
 	    taken = 0;
 
 	for (u32 number = 0; number < g->ag_count && blocks; number++) {
-		struct used run, longest = {0};
+		struct used run;
 		struct ag_model ag;
-		u32 at = 0, count;
 		int err = ag_model_init(m, number, &ag);
 
 		if (err)
 			return err;
-		while (ag_model_free(&ag, &at, &run))
-			if (run.count > longest.count)
-				longest = run;
-		count = longest.count - longest.count / LEFT_ALONE;
-		count = (u32)min_u64(min_u64(count, blocks), EXTENT_COUNT_MAX);
-		if (!count)
+		run = choose_run(m, &ag, min_u64(blocks, EXTENT_COUNT_MAX));
+		if (!run.count)
 			continue;
 		if (taken++ == room || m->rt_count == RT_EXTENTS_MAX)
 			break;
-		m->rt[m->rt_count++] = (struct rt_extent){number, longest.start, count, summary};
-		blocks -= count;
+		m->rt[m->rt_count++] = (struct rt_extent){number, run.start, run.count, summary};
+		blocks -= run.count;
 	}
 	return blocks
 		   ? fail(-ENOSPC, "the data device has no room for the %s of the realtime section",
