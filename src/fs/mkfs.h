@@ -21,6 +21,7 @@ struct mkfs_target {
 	u64 data_size, log_size, rt_size; /* bytes; log, rt 0: there is none */
 	u32 sector_size;		  /* the smallest that can be written; 0: 512 */
 	u32 physical_sector_size;	  /* what it is best written in */
+	u32 log_sector_size;		  /* of the log's device; 0: as the data's */
 	u64 stripe_unit, stripe_width;	  /* bytes, as the device says; 0: nothing */
 	u32 cpus; /* that write side by side; 0: seeks are slow, so that it does not matter */
 };

@@ -462,6 +462,29 @@ static void reported_stripe(void **state)
 	assert_int_equal(mkfs_plan(&quiet, &o, &target, &g), -EINVAL);
 }
 
+/* The log's device may have larger sectors than the data's. */
+static void log_sectors(void **state)
+{
+	struct mkfs_target target = {
+	    .data_size = 1 << 30, .log_size = 64 << 20, .log_sector_size = 4096};
+	struct mkfs_options o;
+	struct geometry g;
+
+	(void)state;
+	mkfs_options_init(&o);
+	assert_int_equal(mkfs_plan(&quiet, &o, &target, &g), 0);
+	assert_int_equal(g.sector_size, 512);
+	assert_int_equal(g.log_sector_size, 4096);
+	assert_int_equal(g.log_stripe_unit, 4096);
+	assert_int_equal(g.log_start, 0);
+	assert_int_equal(g.log_blocks, 16384);
+	o.log_sector_size = 512;
+	assert_int_equal(mkfs_plan(&quiet, &o, &target, &g), -EINVAL);
+	o.log_sector_size = 0;
+	o.log_size = 65 << 20;
+	assert_int_equal(mkfs_plan(&quiet, &o, &target, &g), -EINVAL);
+}
+
 /* A log in AG 0 must end before the root directory, whose place xfs_repair computes. */
 static void log_before_root(void **state)
 {
@@ -483,9 +506,8 @@ static void log_before_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(same_as_mkfs_xfs),
-	    cmocka_unit_test(refuses),
-	    cmocka_unit_test(reported_stripe),
+	    cmocka_unit_test(same_as_mkfs_xfs), cmocka_unit_test(refuses),
+	    cmocka_unit_test(reported_stripe),	cmocka_unit_test(log_sectors),
 	    cmocka_unit_test(log_before_root),
 	};
 

@@ -65,10 +65,14 @@ static int plan_unit(struct plan *p)
 
 static int plan_sector(struct plan *p)
 {
-	u32 size = p->options->log_sector_size;
+	u32 size = p->options->log_sector_size, least;
 	struct geometry *g = p->g;
 
-	g->log_sector_size = size ? size : g->sector_size;
+	least = g->log_internal ? 0 : p->target->log_sector_size;
+	g->log_sector_size = size ? size : (u32)max_u64(g->sector_size, least);
+	if (g->log_sector_size < least)
+		return fail(-EINVAL, "log sector size %u is smaller than that of its device, %u",
+			    size, least);
 	if (g->log_sector_size & (g->log_sector_size - 1) ||
 	    g->log_sector_size < 1u << SB_MIN_SECTOR_LOG ||
 	    g->log_sector_size > 1u << SB_MAX_SECTOR_LOG)

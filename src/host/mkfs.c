@@ -104,19 +104,30 @@ static int make_file(struct env *env, const struct host_mkfs *what, struct devic
 	return device_create_file(env, what->data, what->options.data_size, data);
 }
 
+/* The log's or the realtime section's; path NULL: there is none. */
+static int open_part(struct env *env, const char *path, bool dry, struct device **out,
+		     struct mkfs_target *of_part)
+{
+	int err = path ? device_open_file(env, path, dry, out) : 0;
+
+	return err || !path ? err : ask_device(path, of_part);
+}
+
 static int open_all(struct env *env, const struct host_mkfs *what, struct mkfs_devices *d,
 		    struct mkfs_target *target)
 {
+	struct mkfs_target of_log = {0}, of_rt = {0};
 	int err = open_data(env, what, &d->data);
 
-	if (!err && what->log)
-		err = device_open_file(env, what->log, what->dry, &d->log);
-	if (!err && what->rt)
-		err = device_open_file(env, what->rt, what->dry, &d->rt);
 	if (!err && d->data)
 		err = ask_device(what->data, target);
+	if (!err)
+		err = open_part(env, what->log, what->dry, &d->log, &of_log);
+	if (!err)
+		err = open_part(env, what->rt, what->dry, &d->rt, &of_rt);
 	if (err)
 		return err;
+	target->log_sector_size = of_log.sector_size;
 	target->data_size = d->data ? d->data->size : what->options.data_size;
 	if (what->create)
 		target->data_size = max_u64(target->data_size, what->options.data_size);
