@@ -38,6 +38,8 @@ refused '-c is not supported' -c options=x
 refused 'unknown option -d nonsense=1' -d nonsense=1
 refused 'unknown option -b log=12' -b log=12
 refused '-x' -x
+refused '-C' -C
+refused '-l file is not supported' -l file,name=log,size=64m
 refused '-d size option requires a value' -d size
 refused '-d agcount option respecified' -d agcount=2 -d agcount=3
 refused 'Value is too small' -d agcount=0

@@ -57,7 +57,6 @@ enum id {
 	L_SU,
 	L_LOGDEV,
 	L_NAME,
-	L_FILE,
 	L_SECTSIZE,
 	L_CONCURRENCY,
 	M_FINOBT,
@@ -72,7 +71,6 @@ enum id {
 	R_SIZE,
 	R_RTDEV,
 	R_NAME,
-	R_FILE,
 	S_SIZE,
 	S_SECTSIZE,
 	IDS,
@@ -128,7 +126,7 @@ static const struct suboption table[] = {
     {'l', "su", SIZE, L_SU, 1, NULL32, NULL},
     {'l', "logdev", TEXT, L_LOGDEV, 0, 0, NULL},
     {'l', "name", TEXT, L_NAME, 0, 0, NULL},
-    {'l', "file", FLAG, L_FILE, 0, 1, NULL},
+    {'l', "file", REFUSED_ON, NO_ID, 0, 0, "the file for the log must be there already"},
     {'l', "sectsize", SIZE, L_SECTSIZE, 1, 1 << 30, NULL},
     {'l', "lazy-count", FIXED, NO_ID, 0, 1, V5_ONLY},
     {'l', "concurrency", NUMBER, L_CONCURRENCY, 0, 1 << 20, NULL},
@@ -156,7 +154,8 @@ static const struct suboption table[] = {
     {'r', "size", SIZE, R_SIZE, 1, NULL64, NULL},
     {'r', "rtdev", TEXT, R_RTDEV, 0, 0, NULL},
     {'r', "name", TEXT, R_NAME, 0, 0, NULL},
-    {'r', "file", FLAG, R_FILE, 0, 1, NULL},
+    {'r', "file", REFUSED_ON, NO_ID, 0, 0,
+     "the file for the realtime section must be there already"},
     {'r', "noalign", FIXED, NO_ID, 0, 1, "realtime extents are never aligned to a stripe"},
     {'r', "rgcount", REFUSED, NO_ID, 0, 0, "realtime groups are not supported"},
     {'r', "rgsize", REFUSED, NO_ID, 0, 0, "realtime groups are not supported"},
@@ -522,7 +521,7 @@ bool mkfs_parse(struct mkfs_arguments *args, int argc, char **argv)
 	*args = (struct mkfs_arguments){0};
 	mkfs_options_init(&args->what.options);
 	opterr = 0;
-	while ((c = getopt(argc, argv, ":b:c:d:i:l:L:m:n:p:r:s:qNfKVC")) != -1)
+	while ((c = getopt(argc, argv, ":b:c:d:i:l:L:m:n:p:r:s:qNfKV")) != -1)
 		if (!take_letter(&p, c))
 			return false;
 	if (args->version)
