@@ -31,7 +31,7 @@ judge() {
 	[ -z "$rt" ] || args+=("--rt-device=$rt")
 	"$M" check "${args[@]}" img >check.out 2>&1 || { cat check.out; return 1; }
 	case $extra in *new*) ;; *) repair_clean || return 1 ;; esac
-	if [ -n "$have_new" ]; then repair_clean "$NEW" || return 1; else ((without_new++)); fi
+	if [ -n "$have_new" ]; then repair_clean "$NEW" || return 1; else without_new=$((without_new + 1)); fi
 }
 # headers IMAGE: what a superblock and three AGs say, but for checksums.
 headers() {
@@ -70,7 +70,7 @@ fill() {
 fill_by_kernel() {
 	local reflink=always
 	case $extra in *nomount*) return 0 ;; esac
-	if [ "$(id -u)" != 0 ]; then ((without_mount++)); return 0; fi
+	if [ "$(id -u)" != 0 ]; then without_mount=$((without_mount + 1)); return 0; fi
 	if ! xfs_mount img nouuid "$log"; then
 		cat mount.err
 		dmesg 2>/dev/null | tail -5
