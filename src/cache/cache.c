@@ -51,8 +51,16 @@ struct cache {
 	size_t shard_memory;
 	atomic_ullong reads, bytes, hits;
 	atomic_ullong version; /* counts cache_forget() */
-	struct shard shard[SHARDS];
+	struct shard *shard;   /* SHARDS of them */
+	/* A view has these two, and only env beside them. */
+	struct cache *below;
+	struct cache_front *front;
 };
+
+static struct cache *store_of(struct cache *cache)
+{
+	return cache->below ? cache->below : cache;
+}
 
 static u64 mix(u64 at)
 {
@@ -166,6 +174,15 @@ static int fill(struct cache *cache, struct cached *c, const struct cache_range 
 	return 0;
 }
 
+static u32 ranges_size(const struct cache_range *ranges, u32 count)
+{
+	u32 size = 0;
+
+	for (u32 i = 0; i < count; i++)
+		size += ranges[i].size;
+	return size;
+}
+
 /* A held buffer with these bytes, from memory or from the device; -EAGAIN when they changed while
  * they were read. */
 static int lookup(struct cache *cache, const struct cache_range *ranges, u32 count,
@@ -175,11 +192,9 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 	struct cached *c, *spare = NULL, *other, **chain;
 	unsigned long long version = atomic_load(&cache->version);
 	bool torn = false;
-	u32 size = 0;
+	u32 size = ranges_size(ranges, count);
 	int err;
 
-	for (u32 i = 0; i < count; i++)
-		size += ranges[i].size;
 	cache->env->lock_take(shard->lock);
 	c = find(shard, ranges[0].at.v, size);
 	if (c)
@@ -195,7 +210,11 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 	c = spare ? spare : env_alloc(cache->env, sizeof(*c) + size);
 	if (!c)
 		return fail(-ENOMEM, "a buffer of %u bytes: out of memory", size);
-	*c = (struct cached){.buf = {ranges[0].at, size, c->bytes}, .held = 1, .pieces = count > 1};
+	*c = (struct cached){
+	    .buf = {.at = ranges[0].at, .size = size, .data = c->bytes},
+	    .held = 1,
+	    .pieces = count > 1,
+	};
 	err = fill(cache, c, ranges, count);
 	if (err) {
 		env_free(cache->env, c);
@@ -252,6 +271,13 @@ int cache_get_ranges(struct cache *cache, const struct meta_type *type, const st
 	*out = NULL;
 	if (!count || count > CACHE_RANGES)
 		return fail(-EINVAL, "a buffer of %u ranges", count);
+	if (cache->front) {
+		err = cache->front->find(cache->front, type, ranges[0].at,
+					 ranges_size(ranges, count), out);
+		if (err || *out)
+			return err;
+		cache = cache->below;
+	}
 	do
 		err = lookup(cache, ranges, count, &c);
 	while (err == -EAGAIN);
@@ -285,8 +311,9 @@ void cache_put(struct cache *cache, struct buf *buf)
 	struct cached *c = (struct cached *)buf;
 	struct shard *shard;
 
-	if (!buf)
+	if (!buf || buf->in_front)
 		return;
+	cache = store_of(cache);
 	shard = shard_of(cache, buf->at.v);
 	cache->env->lock_take(shard->lock);
 	if (!--c->held && c->stale) {
@@ -321,6 +348,7 @@ static void forget(struct cache *cache, struct shard *shard, struct cached *c)
 /* Looks at all that is in memory: buffers of all sizes may overlap a range, wherever they begin. */
 void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 count)
 {
+	cache = store_of(cache);
 	atomic_fetch_add(&cache->version, 1);
 	for (u32 i = 0; i < SHARDS; i++) {
 		struct shard *shard = &cache->shard[i];
@@ -341,12 +369,14 @@ void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 cou
 
 void cache_will_need(struct cache *cache, struct daddr at, u64 size)
 {
+	cache = store_of(cache);
 	if (cache->dev->will_read)
 		cache->dev->will_read(cache->dev, at, size);
 }
 
 void cache_stats(struct cache *cache, struct cache_stats *out)
 {
+	cache = store_of(cache);
 	out->reads = atomic_load(&cache->reads);
 	out->bytes = atomic_load(&cache->bytes);
 	out->hits = atomic_load(&cache->hits);
@@ -357,8 +387,12 @@ int cache_open(struct env *env, struct device *dev, const struct geometry *g, si
 {
 	struct cache *cache = env_alloc(env, sizeof(*cache));
 
-	if (!cache)
+	if (cache)
+		cache->shard = env_array(env, SHARDS, sizeof(*cache->shard));
+	if (!cache || !cache->shard) {
+		env_free(env, cache);
 		return fail(-ENOMEM, "the cache: out of memory");
+	}
 	cache->env = env;
 	cache->dev = dev;
 	cache->g = g;
@@ -379,7 +413,7 @@ void cache_close(struct cache *cache)
 {
 	if (!cache)
 		return;
-	for (u32 i = 0; i < SHARDS; i++) {
+	for (u32 i = 0; cache->shard && i < SHARDS; i++) {
 		struct shard *shard = &cache->shard[i];
 
 		while (shard->oldest)
@@ -388,5 +422,19 @@ void cache_close(struct cache *cache)
 			__builtin_trap();
 		cache->env->lock_destroy(cache->env, shard->lock);
 	}
+	env_free(cache->env, cache->shard);
 	env_free(cache->env, cache);
+}
+
+int cache_open_view(struct cache *below, struct cache_front *front, struct cache **out)
+{
+	struct cache *view = env_alloc(below->env, sizeof(*view));
+
+	*out = view;
+	if (!view)
+		return fail(-ENOMEM, "a view of the cache: out of memory");
+	view->env = below->env;
+	view->below = store_of(below);
+	view->front = front;
+	return 0;
 }

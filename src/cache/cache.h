@@ -10,6 +10,9 @@
  *
  * A unit has one size per type, so two buffers never overlap; the first address is the key.
  *
+ * A view is a cache of another's content with objects in front that only its user sees: a
+ * transaction reads what it has changed itself with the functions that everybody reads with.
+ *
  * cache_get() fails with -EBADMSG (checksum) or -EUCLEAN (any other rule), the first finding as
  * trail, and keeps no bad buffer.  cache_get_raw() gives the bytes unverified: for the sweep, which
  * runs the rules with its own sink, and for inspect and damage.
@@ -32,7 +35,8 @@ struct buf {
 	struct daddr at; /* of the first range */
 	u32 size;
 	const u8 *data;
-	/* the rest belongs to the cache */
+	bool in_front; /* of a view: not the cache's, and not counted */
+		       /* the rest belongs to the cache */
 };
 
 struct cache_stats {
@@ -43,6 +47,16 @@ struct cache_stats {
 int cache_open(struct env *env, struct device *dev, const struct geometry *g, size_t memory,
 	       struct cache **out);
 void cache_close(struct cache *cache);
+
+/* What lies in front of a view. */
+struct cache_front {
+	/* The object at `at`, or *out NULL when the cache is to be asked. in_front is set in it,
+	 * and it stays as long as the view. type NULL: any. */
+	int (*find)(struct cache_front *front, const struct meta_type *type, struct daddr at,
+		    u32 size, struct buf **out);
+};
+/* `below` stays the caller's, and open. */
+int cache_open_view(struct cache *below, struct cache_front *front, struct cache **out);
 
 /* `where` gives place and owner for verification and for the trail. */
 int cache_get(struct cache *cache, const struct meta_type *type, const struct where *where,

@@ -12,6 +12,7 @@
 #include "device/device.h"
 #include "format/type.h"
 #include "log/recover.h"
+#include "log/txn.h"
 
 struct vol {
 	struct env *env;
@@ -40,6 +41,16 @@ struct vol_options {
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,
 	     struct vol **out);
 void vol_close(struct vol *vol);
+
+/* The volume as a transaction sees it, for everything that reads: what it has changed is in front.
+ * Good until the transaction ends; never closed. */
+static inline struct vol vol_in(const struct vol *vol, struct txn *txn)
+{
+	struct vol view = *vol;
+
+	view.cache = txn_view(txn);
+	return view;
+}
 
 static inline const struct meta_type *vol_type(const struct vol *vol, enum meta_id id)
 {
