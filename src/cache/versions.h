@@ -33,8 +33,9 @@ struct versions;
 #define VERSION_CHUNK 128u
 #define VERSION_MAP_WORDS 16 /* of 32 chunks: a unit has 64 KiB at most */
 
-int versions_open(struct env *env, struct cache *cache, struct device *home, size_t memory,
-		  struct versions **out);
+int versions_open(struct env *env, struct device *home, size_t memory, struct versions **out);
+/* The cache that reads from versions_device(), and whose buffers commits bring. */
+void versions_attach(struct versions *v, struct cache *cache);
 /* All snapshots have been closed. What has not been written home is lost. */
 void versions_close(struct versions *v);
 /* The device as of the last commit. Writes go home: nothing but file data may be written. Belongs

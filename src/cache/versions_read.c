@@ -215,8 +215,12 @@ struct device *versions_device(struct versions *v)
 	return &v->current.dev;
 }
 
-int versions_open(struct env *env, struct cache *cache, struct device *home, size_t memory,
-		  struct versions **out)
+void versions_attach(struct versions *v, struct cache *cache)
+{
+	v->cache = cache;
+}
+
+int versions_open(struct env *env, struct device *home, size_t memory, struct versions **out)
 {
 	struct versions *v = env_alloc(env, sizeof(*v));
 
@@ -224,7 +228,6 @@ int versions_open(struct env *env, struct cache *cache, struct device *home, siz
 	if (!v)
 		return fail(-ENOMEM, "the versions: out of memory");
 	v->env = env;
-	v->cache = cache;
 	v->home = home;
 	v->memory_max = memory;
 	v->slots = SLOTS_FIRST;

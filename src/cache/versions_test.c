@@ -342,7 +342,8 @@ static void open_world(struct world *w, size_t memory)
 	memcpy(w->now.bytes, w->home.bytes, SIZE);
 	w->durable = w->now;
 	assert_int_equal(cache_open(&w->env, &w->home.dev, &w->g, 1 << 20, &w->cache), 0);
-	assert_int_equal(versions_open(&w->env, w->cache, &w->home.dev, memory, &w->v), 0);
+	assert_int_equal(versions_open(&w->env, &w->home.dev, memory, &w->v), 0);
+	versions_attach(w->v, w->cache);
 }
 
 static void close_world(struct world *w)
