@@ -12,7 +12,8 @@
  * 3. shard->bytes is the sum of the sizes on the chains; above its share idle buffers go, oldest
  * first.
  * 4. type is set only when verify() has passed for (type, owner).
- * 5. What was read while `version` changed may be torn, and is read again.
+ * 5. What was read while `version` or its chain's `published` changed may be old or torn, and is
+ *    read again.
  */
 #include "cache/cache.h"
 
@@ -40,6 +41,7 @@ struct cached {
 struct shard {
 	struct env_lock *lock;
 	struct cached *chain[CHAINS];
+	u32 published[CHAINS]; /* how often something was */
 	struct cached *oldest, *newest;
 	size_t bytes;
 };
@@ -51,8 +53,16 @@ struct cache {
 	size_t shard_memory;
 	atomic_ullong reads, bytes, hits;
 	atomic_ullong version; /* counts cache_forget() */
-	struct shard shard[SHARDS];
+	struct shard *shard;   /* SHARDS of them */
+	/* A view has these two, and only env beside them. */
+	struct cache *below;
+	struct cache_front *front;
 };
+
+static struct cache *store_of(struct cache *cache)
+{
+	return cache->below ? cache->below : cache;
+}
 
 static u64 mix(u64 at)
 {
@@ -64,9 +74,14 @@ static struct shard *shard_of(struct cache *cache, u64 at)
 	return &cache->shard[mix(at) >> 60 & (SHARDS - 1)];
 }
 
+static u32 chain_index(u64 at)
+{
+	return mix(at) >> 40 & (CHAINS - 1);
+}
+
 static struct cached **chain_of(struct shard *shard, u64 at)
 {
-	return &shard->chain[mix(at) >> 40 & (CHAINS - 1)];
+	return &shard->chain[chain_index(at)];
 }
 
 static void idle_add(struct shard *shard, struct cached *c)
@@ -166,22 +181,60 @@ static int fill(struct cache *cache, struct cached *c, const struct cache_range 
 	return 0;
 }
 
+static u32 ranges_size(const struct cache_range *ranges, u32 count)
+{
+	u32 size = 0;
+
+	for (u32 i = 0; i < count; i++)
+		size += ranges[i].size;
+	return size;
+}
+
+/* Memory for a private buffer: the one that has to go anyway, if there was any, or new. */
+static int make(struct cache *cache, struct cached *spare, const struct cache_range *ranges,
+		u32 count, struct cached **out)
+{
+	u32 size = ranges_size(ranges, count);
+	struct cached *c = spare ? spare : env_alloc(cache->env, sizeof(*c) + size);
+
+	*out = c;
+	if (!c)
+		return fail(-ENOMEM, "a buffer of %u bytes: out of memory", size);
+	*c = (struct cached){
+	    .buf = {.at = ranges[0].at, .size = size, .data = c->bytes},
+	    .held = 1,
+	    .pieces = count > 1,
+	};
+	return 0;
+}
+
+/* Under the lock: onto its chain, held. */
+static void enchain(struct cache *cache, struct shard *shard, struct cached *c)
+{
+	struct cached **chain = chain_of(shard, c->buf.at.v);
+
+	c->chain = *chain;
+	*chain = c;
+	shard->bytes += c->buf.size;
+	shrink(cache, shard);
+}
+
 /* A held buffer with these bytes, from memory or from the device; -EAGAIN when they changed while
  * they were read. */
 static int lookup(struct cache *cache, const struct cache_range *ranges, u32 count,
 		  struct cached **out)
 {
-	struct shard *shard = shard_of(cache, ranges[0].at.v);
-	struct cached *c, *spare = NULL, *other, **chain;
+	u64 at = ranges[0].at.v;
+	u32 size = ranges_size(ranges, count), published;
+	struct shard *shard = shard_of(cache, at);
+	struct cached *c, *spare = NULL, *other;
 	unsigned long long version = atomic_load(&cache->version);
 	bool torn = false;
-	u32 size = 0;
 	int err;
 
-	for (u32 i = 0; i < count; i++)
-		size += ranges[i].size;
 	cache->env->lock_take(shard->lock);
-	c = find(shard, ranges[0].at.v, size);
+	published = shard->published[chain_index(at)];
+	c = find(shard, at, size);
 	if (c)
 		hold(shard, c);
 	else
@@ -192,27 +245,21 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 		*out = c;
 		return 0;
 	}
-	c = spare ? spare : env_alloc(cache->env, sizeof(*c) + size);
-	if (!c)
-		return fail(-ENOMEM, "a buffer of %u bytes: out of memory", size);
-	*c = (struct cached){.buf = {ranges[0].at, size, c->bytes}, .held = 1, .pieces = count > 1};
-	err = fill(cache, c, ranges, count);
+	err = make(cache, spare, ranges, count, &c);
+	if (!err)
+		err = fill(cache, c, ranges, count);
 	if (err) {
 		env_free(cache->env, c);
 		return err;
 	}
 	cache->env->lock_take(shard->lock);
-	other = find(shard, ranges[0].at.v, size);
-	torn = version != atomic_load(&cache->version);
-	if (other) {
+	other = find(shard, at, size);
+	torn = version != atomic_load(&cache->version) ||
+	       published != shard->published[chain_index(at)];
+	if (other)
 		hold(shard, other);
-	} else if (!torn) {
-		chain = chain_of(shard, ranges[0].at.v);
-		c->chain = *chain;
-		*chain = c;
-		shard->bytes += size;
-		shrink(cache, shard);
-	}
+	else if (!torn)
+		enchain(cache, shard, c);
 	cache->env->lock_drop(shard->lock);
 	if (other || torn)
 		env_free(cache->env, c);
@@ -252,6 +299,13 @@ int cache_get_ranges(struct cache *cache, const struct meta_type *type, const st
 	*out = NULL;
 	if (!count || count > CACHE_RANGES)
 		return fail(-EINVAL, "a buffer of %u ranges", count);
+	if (cache->front) {
+		err = cache->front->find(cache->front, type, ranges[0].at,
+					 ranges_size(ranges, count), out);
+		if (err || *out)
+			return err;
+		cache = cache->below;
+	}
 	do
 		err = lookup(cache, ranges, count, &c);
 	while (err == -EAGAIN);
@@ -285,8 +339,9 @@ void cache_put(struct cache *cache, struct buf *buf)
 	struct cached *c = (struct cached *)buf;
 	struct shard *shard;
 
-	if (!buf)
+	if (!buf || buf->in_front)
 		return;
+	cache = store_of(cache);
 	shard = shard_of(cache, buf->at.v);
 	cache->env->lock_take(shard->lock);
 	if (!--c->held && c->stale) {
@@ -296,6 +351,39 @@ void cache_put(struct cache *cache, struct buf *buf)
 		shrink(cache, shard);
 	}
 	cache->env->lock_drop(shard->lock);
+}
+
+void cache_hold(struct cache *cache, struct buf *buf)
+{
+	struct shard *shard;
+
+	cache = store_of(cache);
+	shard = shard_of(cache, buf->at.v);
+	cache->env->lock_take(shard->lock);
+	hold(shard, (struct cached *)buf);
+	cache->env->lock_drop(shard->lock);
+}
+
+int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, struct buf **out)
+{
+	u32 size = ranges_size(ranges, count);
+	struct cached *c, *spare;
+	struct shard *shard;
+	int err;
+
+	cache = store_of(cache);
+	shard = shard_of(cache, ranges[0].at.v);
+	cache->env->lock_take(shard->lock);
+	spare = recycle(cache, shard, size);
+	cache->env->lock_drop(shard->lock);
+	if (spare)
+		memset(spare->bytes, 0, size);
+	err = make(cache, spare, ranges, count, &c);
+	if (err)
+		return err;
+	c->stale = true; /* goes with its last holder, until it is published */
+	*out = &c->buf;
+	return 0;
 }
 
 static bool overlaps(const struct cached *c, const struct cache_range *ranges, u32 count)
@@ -318,9 +406,29 @@ static void forget(struct cache *cache, struct shard *shard, struct cached *c)
 	c->stale = true;
 }
 
+void cache_publish(struct cache *cache, struct buf *buf, const struct meta_type *type, u64 owner)
+{
+	struct cached *c = (struct cached *)buf, *old;
+	struct shard *shard;
+
+	cache = store_of(cache);
+	shard = shard_of(cache, buf->at.v);
+	cache->env->lock_take(shard->lock);
+	shard->published[chain_index(buf->at.v)]++;
+	old = find(shard, buf->at.v, buf->size);
+	if (old)
+		forget(cache, shard, old);
+	c->stale = false;
+	c->type = type;
+	c->owner = owner;
+	enchain(cache, shard, c);
+	cache->env->lock_drop(shard->lock);
+}
+
 /* Looks at all that is in memory: buffers of all sizes may overlap a range, wherever they begin. */
 void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 count)
 {
+	cache = store_of(cache);
 	atomic_fetch_add(&cache->version, 1);
 	for (u32 i = 0; i < SHARDS; i++) {
 		struct shard *shard = &cache->shard[i];
@@ -341,12 +449,14 @@ void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 cou
 
 void cache_will_need(struct cache *cache, struct daddr at, u64 size)
 {
+	cache = store_of(cache);
 	if (cache->dev->will_read)
 		cache->dev->will_read(cache->dev, at, size);
 }
 
 void cache_stats(struct cache *cache, struct cache_stats *out)
 {
+	cache = store_of(cache);
 	out->reads = atomic_load(&cache->reads);
 	out->bytes = atomic_load(&cache->bytes);
 	out->hits = atomic_load(&cache->hits);
@@ -357,8 +467,12 @@ int cache_open(struct env *env, struct device *dev, const struct geometry *g, si
 {
 	struct cache *cache = env_alloc(env, sizeof(*cache));
 
-	if (!cache)
+	if (cache)
+		cache->shard = env_array(env, SHARDS, sizeof(*cache->shard));
+	if (!cache || !cache->shard) {
+		env_free(env, cache);
 		return fail(-ENOMEM, "the cache: out of memory");
+	}
 	cache->env = env;
 	cache->dev = dev;
 	cache->g = g;
@@ -379,7 +493,7 @@ void cache_close(struct cache *cache)
 {
 	if (!cache)
 		return;
-	for (u32 i = 0; i < SHARDS; i++) {
+	for (u32 i = 0; cache->shard && i < SHARDS; i++) {
 		struct shard *shard = &cache->shard[i];
 
 		while (shard->oldest)
@@ -388,5 +502,19 @@ void cache_close(struct cache *cache)
 			__builtin_trap();
 		cache->env->lock_destroy(cache->env, shard->lock);
 	}
+	env_free(cache->env, cache->shard);
 	env_free(cache->env, cache);
+}
+
+int cache_open_view(struct cache *below, struct cache_front *front, struct cache **out)
+{
+	struct cache *view = env_alloc(below->env, sizeof(*view));
+
+	*out = view;
+	if (!view)
+		return fail(-ENOMEM, "a view of the cache: out of memory");
+	view->env = below->env;
+	view->below = store_of(below);
+	view->front = front;
+	return 0;
 }

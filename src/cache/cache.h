@@ -4,11 +4,15 @@
  * A buffer is one metadata object, read whole and verified by its descriptor when it is first read.
  * Buffers are counted; one that nobody holds stays until memory is needed (least recently used
  * goes first), so memory is bounded by `memory` plus what is held.  Content is immutable here:
- * readers of any number of threads share it without a lock.  What a transaction changes goes to the
- * device, and cache_forget() makes the next reader read it anew; who holds the old content keeps
- * it. A buffer may be made of several ranges of blocks (directory blocks larger than a block).
+ * readers of any number of threads share it without a lock.  A transaction makes a new content and
+ * publishes it; where bytes have changed on the device, cache_forget() makes the next reader read
+ * them anew; who holds the old content keeps it. A buffer may be made of several ranges of blocks
+ * (directory blocks larger than a block).
  *
  * A unit has one size per type, so two buffers never overlap; the first address is the key.
+ *
+ * A view is a cache of another's content with objects in front that only its user sees: a
+ * transaction reads what it has changed itself with the functions that everybody reads with.
  *
  * cache_get() fails with -EBADMSG (checksum) or -EUCLEAN (any other rule), the first finding as
  * trail, and keeps no bad buffer.  cache_get_raw() gives the bytes unverified: for the sweep, which
@@ -32,7 +36,8 @@ struct buf {
 	struct daddr at; /* of the first range */
 	u32 size;
 	const u8 *data;
-	/* the rest belongs to the cache */
+	bool in_front; /* of a view: not the cache's, and not counted */
+		       /* the rest belongs to the cache */
 };
 
 struct cache_stats {
@@ -44,6 +49,16 @@ int cache_open(struct env *env, struct device *dev, const struct geometry *g, si
 	       struct cache **out);
 void cache_close(struct cache *cache);
 
+/* What lies in front of a view. */
+struct cache_front {
+	/* The object at `at`, or *out NULL when the cache is to be asked. in_front is set in it,
+	 * and it stays as long as the view. type NULL: any. */
+	int (*find)(struct cache_front *front, const struct meta_type *type, struct daddr at,
+		    u32 size, struct buf **out);
+};
+/* `below` stays the caller's, and open. */
+int cache_open_view(struct cache *below, struct cache_front *front, struct cache **out);
+
 /* `where` gives place and owner for verification and for the trail. */
 int cache_get(struct cache *cache, const struct meta_type *type, const struct where *where,
 	      struct daddr at, u32 size, struct buf **out);
@@ -52,6 +67,19 @@ int cache_get_raw(struct cache *cache, struct daddr at, u32 size, struct buf **o
 int cache_get_ranges(struct cache *cache, const struct meta_type *type, const struct where *where,
 		     const struct cache_range *ranges, u32 count, struct buf **out);
 void cache_put(struct cache *cache, struct buf *buf);
+/* One more holder. */
+void cache_hold(struct cache *cache, struct buf *buf);
+
+/* A new content for these ranges that only the caller sees, to be written to; cache_put() throws it
+ * away, unless cache_publish() has made it what readers get from now on. That it obeys the rules of
+ * `type` (NULL: not known) with this owner is the caller's word. Who holds what was there before,
+ * keeps it. Neither the device nor buffers that overlap otherwise are touched. */
+int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, struct buf **out);
+static inline u8 *cache_made_bytes(struct buf *buf)
+{
+	return (u8 *)(uintptr_t)buf->data;
+}
+void cache_publish(struct cache *cache, struct buf *buf, const struct meta_type *type, u64 owner);
 /* The bytes of these ranges have changed on the device. */
 void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 count);
 void cache_will_need(struct cache *cache, struct daddr at, u64 size);

@@ -57,6 +57,7 @@ struct finding {
 struct verdict {
 	void (*raise)(struct verdict *v, const struct finding *finding);
 	struct where where;
+	bool unsealed;	     /* the object is being changed: its checksum is not current */
 	enum severity worst; /* of all that was raised */
 	u32 count;
 	void *sink;

@@ -16,19 +16,33 @@
 
 int inode_edit(struct vol *vol, struct txn *txn, struct inum ino, struct txn_buf **out)
 {
-	const struct meta_type *type = vol_type(vol, META_INODE);
+	const struct meta_type *type = vol_type(vol, META_INODE), *all = vol_type(vol, META_INODES);
+	const struct geometry *g = &vol->geo;
+	struct where where = {.type = type->name, .ino = ino.v, .owner = ino.v}, cluster;
+	struct vol view = vol_in(vol, txn);
+	struct txn_buf *whole;
 	struct inode inode;
-	struct where where = {.type = type->name, .ino = ino.v, .owner = ino.v};
-	int err = inode_get(vol, ino, &inode);
+	u32 offset;
+	int err = inode_get(&view, ino, &inode);
 
 	if (err)
 		return err;
-	where.ag = inum_ag(&vol->geo, ino);
-	where.daddr = inode.buf->at.v + (u64)(inode.raw - inode.buf->data);
-	err = txn_adopt(txn, type, &where, daddr_of(where.daddr), inode.raw, vol->geo.inode_size,
-			out);
-	inode_put(vol, &inode);
-	return err;
+	where.ag = inum_ag(g, ino);
+	offset = (u32)(inode.raw - inode.buf->data);
+	where.daddr = inode.buf->at.v + offset;
+	cluster = (struct where){.type = all->name,
+				 .ag = where.ag,
+				 .ino = NO_INO,
+				 .daddr = inode.buf->at.v,
+				 .owner = NO_OWNER};
+	err = txn_get_whole(txn, all, &cluster, inode.buf->at, inode.buf->size, &whole);
+	inode_put(&view, &inode);
+	/* A neighbour's change has brought it into the view, where no checksum is looked at. */
+	if (!err && !whole->fresh && !txn_has_part(whole, offset)) {
+		err = inode_get(vol, ino, &inode);
+		inode_put(vol, &inode);
+	}
+	return err ? err : txn_part(txn, whole, type, &where, offset, g->inode_size, out);
 }
 
 static void decode(const struct fork_edit *f, struct inode *inode)

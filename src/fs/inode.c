@@ -18,8 +18,7 @@
 
 #define INOBT_HOLE_INODES 4 /* inodes that a bit of a record's hole mask stands for */
 
-/* The blocks [*bno, *bno + *blocks) of the AG to read for an inode. */
-static void cluster_of(const struct geometry *g, u32 ag, u32 agino, u32 *bno, u32 *blocks)
+void inode_cluster(const struct geometry *g, u32 ag, u32 agino, u32 *bno, u32 *blocks)
 {
 	u32 own = agino_bno(g, agino), start = own - own % g->cluster_blocks;
 
@@ -34,7 +33,7 @@ static void cluster_of(const struct geometry *g, u32 ag, u32 agino, u32 *bno, u3
 	*blocks = g->cluster_blocks;
 }
 
-static int check(const struct vol *vol, struct inum ino, u64 at, const u8 *raw)
+static int check(const struct vol *vol, struct inum ino, const struct buf *buf, u32 offset)
 {
 	const struct meta_type *type = vol_type(vol, META_INODE);
 	struct first_finding first = {0};
@@ -42,11 +41,12 @@ static int check(const struct vol *vol, struct inum ino, u64 at, const u8 *raw)
 			    .where = {.type = type->name,
 				      .ag = inum_ag(&vol->geo, ino),
 				      .ino = ino.v,
-				      .daddr = at,
+				      .daddr = buf->at.v + offset,
 				      .owner = ino.v},
+			    .unsealed = buf->in_front,
 			    .sink = &first};
 
-	verify(&v, type, &vol->geo, raw, vol->geo.inode_size);
+	verify(&v, type, &vol->geo, buf->data + offset, vol->geo.inode_size);
 	return first.err;
 }
 
@@ -130,13 +130,13 @@ int inode_get(struct vol *vol, struct inum ino, struct inode *out)
 			    (unsigned long long)ino.v);
 	ag = inum_ag(g, ino);
 	agino = inum_agino(g, ino);
-	cluster_of(g, ag, agino, &bno, &blocks);
+	inode_cluster(g, ag, agino, &bno, &blocks);
 	at = agblock_daddr(g, ag, bno);
 	err = cache_get_raw(vol->cache, at, blocks << g->block_log, &buf);
 	if (err)
 		return fail_in(err, "inode %llu", (unsigned long long)ino.v);
 	offset = (agino - (bno << g->inopb_log)) << g->inode_log;
-	err = check(vol, ino, at.v + offset, buf->data + offset);
+	err = check(vol, ino, buf, offset);
 	if (!err) {
 		inode_parse(g, ino, buf->data + offset, out);
 		if (!out->mode)

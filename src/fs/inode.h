@@ -14,4 +14,8 @@
 int inode_get(struct vol *vol, struct inum ino, struct inode *out);
 void inode_put(struct vol *vol, struct inode *inode);
 
+/* The buffer that holds an inode: the blocks [*bno, *bno + *blocks) of its AG. The number must be
+ * that of a place in the AG. */
+void inode_cluster(const struct geometry *g, u32 ag, u32 agino, u32 *bno, u32 *blocks);
+
 #endif

@@ -2,13 +2,16 @@
  * Transactions; see txn.h.
  *
  * 1. Each object of the transaction is in the hash table, by its address, and on the list `newest`.
+ *    Parts are on the list of their whole instead, and their data lie in its data.
  * 2. A dropped object is in neither, but on `dropped`, so that pointers to it stay good.
- * 3. Dirty objects do not overlap when they are written (commit checks it).
+ * 3. A part is dirty only when its whole is.
+ * 4. Dirty objects do not overlap when they are written (commit checks it).
  */
 #include "log/txn.h"
 
 #include "base/trail.h"
 #include "format/verify.h"
+#include "log/journal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,48 +23,19 @@ struct txn {
 	struct cache *cache;
 	struct device *dev;
 	const struct geometry *g;
+	struct cache_front front;
+	struct cache *view;
 	struct txn_buf *chain[CHAINS];
 	struct txn_buf *newest, *dropped;
-	u64 memory;
+	u64 memory, memory_max;
+	struct journal *journal; /* NULL: commits go to the device */
+	struct version_freed *freed;
+	u32 freed_count, freed_room;
 };
 
 static struct txn_buf **chain_of(struct txn *txn, u64 at)
 {
 	return &txn->chain[(at >> 9) * 0x9e3779b97f4a7c15ull >> 40 & (CHAINS - 1)];
-}
-
-int txn_begin(struct env *env, struct cache *cache, struct device *dev, const struct geometry *g,
-	      struct txn **out)
-{
-	struct txn *txn = env_alloc(env, sizeof(*txn));
-
-	*out = txn;
-	if (!txn)
-		return fail(-ENOMEM, "a transaction: out of memory");
-	txn->env = env;
-	txn->cache = cache;
-	txn->dev = dev;
-	txn->g = g;
-	return 0;
-}
-
-static void free_list(struct txn *txn, struct txn_buf *buf)
-{
-	while (buf) {
-		struct txn_buf *older = buf->older;
-
-		env_free(txn->env, buf);
-		buf = older;
-	}
-}
-
-void txn_rollback(struct txn *txn)
-{
-	if (!txn)
-		return;
-	free_list(txn, txn->newest);
-	free_list(txn, txn->dropped);
-	env_free(txn->env, txn);
 }
 
 static struct txn_buf *find(struct txn *txn, struct daddr at)
@@ -76,7 +50,87 @@ static struct txn_buf *find(struct txn *txn, struct daddr at)
 static int in_use(const struct txn_buf *buf, const struct meta_type *type)
 {
 	return fail(-EUCLEAN, "byte %llu: in use as %s, and as %s", (unsigned long long)buf->at.v,
-		    buf->type->name, type->name);
+		    buf->type->name, type ? type->name : "something else");
+}
+
+/* What a reader through the view finds here. */
+static int front_find(struct cache_front *front, const struct meta_type *type, struct daddr at,
+		      u32 size, struct buf **out)
+{
+	struct txn *txn = (struct txn *)((char *)front - offsetof(struct txn, front));
+	struct txn_buf *buf = find(txn, at);
+
+	*out = NULL;
+	if (!buf)
+		return 0;
+	if (buf->size != size || (type && type != buf->type))
+		return in_use(buf, type);
+	*out = &buf->seen;
+	return 0;
+}
+
+int txn_begin(struct env *env, struct cache *cache, struct device *dev, const struct geometry *g,
+	      struct txn **out)
+{
+	struct txn *txn = env_alloc(env, sizeof(*txn));
+	int err;
+
+	*out = NULL;
+	if (!txn)
+		return fail(-ENOMEM, "a transaction: out of memory");
+	txn->env = env;
+	txn->cache = cache;
+	txn->dev = dev;
+	txn->g = g;
+	txn->memory_max = TXN_MEMORY_MAX;
+	txn->front.find = front_find;
+	err = cache_open_view(cache, &txn->front, &txn->view);
+	if (err)
+		env_free(env, txn);
+	else
+		*out = txn;
+	return err;
+}
+
+void txn_use_journal(struct txn *txn, struct journal *journal)
+{
+	txn->journal = journal;
+	txn->memory_max = journal_txn_max(journal);
+}
+
+struct cache *txn_view(struct txn *txn)
+{
+	return txn->view;
+}
+
+static void free_list(struct txn *txn, struct txn_buf *buf)
+{
+	while (buf) {
+		struct txn_buf *older = buf->older;
+
+		free_list(txn, buf->parts); /* parts have none */
+		cache_put(txn->cache, buf->made);
+		cache_put(txn->cache, buf->before);
+		env_free(txn->env, buf);
+		buf = older;
+	}
+}
+
+void txn_rollback(struct txn *txn)
+{
+	if (!txn)
+		return;
+	free_list(txn, txn->newest);
+	free_list(txn, txn->dropped);
+	cache_close(txn->view);
+	env_free(txn->env, txn->freed);
+	env_free(txn->env, txn);
+}
+
+static bool same(const struct txn_buf *buf, const struct meta_type *type, u32 size,
+		 const struct where *where)
+{
+	return buf->type == type && buf->size == size && buf->where.owner == where->owner;
 }
 
 /* The object, if the transaction has it already; 0 with NULL if not. */
@@ -86,78 +140,185 @@ static int known(struct txn *txn, const struct meta_type *type, const struct whe
 	struct txn_buf *buf = find(txn, at);
 
 	*out = buf;
-	if (!buf || (buf->type == type && buf->size == size && buf->where.owner == where->owner))
+	if (!buf || same(buf, type, size, where))
 		return 0;
 	*out = NULL;
 	return in_use(buf, type);
 }
 
-static int add(struct txn *txn, const struct meta_type *type, const struct where *where,
-	       struct daddr at, u32 size, struct txn_buf **out)
+static u32 size_of(const struct cache_range *ranges, u32 count)
 {
-	struct txn_buf *buf, **chain = chain_of(txn, at.v);
+	u32 size = 0;
+
+	for (u32 i = 0; i < count; i++)
+		size += ranges[i].size;
+	return size;
+}
+
+/* data: those of a whole, or NULL for a buffer of its own. */
+static int make(struct txn *txn, const struct meta_type *type, const struct where *where,
+		const struct cache_range *ranges, u32 count, u8 *data, struct txn_buf **out)
+{
+	u32 size = size_of(ranges, count), room = data ? 0 : size;
+	struct buf *made = NULL;
+	struct txn_buf *buf;
+	int err = 0;
 
 	*out = NULL;
-	if (txn->memory + size > TXN_MEMORY_MAX)
-		return fail(-EFBIG, "a transaction of more than %u MiB", TXN_MEMORY_MAX >> 20);
-	buf = env_alloc(txn->env, sizeof(*buf) + size);
+	if (txn->memory + room > txn->memory_max)
+		return fail(-EFBIG, "a transaction of more than %llu KiB",
+			    (unsigned long long)txn->memory_max >> 10);
+	buf = env_alloc(txn->env, sizeof(struct txn_buf) + count * sizeof(*ranges));
 	if (!buf)
 		return fail(-ENOMEM, "a transaction: out of memory");
-	*buf = (struct txn_buf){.at = at,
+	if (!data)
+		err = cache_make(txn->cache, ranges, count, &made);
+	if (err) {
+		env_free(txn->env, buf);
+		return err;
+	}
+	*buf = (struct txn_buf){.at = ranges[0].at,
 				.size = size,
-				.data = (u8 *)(buf + 1),
+				.data = data ? data : cache_made_bytes(made),
 				.type = type,
 				.where = *where,
-				.chain = *chain,
-				.older = txn->newest};
-	*chain = buf;
-	txn->newest = buf;
-	txn->memory += size;
+				.made = made,
+				.count = count};
+	buf->seen = (struct buf){.at = buf->at, .size = size, .data = buf->data, .in_front = true};
+	memcpy(buf->range, ranges, count * sizeof(*ranges));
+	txn->memory += room;
 	*out = buf;
 	return 0;
+}
+
+static int add(struct txn *txn, const struct meta_type *type, const struct where *where,
+	       const struct cache_range *ranges, u32 count, struct txn_buf **out)
+{
+	int err = make(txn, type, where, ranges, count, NULL, out);
+	struct txn_buf **chain;
+
+	if (err)
+		return err;
+	chain = chain_of(txn, ranges[0].at.v);
+	(*out)->chain = *chain;
+	(*out)->older = txn->newest;
+	*chain = *out;
+	txn->newest = *out;
+	return 0;
+}
+
+/* `verified` is what the cache is to verify it as: NULL for wholes. */
+static int get(struct txn *txn, const struct meta_type *type, const struct meta_type *verified,
+	       const struct where *where, const struct cache_range *ranges, u32 count,
+	       struct txn_buf **out)
+{
+	int err = known(txn, type, where, ranges[0].at, size_of(ranges, count), out);
+	struct buf *buf;
+
+	if (err || *out)
+		return err;
+	err = cache_get_ranges(txn->cache, verified, where, ranges, count, &buf);
+	if (err)
+		return err;
+	err = add(txn, type, where, ranges, count, out);
+	if (err) {
+		cache_put(txn->cache, buf);
+		return err;
+	}
+	memcpy((*out)->data, buf->data, buf->size);
+	(*out)->before = buf;
+	return 0;
+}
+
+int txn_get_ranges(struct txn *txn, const struct meta_type *type, const struct where *where,
+		   const struct cache_range *ranges, u32 count, struct txn_buf **out)
+{
+	return get(txn, type, type, where, ranges, count, out);
 }
 
 int txn_get(struct txn *txn, const struct meta_type *type, const struct where *where,
 	    struct daddr at, u32 size, struct txn_buf **out)
 {
-	struct buf *buf;
-	int err = known(txn, type, where, at, size, out);
+	const struct cache_range range = {at, size};
 
-	if (err || *out)
-		return err;
-	err = cache_get(txn->cache, type, where, at, size, &buf);
+	return get(txn, type, type, where, &range, 1, out);
+}
+
+int txn_get_whole(struct txn *txn, const struct meta_type *type, const struct where *where,
+		  struct daddr at, u32 size, struct txn_buf **out)
+{
+	const struct cache_range range = {at, size};
+	int err = get(txn, type, NULL, where, &range, 1, out);
+
+	if (!err)
+		(*out)->of_parts = true;
+	return err;
+}
+
+static struct txn_buf *find_part(const struct txn_buf *whole, u32 offset)
+{
+	struct txn_buf *part = whole->parts;
+
+	while (part && part->at.v != whole->at.v + offset)
+		part = part->older;
+	return part;
+}
+
+bool txn_has_part(const struct txn_buf *whole, u32 offset)
+{
+	return find_part(whole, offset);
+}
+
+int txn_part(struct txn *txn, struct txn_buf *whole, const struct meta_type *type,
+	     const struct where *where, u32 offset, u32 size, struct txn_buf **out)
+{
+	const struct cache_range range = {daddr_of(whole->at.v + offset), size};
+	int err;
+
+	*out = find_part(whole, offset);
+	if (*out)
+		return same(*out, type, size, where) ? 0 : in_use(*out, type);
+	err = make(txn, type, where, &range, 1, whole->data + offset, out);
 	if (err)
 		return err;
-	err = txn_adopt(txn, type, where, at, buf->data, size, out);
-	cache_put(txn->cache, buf);
-	return err;
+	(*out)->whole = whole;
+	(*out)->older = whole->parts;
+	whole->parts = *out;
+	return 0;
 }
 
-int txn_adopt(struct txn *txn, const struct meta_type *type, const struct where *where,
-	      struct daddr at, const void *bytes, u32 size, struct txn_buf **out)
+int txn_new_ranges(struct txn *txn, const struct meta_type *type, const struct where *where,
+		   const struct cache_range *ranges, u32 count, struct txn_buf **out)
 {
-	int err = known(txn, type, where, at, size, out);
-
-	if (err || *out)
-		return err;
-	err = add(txn, type, where, at, size, out);
-	if (!err)
-		memcpy((*out)->data, bytes, size);
-	return err;
-}
-
-int txn_new(struct txn *txn, const struct meta_type *type, const struct where *where,
-	    struct daddr at, u32 size, struct txn_buf **out)
-{
-	struct txn_buf *there = find(txn, at);
+	struct txn_buf *there = find(txn, ranges[0].at);
 	int err;
 
 	*out = NULL;
 	if (there)
 		return in_use(there, type);
-	err = add(txn, type, where, at, size, out);
+	err = add(txn, type, where, ranges, count, out);
+	if (err)
+		return err;
+	(*out)->fresh = true;
+	txn_dirty(txn, *out);
+	return 0;
+}
+
+int txn_new(struct txn *txn, const struct meta_type *type, const struct where *where,
+	    struct daddr at, u32 size, struct txn_buf **out)
+{
+	const struct cache_range range = {at, size};
+
+	return txn_new_ranges(txn, type, where, &range, 1, out);
+}
+
+int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct where *where,
+		  struct daddr at, u32 size, struct txn_buf **out)
+{
+	int err = txn_new(txn, type, where, at, size, out);
+
 	if (!err)
-		txn_dirty(txn, *out);
+		(*out)->of_parts = true;
 	return err;
 }
 
@@ -165,6 +326,39 @@ void txn_dirty(struct txn *txn, struct txn_buf *buf)
 {
 	(void)txn;
 	buf->dirty = true;
+	if (buf->whole)
+		buf->whole->dirty = true;
+}
+
+/* Neighbours that are freed one after the other are kept as one. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size)
+{
+	struct version_freed *last = txn->freed_count ? &txn->freed[txn->freed_count - 1] : NULL;
+	u32 room = txn->freed_room ? txn->freed_room * 2 : 16;
+	struct version_freed *more;
+
+	if (last && last->at + last->size == at.v) {
+		last->size += size;
+		return 0;
+	}
+	if (txn->freed_count == txn->freed_room) {
+		more = env_array(txn->env, room, sizeof(*more));
+		if (!more)
+			return fail(-ENOMEM, "a transaction: out of memory");
+		if (txn->freed_count)
+			memcpy(more, txn->freed, txn->freed_count * sizeof(*more));
+		env_free(txn->env, txn->freed);
+		txn->freed = more;
+		txn->freed_room = room;
+	}
+	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size};
+	return 0;
+}
+
+const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count)
+{
+	*count = txn->freed_count;
+	return txn->freed;
 }
 
 void txn_drop(struct txn *txn, struct txn_buf *buf)
@@ -181,49 +375,61 @@ void txn_drop(struct txn *txn, struct txn_buf *buf)
 	txn->dropped = buf;
 }
 
-/* The changed objects in the order of the disk. */
+/* The changed objects in the order of the disk. A piece is one range of one. */
+struct piece {
+	struct txn_buf *buf;
+	u32 offset; /* in its data */
+	struct cache_range range;
+};
+
 struct changes {
-	struct txn_buf **buf;
-	struct cache_range *range;
-	u8 *before; /* their bytes on the device, one behind the other */
+	struct piece *piece;
+	struct cache_range *range; /* the same ranges, for the cache */
+	u8 *before;		   /* their bytes on the device, one behind the other */
 	u32 count;
 };
 
 static int by_address(const void *a, const void *b)
 {
-	u64 x = (*(struct txn_buf *const *)a)->at.v, y = (*(struct txn_buf *const *)b)->at.v;
+	u64 x = ((const struct piece *)a)->range.at.v, y = ((const struct piece *)b)->range.at.v;
 
 	return (x > y) - (x < y);
 }
 
+static void collect_pieces(struct changes *c, struct txn_buf *buf)
+{
+	u32 offset = 0;
+
+	for (u32 i = 0; i < buf->count; i++) {
+		c->piece[c->count++] = (struct piece){buf, offset, buf->range[i]};
+		offset += buf->range[i].size;
+	}
+}
+
 static int collect(struct txn *txn, struct changes *c)
 {
-	size_t bytes = 0;
+	u32 pieces = 0;
 
 	for (struct txn_buf *b = txn->newest; b; b = b->older)
-		if (b->dirty) {
-			c->count++;
-			bytes += b->size;
-		}
-	c->buf = env_array(txn->env, c->count + 1, sizeof(*c->buf));
-	c->range = env_array(txn->env, c->count + 1, sizeof(*c->range));
-	c->before = env_alloc(txn->env, bytes + 1);
-	if (!c->buf || !c->range || !c->before)
+		if (b->dirty)
+			pieces += b->count;
+	c->piece = env_array(txn->env, pieces + 1, sizeof(*c->piece));
+	c->range = env_array(txn->env, pieces + 1, sizeof(*c->range));
+	if (!c->piece || !c->range)
 		return fail(-ENOMEM, "committing a transaction: out of memory");
-	c->count = 0;
 	for (struct txn_buf *b = txn->newest; b; b = b->older)
 		if (b->dirty)
-			c->buf[c->count++] = b;
-	qsort(c->buf, c->count, sizeof(*c->buf), by_address);
+			collect_pieces(c, b);
+	qsort(c->piece, c->count, sizeof(*c->piece), by_address);
 	for (u32 i = 0; i < c->count; i++) {
-		c->range[i] = (struct cache_range){c->buf[i]->at, c->buf[i]->size};
+		c->range[i] = c->piece[i].range;
 		if (i && c->range[i - 1].at.v + c->range[i - 1].size > c->range[i].at.v)
-			return in_use(c->buf[i - 1], c->buf[i]->type);
+			return in_use(c->piece[i - 1].buf, c->piece[i].buf->type);
 	}
 	return 0;
 }
 
-static int seal(struct txn *txn, struct txn_buf *buf)
+static int seal_one(struct txn *txn, struct txn_buf *buf)
 {
 	struct first_finding first = {0};
 	struct verdict v = {.raise = raise_first, .where = buf->where, .sink = &first};
@@ -239,14 +445,36 @@ static int seal(struct txn *txn, struct txn_buf *buf)
 	return first.err ? fail_in(first.err, "not committed") : 0;
 }
 
-static int read_before(struct txn *txn, struct changes *c)
+static int seal(struct txn *txn)
 {
-	u8 *to = c->before;
 	int err = 0;
 
+	for (struct txn_buf *b = txn->newest; b && !err; b = b->older) {
+		if (b->dirty && !b->of_parts)
+			err = seal_one(txn, b);
+		for (struct txn_buf *part = b->parts; part && !err; part = part->older)
+			if (part->dirty)
+				err = seal_one(txn, part);
+	}
+	return err;
+}
+
+/* ---- to the device ---- */
+
+static int read_before(struct txn *txn, struct changes *c)
+{
+	size_t bytes = 0;
+	u8 *to;
+	int err = 0;
+
+	for (u32 i = 0; i < c->count; i++)
+		bytes += c->range[i].size;
+	c->before = to = env_alloc(txn->env, bytes);
+	if (!to)
+		return fail(-ENOMEM, "committing a transaction: out of memory");
 	for (u32 i = 0; i < c->count && !err; i++) {
-		err = device_read(txn->dev, c->buf[i]->at, to, c->buf[i]->size);
-		to += c->buf[i]->size;
+		err = device_read(txn->dev, c->range[i].at, to, c->range[i].size);
+		to += c->range[i].size;
 	}
 	return err;
 }
@@ -254,21 +482,52 @@ static int read_before(struct txn *txn, struct changes *c)
 /* All of them, or none as far as the device lets us. */
 static int write_all(struct txn *txn, struct changes *c)
 {
-	const u8 *before = c->before;
+	const u8 *before;
 	u32 done = 0;
-	int err = 0;
+	int err = read_before(txn, c);
 
+	before = c->before;
 	while (done < c->count && !err) {
-		err = device_write(txn->dev, c->buf[done]->at, c->buf[done]->data,
-				   c->buf[done]->size);
+		err = device_write(txn->dev, c->range[done].at,
+				   c->piece[done].buf->data + c->piece[done].offset,
+				   c->range[done].size);
 		done++;
 	}
 	for (u32 i = 0; err && i < done; i++) {
-		device_write(txn->dev, c->buf[i]->at, before, c->buf[i]->size);
-		before += c->buf[i]->size;
+		device_write(txn->dev, c->range[i].at, before, c->range[i].size);
+		before += c->range[i].size;
 	}
 	cache_forget(txn->cache, c->range, c->count);
+	if (!err)
+		txn_publish(txn);
 	return err;
+}
+
+/* ---- to the journal ---- */
+
+static int to_journal(struct txn *txn, struct changes *c)
+{
+	struct version_change *change = env_array(txn->env, c->count + 1u, sizeof(*change));
+	int err;
+
+	if (!change)
+		return fail(-ENOMEM, "committing a transaction: out of memory");
+	for (u32 i = 0; i < c->count; i++)
+		change[i] = (struct version_change){.range = c->range[i],
+						    .buf = c->piece[i].buf->made,
+						    .offset = c->piece[i].offset,
+						    .before = c->piece[i].buf->before};
+	err = journal_commit(txn->journal, txn, change, c->count);
+	env_free(txn->env, change);
+	return err;
+}
+
+void txn_publish(struct txn *txn)
+{
+	for (struct txn_buf *b = txn->newest; b; b = b->older)
+		if (b->dirty)
+			cache_publish(txn->cache, b->made, b->of_parts ? NULL : b->type,
+				      b->where.owner);
 }
 
 int txn_commit(struct txn *txn)
@@ -276,13 +535,11 @@ int txn_commit(struct txn *txn)
 	struct changes c = {0};
 	int err = collect(txn, &c);
 
-	for (u32 i = 0; i < c.count && !err; i++)
-		err = seal(txn, c.buf[i]);
 	if (!err)
-		err = read_before(txn, &c);
-	if (!err && c.count)
-		err = write_all(txn, &c);
-	env_free(txn->env, c.buf);
+		err = seal(txn);
+	if (!err && (c.count || txn->freed_count))
+		err = txn->journal ? to_journal(txn, &c) : write_all(txn, &c);
+	env_free(txn->env, c.piece);
 	env_free(txn->env, c.range);
 	env_free(txn->env, c.before);
 	txn_rollback(txn);

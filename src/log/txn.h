@@ -16,20 +16,30 @@
 #ifndef MENDFS_LOG_TXN_H
 #define MENDFS_LOG_TXN_H
 
-#include "cache/cache.h"
+#include "cache/versions.h"
 
 struct txn;
 
+struct journal;
+
 /* An object in a transaction. Stays where it is until the transaction ends. */
 struct txn_buf {
-	struct daddr at;
+	struct daddr at; /* of the first range */
 	u32 size;
 	u8 *data; /* the transaction's copy; write only after txn_dirty() */
 	const struct meta_type *type;
 	struct where where;
 	bool dirty;
 	/* the rest belongs to the transaction */
+	bool fresh;	       /* made by txn_new() */
+	bool of_parts;	       /* verified and sealed part by part */
+	struct txn_buf *whole; /* what this is a part of, or NULL */
+	struct txn_buf *parts; /* linked by `older` */
 	struct txn_buf *chain, *older;
+	struct buf seen;	   /* as the view shows it */
+	struct buf *made, *before; /* of the cache: what data lies in, and what was there */
+	u32 count;		   /* of ranges */
+	struct cache_range range[];
 };
 
 /* The objects of one transaction together have at most this many bytes. */
@@ -38,22 +48,50 @@ struct txn_buf {
 /* dev is what the cache reads from. */
 int txn_begin(struct env *env, struct cache *cache, struct device *dev, const struct geometry *g,
 	      struct txn **out);
+/* What is committed goes to the journal, instead of to the device. */
+void txn_use_journal(struct txn *txn, struct journal *journal);
 int txn_commit(struct txn *txn);
 void txn_rollback(struct txn *txn); /* NULL: nothing */
+
+/* The cache as the transaction sees it, with its own objects in front: whatever reads through it
+ * (inode_get(), dir_lookup() and so on) sees what the transaction has changed. Objects got from it
+ * show later changes, too. -EUCLEAN where the transaction has the place as another type. Ends with
+ * the transaction. */
+struct cache *txn_view(struct txn *txn);
 
 /* The object at `at`, verified when it first comes in. -EUCLEAN when the transaction knows this
  * place as something else: two structures claim it. -EFBIG when the transaction grows too large. */
 int txn_get(struct txn *txn, const struct meta_type *type, const struct where *where,
 	    struct daddr at, u32 size, struct txn_buf **out);
-/* A part of a buffer of the cache that is an object of its own: an inode of its cluster. The
- * caller has verified `bytes`. */
-int txn_adopt(struct txn *txn, const struct meta_type *type, const struct where *where,
-	      struct daddr at, const void *bytes, u32 size, struct txn_buf **out);
+/* Of several ranges, as the cache has it: a directory block. */
+int txn_get_ranges(struct txn *txn, const struct meta_type *type, const struct where *where,
+		   const struct cache_range *ranges, u32 count, struct txn_buf **out);
+/* An object that is verified and sealed part by part, and never as a whole: an inode cluster, a
+ * block of dquots. */
+int txn_get_whole(struct txn *txn, const struct meta_type *type, const struct where *where,
+		  struct daddr at, u32 size, struct txn_buf **out);
+/* The part at byte `offset` of such a whole: its data are those of the whole. The caller has
+ * verified it; parts do not overlap. Making it dirty makes the whole dirty. */
+int txn_part(struct txn *txn, struct txn_buf *whole, const struct meta_type *type,
+	     const struct where *where, u32 offset, u32 size, struct txn_buf **out);
+/* Whether the transaction has the part at `offset` already: then its bytes may be its own. */
+bool txn_has_part(const struct txn_buf *whole, u32 offset);
 /* A new object, zeroed and dirty. -EUCLEAN when the place is in use within this transaction. */
 int txn_new(struct txn *txn, const struct meta_type *type, const struct where *where,
 	    struct daddr at, u32 size, struct txn_buf **out);
+int txn_new_ranges(struct txn *txn, const struct meta_type *type, const struct where *where,
+		   const struct cache_range *ranges, u32 count, struct txn_buf **out);
+int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct where *where,
+		  struct daddr at, u32 size, struct txn_buf **out);
 void txn_dirty(struct txn *txn, struct txn_buf *buf);
-/* The object is no more: its place is free, and its content does not matter. */
+/* These bytes of the device belong to nobody any more: they have become free space. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size);
+/* What has been freed so far, in no order. */
+const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count);
+/* The object is no more: its place is free, and its content does not matter. Not for parts. */
 void txn_drop(struct txn *txn, struct txn_buf *buf);
+
+/* For the journal, while a commit is made known: readers get the changed objects from now on. */
+void txn_publish(struct txn *txn);
 
 #endif

@@ -186,13 +186,100 @@ static void size_is_bounded(void **state)
 	cache_close(w->cache);
 }
 
+static const struct meta_type crowd = {.name = "crowd", .crc_offset = CRC_NONE};
+static const struct meta_type member = {.name = "member", .crc_offset = 4, .rules = test_rules};
+
+/* What the transaction has changed is seen through its view, and by nobody else. */
+static void view_shows_own(void **state)
+{
+	const struct where where = where_of(6);
+	struct world *w = open_world();
+	struct txn_buf *buf;
+	struct buf *seen;
+
+	(void)state;
+	begin(w);
+	assert_int_equal(get(w, &one, 6, BLOCK, &buf), 0);
+	txn_dirty(w->txn, buf);
+	buf->data[8] = 50;
+	assert_int_equal(cache_get(txn_view(w->txn), &one, &where, buf->at, BLOCK, &seen), 0);
+	buf->data[9] = 51;
+	assert_int_equal(seen->data[8], 50);
+	assert_int_equal(seen->data[9], 51);
+	cache_put(txn_view(w->txn), seen);
+	assert_int_equal(cached_byte(w, 6, 8), 106);
+	/* what it has not, comes from the cache, and another type is refused */
+	assert_int_equal(
+	    cache_get(txn_view(w->txn), &one, &where, daddr_of(7 * BLOCK), BLOCK, &seen), 0);
+	assert_int_equal(seen->data[8], 107);
+	cache_put(txn_view(w->txn), seen);
+	assert_int_equal(cache_get(txn_view(w->txn), &other, &where, buf->at, BLOCK, &seen),
+			 -EUCLEAN);
+	txn_rollback(w->txn);
+	cache_close(w->cache);
+}
+
+/* Parts are sealed and judged one by one; the whole is written. */
+static void parts_are_sealed(void **state)
+{
+	struct where where = where_of(2);
+	struct world *w = open_world();
+	struct txn_buf *whole, *part, *again;
+	u32 crc;
+
+	(void)state;
+	begin(w);
+	assert_int_equal(txn_get_whole(w->txn, &crowd, &where, daddr_of(2 * BLOCK), BLOCK, &whole),
+			 0);
+	assert_int_equal(txn_part(w->txn, whole, &member, &where, 256, 256, &part), 0);
+	assert_int_equal(txn_part(w->txn, whole, &member, &where, 256, 256, &again), 0);
+	assert_ptr_equal(part, again);
+	txn_dirty(w->txn, part);
+	part->data[8] = 1;
+	assert_int_equal(txn_commit(w->txn), 0);
+	crc = verify_crc(w->m.bytes + 2 * BLOCK + 256, 256, 4);
+	assert_memory_equal(w->m.bytes + 2 * BLOCK + 260, &crc, 4);
+	assert_int_equal(w->m.bytes[2 * BLOCK + 264], 1);
+	assert_int_equal(w->m.bytes[2 * BLOCK + 512 + 8], 102);
+	begin(w);
+	assert_int_equal(txn_get_whole(w->txn, &crowd, &where, daddr_of(2 * BLOCK), BLOCK, &whole),
+			 0);
+	assert_int_equal(txn_part(w->txn, whole, &member, &where, 256, 256, &part), 0);
+	txn_dirty(w->txn, part);
+	part->data[8] = 13;
+	assert_int_equal(txn_commit(w->txn), -EUCLEAN);
+	assert_int_equal(w->m.bytes[2 * BLOCK + 264], 1);
+	cache_close(w->cache);
+}
+
+/* An object of two ranges is written to both. */
+static void ranges_are_written(void **state)
+{
+	static const struct cache_range range[] = {{{10 * BLOCK}, BLOCK}, {{20 * BLOCK}, BLOCK}};
+	const struct where where = where_of(10);
+	struct world *w = open_world();
+	struct txn_buf *buf;
+
+	(void)state;
+	begin(w);
+	assert_int_equal(txn_new_ranges(w->txn, &other, &where, range, 2, &buf), 0);
+	assert_int_equal(buf->size, 2 * BLOCK);
+	memset(buf->data, 1, BLOCK);
+	memset(buf->data + BLOCK, 2, BLOCK);
+	assert_int_equal(txn_commit(w->txn), 0);
+	assert_int_equal(w->m.bytes[10 * BLOCK + 77], 1);
+	assert_int_equal(w->m.bytes[11 * BLOCK], 111);
+	assert_int_equal(w->m.bytes[20 * BLOCK + 77], 2);
+	cache_close(w->cache);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(commit_shows),
-	    cmocka_unit_test(rules_guard),
-	    cmocka_unit_test(claims_collide),
-	    cmocka_unit_test(size_is_bounded),
+	    cmocka_unit_test(commit_shows),	  cmocka_unit_test(rules_guard),
+	    cmocka_unit_test(claims_collide),	  cmocka_unit_test(size_is_bounded),
+	    cmocka_unit_test(view_shows_own),	  cmocka_unit_test(parts_are_sealed),
+	    cmocka_unit_test(ranges_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
