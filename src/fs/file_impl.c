@@ -291,9 +291,11 @@ int file_widen(struct file_edit *f, u64 at, u64 *low, u64 *end)
 	err = fork_before(&f->fork, at, &left);
 	if (!err)
 		*low = max_u64(*low, left.off + left.count);
-	if (!err || err == -ENOENT)
-		err = fork_extent(&f->fork, at, high, &hole);
-	if (!err)
-		*end = max_u64(*end, min_u64(high, hole.off + hole.count));
-	return err;
+	if (err && err != -ENOENT)
+		return err;
+	err = fork_extent(&f->fork, at, high, &hole);
+	if (err)
+		return err;
+	*end = max_u64(*end, min_u64(high, hole.off + hole.count));
+	return 0;
 }

@@ -131,12 +131,12 @@ int file_share_step(struct vol *vol, struct txn *txn, struct file_share *s)
 	return err;
 }
 
-int file_cow_cleanup(struct vol *vol, struct txn *txn, u32 number, bool *more)
+int file_cow_cleanup(struct vol *vol, struct txn *txn, u32 ag, bool *more)
 {
 	const struct btree_key first = {{REFCOUNT_COW, 0, 0}};
 	struct refcount_rec record;
 	struct btree t;
-	struct ag ag;
+	struct ag headers;
 	int err = 0;
 
 	*more = false;
@@ -145,15 +145,15 @@ int file_cow_cleanup(struct vol *vol, struct txn *txn, u32 number, bool *more)
 	for (u32 i = 0; i < FILE_STEP && !err; i++) {
 		u32 bno;
 
-		err = ag_open(vol, txn, number, &ag);
+		err = ag_open(vol, txn, ag, &headers);
 		if (!err)
-			err = ag_tree(&ag, META_REFCOUNTBT, &t);
+			err = ag_tree(&headers, META_REFCOUNTBT, &t);
 		if (!err)
 			err = btree_find_ge(&t, &first, &record);
 		if (err)
 			return err == -ENOENT ? 0 : err;
 		bno = be32_get(record.startblock) & ~REFCOUNT_COW;
-		err = file_unstage(vol, txn, fsblock_make(&vol->geo, number, bno).v,
+		err = file_unstage(vol, txn, fsblock_make(&vol->geo, ag, bno).v,
 				   be32_get(record.blockcount), true);
 	}
 	*more = !err;

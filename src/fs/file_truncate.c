@@ -10,21 +10,23 @@
 static int drop_behind(struct file_edit *f, u64 end, bool *more)
 {
 	struct extent e;
+	u64 skip;
 	int err = 0;
 
 	*more = true;
 	while (!err && file_may_go_on(f)) {
-		u64 at, last;
-
 		err = fork_before(&f->fork, FILEOFF_END - 1, &e);
-		last = err ? 0 : e.off + e.count;
-		if (err == -ENOENT || (!err && last <= end)) {
+		if (err == -ENOENT || (!err && e.off + e.count <= end)) {
 			*more = false;
 			return 0;
 		}
-		at = max_u64(e.off, end);
-		while (!err && at < last && file_may_go_on(f))
-			err = file_drop_range(f, &at, last);
+		if (err)
+			break;
+		skip = max_u64(e.off, end) - e.off;
+		e.off += skip;
+		e.start += skip;
+		e.count -= skip;
+		err = file_drop(f, &e);
 	}
 	return err;
 }

@@ -217,6 +217,13 @@ static int check_format(const struct fork_edit *f, const struct fork *fork)
 		    (unsigned long long)f->ino.v);
 }
 
+/* Keys of nodes may lie. */
+static int out_of_order(const struct fork_edit *f, u64 off)
+{
+	return fail(-EUCLEAN, "inode %llu: the block map is out of order at offset %llu",
+		    (unsigned long long)f->ino.v, (unsigned long long)off);
+}
+
 /* The last extent that begins at off or before it; -ENOENT. */
 static int find_le(struct fork_edit *f, u64 off, struct extent *out)
 {
@@ -238,9 +245,10 @@ static int find_le(struct fork_edit *f, u64 off, struct extent *out)
 	}
 	map_tree(f, &t);
 	err = btree_find_le(&t, &key, &record);
-	if (!err)
-		extent_load(&record, out);
-	return err;
+	if (err)
+		return err;
+	extent_load(&record, out);
+	return out->off > off ? out_of_order(f, off) : 0;
 }
 
 /* The first extent that begins behind off; -ENOENT. */
@@ -264,9 +272,10 @@ static int find_behind(struct fork_edit *f, u64 off, struct extent *out)
 	}
 	map_tree(f, &t);
 	err = btree_find_ge(&t, &key, &record);
-	if (!err)
-		extent_load(&record, out);
-	return err;
+	if (err)
+		return err;
+	extent_load(&record, out);
+	return out->off <= off ? out_of_order(f, off) : 0;
 }
 
 /* The inode has no room for one more: its records go to a block. */
@@ -556,9 +565,16 @@ int fork_piece(struct fork_edit *f, u64 off, u64 end, struct extent *out)
 
 int fork_before(struct fork_edit *f, u64 off, struct extent *out)
 {
+	struct extent again;
 	int err = find_le(f, off, out);
 
-	return err ? err : check_extent(f, out);
+	if (!err)
+		err = check_extent(f, out);
+	if (!err)
+		err = fork_extent(f, out->off, out->off + 1, &again);
+	if (!err && again.off != out->off)
+		err = out_of_order(f, out->off);
+	return err;
 }
 
 /* Calls fn for each piece that is mapped in the range; fn may change the map of that piece. */
