@@ -15,13 +15,14 @@ configs=(
 	"rmap-1k|-m reflink=0,rmapbt=1 -b size=1024"
 	"plain-4k|-m reflink=0,rmapbt=0 -b size=4096"
 	"reflink-rmap-4k|-m reflink=1,rmapbt=1 -b size=4096 -i size=1024,nrext64=1 -d agcount=4"
+	"cut|-m reflink=1,rmapbt=1 -b size=1024|cut" # as a crash leaves it: staging blocks are left
 )
 kernel=$(kernel_missing)
 
+# Staging that a crash has left is what xfs_repair may speak of, and nothing else.
 repair() {
 	xfs_repair -n -f -o force_geometry "$image" >"$SCRATCH/repair" 2>&1 && return 0
-	head -40 "$SCRATCH/repair"
-	return 1
+	! grep -vE '^(Phase|Cannot get host|Repair may fail|the image and| *- |No modify flag|leftover CoW extent)' "$SCRATCH/repair"
 }
 # the kernel's content against the model's
 compare() {
@@ -44,9 +45,9 @@ change() {
 
 seed=${SEED:-100}
 for config in "${configs[@]}"; do
-	IFS='|' read -r name options <<<"$config"
+	IFS='|' read -r name options cut <<<"$config"
 	seed=$((seed + 1))
-	"$WORK" "$seed" "${ROUNDS:-1500}" "$image" "$options"
+	"$WORK" "$seed" "${ROUNDS:-1500}" "$image" "$options" ${cut:+"$cut"}
 	case $? in
 	0) ok "$name-model" ;;
 	77) skip "$name-model" "no mkfs.xfs"; continue ;;

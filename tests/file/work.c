@@ -1,7 +1,7 @@
 /*
  * Random writing to the files of a new image; for tests/file_write.sh.
  *
- *	file-work SEED ROUNDS IMAGE MKFS-OPTIONS
+ *	file-work SEED ROUNDS IMAGE MKFS-OPTIONS [cut]
  *
  * Leaves in IMAGE the filesystem, and in IMAGE.0 to IMAGE.3 what the files should be.  Exit status
  *77 without mkfs.xfs.
@@ -31,15 +31,16 @@ int main(int argc, char **argv)
 {
 	static struct files f;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: file-work SEED ROUNDS IMAGE MKFS-OPTIONS\n");
+	if (argc != 5 && argc != 6) {
+		fprintf(stderr, "usage: file-work SEED ROUNDS IMAGE MKFS-OPTIONS [cut]\n");
 		return 2;
 	}
 	if (!files_make(argv[3], MIB, argv[4]))
 		return 77;
 	files_open(&f, argv[3], strtoull(argv[1], NULL, 0));
 	files_run(&f, (u32)strtoul(argv[2], NULL, 0));
-	files_recover(&f);
+	if (argc == 5)
+		files_recover(&f);
 	files_check(&f);
 	files_flatten(&f, argv[3]);
 	save(&f, argv[3]);
