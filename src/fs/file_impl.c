@@ -46,8 +46,14 @@ static int map_block_unused(void *arg, u64 start, u64 count)
 	return give(f->fork.vol, f->fork.txn, start, count, &owner);
 }
 
-int file_edit_begin(struct vol *vol, struct txn *txn, struct inum ino, u32 budget,
-		    struct file_edit *f)
+u32 file_budget(const struct geometry *g)
+{
+	u32 budget = FILE_STEP * 1024 / g->block_size;
+
+	return budget > FILE_STEP_MIN ? budget : FILE_STEP_MIN;
+}
+
+int file_edit_begin(struct vol *vol, struct txn *txn, struct inum ino, struct file_edit *f)
 {
 	struct inode inode;
 	int err;
@@ -59,7 +65,7 @@ int file_edit_begin(struct vol *vol, struct txn *txn, struct inum ino, u32 budge
 					 .unused = map_block_unused,
 					 .arg = f},
 				.view = vol_in(vol, txn),
-				.budget = budget,
+				.budget = file_budget(&vol->geo),
 				.near = NULL64};
 	err = inode_edit(vol, txn, ino, &f->fork.buf);
 	if (err)

@@ -10,8 +10,11 @@
 
 #include "fs/fork_modify.h"
 
-/* Extents, and records of shared blocks, that one step changes or passes. */
+/* Extents, and records of shared blocks, that one step changes or passes, at most. Fewer where
+ * blocks are larger than 1 KiB: in the worst case each touches a leaf of its own in several trees,
+ * and a transaction must fit into a small log. */
 #define FILE_STEP 256
+#define FILE_STEP_MIN 8
 
 /* A file being changed; stays where it is as long as it is used. */
 struct file_edit {
@@ -23,8 +26,8 @@ struct file_edit {
 };
 
 /* -EOPNOTSUPP for realtime files, -EINVAL for what is no regular file. */
-int file_edit_begin(struct vol *vol, struct txn *txn, struct inum ino, u32 budget,
-		    struct file_edit *f);
+int file_edit_begin(struct vol *vol, struct txn *txn, struct inum ino, struct file_edit *f);
+u32 file_budget(const struct geometry *g);
 struct dinode *file_core(struct file_edit *f); /* to be changed */
 u64 file_size(const struct file_edit *f);
 void file_set_size(struct file_edit *f, u64 size);

@@ -173,7 +173,7 @@ static int prepare(struct vol *vol, struct txn *txn, struct planner *p, u64 len)
 		return fail(-EFBIG, "inode %llu: %llu bytes at %llu are beyond any file",
 			    (unsigned long long)plan->ino.v, (unsigned long long)len,
 			    (unsigned long long)plan->off);
-	err = file_edit_begin(vol, txn, plan->ino, FILE_STEP, &p->edit);
+	err = file_edit_begin(vol, txn, plan->ino, &p->edit);
 	if (err)
 		return err;
 	plan->dev = vol->data;

@@ -32,7 +32,7 @@ int file_allocate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 *a
 {
 	struct file_edit f;
 	struct dinode *d;
-	int err = file_edit_begin(vol, txn, ino, FILE_STEP, &f);
+	int err = file_edit_begin(vol, txn, ino, &f);
 
 	if (!err && end > FILE_SIZE_MAX >> vol->geo.block_log)
 		err = fail(-EFBIG, "inode %llu: block %llu is beyond any file",
@@ -59,7 +59,7 @@ int file_allocate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 *a
 int file_punch_step(struct vol *vol, struct txn *txn, struct inum ino, u64 *at, u64 end)
 {
 	struct file_edit f;
-	int err = file_edit_begin(vol, txn, ino, FILE_STEP, &f);
+	int err = file_edit_begin(vol, txn, ino, &f);
 
 	return err ? err : file_drop_range(&f, at, end);
 }
@@ -85,7 +85,7 @@ int file_collapse_step(struct vol *vol, struct txn *txn, struct file_shift *s)
 {
 	u64 gap_end = s->off + s->count, bytes = s->count << vol->geo.block_log;
 	struct file_edit f;
-	int err = file_edit_begin(vol, txn, s->ino, FILE_STEP, &f);
+	int err = file_edit_begin(vol, txn, s->ino, &f);
 
 	if (!err && (!s->count || s->count >= FILEOFF_END || s->off >= FILEOFF_END ||
 		     gap_end > file_size(&f) >> vol->geo.block_log))
@@ -132,7 +132,7 @@ static int begin_insert(struct file_edit *f, struct file_shift *s)
 int file_insert_step(struct vol *vol, struct txn *txn, struct file_shift *s)
 {
 	struct file_edit f;
-	int err = file_edit_begin(vol, txn, s->ino, FILE_STEP, &f);
+	int err = file_edit_begin(vol, txn, s->ino, &f);
 
 	if (!err && !s->begun)
 		err = begin_insert(&f, s);

@@ -116,10 +116,10 @@ static int share_piece(struct sharing *x)
 int file_share_step(struct vol *vol, struct txn *txn, struct file_share *s)
 {
 	struct sharing x = {.s = s};
-	int err = file_edit_begin(vol, txn, s->from, FILE_STEP, &x.from);
+	int err = file_edit_begin(vol, txn, s->from, &x.from);
 
 	if (!err)
-		err = file_edit_begin(vol, txn, s->to, FILE_STEP, &x.to);
+		err = file_edit_begin(vol, txn, s->to, &x.to);
 	if (!err)
 		err = check(&x);
 	if (err)
@@ -142,7 +142,7 @@ int file_cow_cleanup(struct vol *vol, struct txn *txn, u32 ag, bool *more)
 	*more = false;
 	if (!geometry_has(&vol->geo, FEATURE_REFLINK))
 		return 0;
-	for (u32 i = 0; i < FILE_STEP && !err; i++) {
+	for (u32 i = 0; i < file_budget(&vol->geo) && !err; i++) {
 		u32 bno;
 
 		err = ag_open(vol, txn, ag, &headers);

@@ -34,7 +34,7 @@ static int drop_behind(struct file_edit *f, u64 end, bool *more)
 int file_truncate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 size, bool *more)
 {
 	struct file_edit f;
-	int err = file_edit_begin(vol, txn, ino, FILE_STEP, &f);
+	int err = file_edit_begin(vol, txn, ino, &f);
 
 	*more = false;
 	if (err)
@@ -49,7 +49,7 @@ int file_truncate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 si
 int file_trim_step(struct vol *vol, struct txn *txn, struct inum ino, bool *more)
 {
 	struct file_edit f;
-	int err = file_edit_begin(vol, txn, ino, FILE_STEP, &f);
+	int err = file_edit_begin(vol, txn, ino, &f);
 	u32 flags = err ? 0 : be16_get(((const struct dinode *)f.fork.buf->data)->flags);
 
 	*more = false;

@@ -174,7 +174,7 @@ static int switch_blocks(struct file_edit *f, const struct file_piece *piece)
 	int err = file_unstage(f->fork.vol, f->fork.txn, piece->start, piece->count, false);
 
 	while (!err && at < end) {
-		f->budget = FILE_STEP;
+		f->budget = file_budget(&f->view.geo);
 		err = file_drop_range(f, &at, end);
 	}
 	return err ? err : fork_map(&f->fork, &e);
@@ -196,7 +196,7 @@ static int finish_piece(struct file_edit *f, const struct file_piece *piece)
 int file_write_finish(struct vol *vol, struct txn *txn, const struct file_plan *plan)
 {
 	struct file_edit f;
-	int err = file_edit_begin(vol, txn, plan->ino, FILE_STEP, &f);
+	int err = file_edit_begin(vol, txn, plan->ino, &f);
 	u64 size = err ? 0 : file_size(&f);
 
 	if (!err && size != plan->size && plan->end > min_u64(size, plan->size))

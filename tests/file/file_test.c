@@ -222,7 +222,7 @@ static void spare_blocks(void **state)
 	trim(&f, 0);
 	assert_int_equal(look(&f, 0).nblocks, 50); /* were asked for */
 	files_begin(&f);
-	files_must(&f, file_edit_begin(f.vol, f.txn, f.file[1].ino, 1, &edit));
+	files_must(&f, file_edit_begin(f.vol, f.txn, f.file[1].ino, &edit));
 	file_core(&edit)->flags = be16_make(INODE_FLAG_EXTSIZE);
 	file_core(&edit)->extsize = be32_make(16);
 	files_commit(&f);
@@ -448,7 +448,7 @@ static void refuses_realtime(void **state)
 	open_files(&f, options, 1);
 	unlink(section);
 	files_begin(&f);
-	files_must(&f, file_edit_begin(f.vol, f.txn, f.file[0].ino, 1, &edit));
+	files_must(&f, file_edit_begin(f.vol, f.txn, f.file[0].ino, &edit));
 	file_core(&edit)->flags = be16_make(INODE_FLAG_REALTIME);
 	assert_int_equal(prepare_write(&f, f.file[0].ino, 0, 10), -EOPNOTSUPP);
 	assert_non_null(strstr(trail_text(), "realtime"));

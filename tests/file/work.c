@@ -30,12 +30,13 @@ static void save(const struct files *f, const char *image)
 int main(int argc, char **argv)
 {
 	static struct files f;
+	const char *mib = getenv("MIB");
 
 	if (argc != 5 && argc != 6) {
 		fprintf(stderr, "usage: file-work SEED ROUNDS IMAGE MKFS-OPTIONS [cut]\n");
 		return 2;
 	}
-	if (!files_make(argv[3], MIB, argv[4]))
+	if (!files_make(argv[3], mib ? (u32)strtoul(mib, NULL, 0) : MIB, argv[4]))
 		return 77;
 	files_open(&f, argv[3], strtoull(argv[1], NULL, 0));
 	files_run(&f, (u32)strtoul(argv[2], NULL, 0));

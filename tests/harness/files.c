@@ -501,7 +501,7 @@ static void lose_end(struct files *f, u32 file, u64 size)
 	struct file_edit edit;
 
 	files_begin(f);
-	files_must(f, file_edit_begin(f->vol, f->txn, f->file[file].ino, 1, &edit));
+	files_must(f, file_edit_begin(f->vol, f->txn, f->file[file].ino, &edit));
 	file_set_size(&edit, size);
 	files_commit(f);
 	model_size(&f->file[file], size);
@@ -514,7 +514,7 @@ static void set_hint(struct files *f, u32 file, u32 blocks)
 	u16 flags;
 
 	files_begin(f);
-	files_must(f, file_edit_begin(f->vol, f->txn, f->file[file].ino, 1, &edit));
+	files_must(f, file_edit_begin(f->vol, f->txn, f->file[file].ino, &edit));
 	d = file_core(&edit);
 	flags = be16_get(d->flags) & ~INODE_FLAG_EXTSIZE;
 	d->flags = be16_make(blocks ? flags | INODE_FLAG_EXTSIZE : flags);
