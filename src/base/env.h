@@ -15,6 +15,7 @@
 
 struct finding;
 struct env_lock;
+struct env_shared;
 struct env_spill;
 
 /* How far a long task is.  total 0: not known. */
@@ -41,6 +42,12 @@ struct env {
 	void (*lock_destroy)(struct env *env, struct env_lock *lock);
 	void (*lock_take)(struct env_lock *lock);
 	void (*lock_drop)(struct env_lock *lock);
+	/* A lock that many hold to read, or one alone. Who waits to hold it alone goes before new
+	 * readers. */
+	struct env_shared *(*shared_create)(struct env *env); /* NULL: out of memory */
+	void (*shared_destroy)(struct env *env, struct env_shared *lock);
+	void (*shared_take)(struct env_shared *lock, bool alone);
+	void (*shared_drop)(struct env_shared *lock, bool alone);
 	/* A scratch file nobody else sees, gone when closed. */
 	struct env_spill *(*spill_open)(struct env *env); /* NULL, with a trail */
 	int (*spill_read)(struct env_spill *spill, u64 offset, void *to, size_t size);

@@ -12,7 +12,8 @@
  * 3. shard->bytes is the sum of the sizes on the chains; above its share idle buffers go, oldest
  * first.
  * 4. type is set only when verify() has passed for (type, owner).
- * 5. What was read while `version` changed may be torn, and is read again.
+ * 5. What was read while `version` or its chain's `published` changed may be old or torn, and is
+ *    read again.
  */
 #include "cache/cache.h"
 
@@ -40,6 +41,7 @@ struct cached {
 struct shard {
 	struct env_lock *lock;
 	struct cached *chain[CHAINS];
+	u32 published[CHAINS]; /* how often something was */
 	struct cached *oldest, *newest;
 	size_t bytes;
 };
@@ -72,9 +74,14 @@ static struct shard *shard_of(struct cache *cache, u64 at)
 	return &cache->shard[mix(at) >> 60 & (SHARDS - 1)];
 }
 
+static u32 chain_index(u64 at)
+{
+	return mix(at) >> 40 & (CHAINS - 1);
+}
+
 static struct cached **chain_of(struct shard *shard, u64 at)
 {
-	return &shard->chain[mix(at) >> 40 & (CHAINS - 1)];
+	return &shard->chain[chain_index(at)];
 }
 
 static void idle_add(struct shard *shard, struct cached *c)
@@ -183,20 +190,51 @@ static u32 ranges_size(const struct cache_range *ranges, u32 count)
 	return size;
 }
 
+/* Memory for a private buffer: the one that has to go anyway, if there was any, or new. */
+static int make(struct cache *cache, struct cached *spare, const struct cache_range *ranges,
+		u32 count, struct cached **out)
+{
+	u32 size = ranges_size(ranges, count);
+	struct cached *c = spare ? spare : env_alloc(cache->env, sizeof(*c) + size);
+
+	*out = c;
+	if (!c)
+		return fail(-ENOMEM, "a buffer of %u bytes: out of memory", size);
+	*c = (struct cached){
+	    .buf = {.at = ranges[0].at, .size = size, .data = c->bytes},
+	    .held = 1,
+	    .pieces = count > 1,
+	};
+	return 0;
+}
+
+/* Under the lock: onto its chain, held. */
+static void enchain(struct cache *cache, struct shard *shard, struct cached *c)
+{
+	struct cached **chain = chain_of(shard, c->buf.at.v);
+
+	c->chain = *chain;
+	*chain = c;
+	shard->bytes += c->buf.size;
+	shrink(cache, shard);
+}
+
 /* A held buffer with these bytes, from memory or from the device; -EAGAIN when they changed while
  * they were read. */
 static int lookup(struct cache *cache, const struct cache_range *ranges, u32 count,
 		  struct cached **out)
 {
-	struct shard *shard = shard_of(cache, ranges[0].at.v);
-	struct cached *c, *spare = NULL, *other, **chain;
+	u64 at = ranges[0].at.v;
+	u32 size = ranges_size(ranges, count), published;
+	struct shard *shard = shard_of(cache, at);
+	struct cached *c, *spare = NULL, *other;
 	unsigned long long version = atomic_load(&cache->version);
 	bool torn = false;
-	u32 size = ranges_size(ranges, count);
 	int err;
 
 	cache->env->lock_take(shard->lock);
-	c = find(shard, ranges[0].at.v, size);
+	published = shard->published[chain_index(at)];
+	c = find(shard, at, size);
 	if (c)
 		hold(shard, c);
 	else
@@ -207,31 +245,21 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 		*out = c;
 		return 0;
 	}
-	c = spare ? spare : env_alloc(cache->env, sizeof(*c) + size);
-	if (!c)
-		return fail(-ENOMEM, "a buffer of %u bytes: out of memory", size);
-	*c = (struct cached){
-	    .buf = {.at = ranges[0].at, .size = size, .data = c->bytes},
-	    .held = 1,
-	    .pieces = count > 1,
-	};
-	err = fill(cache, c, ranges, count);
+	err = make(cache, spare, ranges, count, &c);
+	if (!err)
+		err = fill(cache, c, ranges, count);
 	if (err) {
 		env_free(cache->env, c);
 		return err;
 	}
 	cache->env->lock_take(shard->lock);
-	other = find(shard, ranges[0].at.v, size);
-	torn = version != atomic_load(&cache->version);
-	if (other) {
+	other = find(shard, at, size);
+	torn = version != atomic_load(&cache->version) ||
+	       published != shard->published[chain_index(at)];
+	if (other)
 		hold(shard, other);
-	} else if (!torn) {
-		chain = chain_of(shard, ranges[0].at.v);
-		c->chain = *chain;
-		*chain = c;
-		shard->bytes += size;
-		shrink(cache, shard);
-	}
+	else if (!torn)
+		enchain(cache, shard, c);
 	cache->env->lock_drop(shard->lock);
 	if (other || torn)
 		env_free(cache->env, c);
@@ -325,6 +353,39 @@ void cache_put(struct cache *cache, struct buf *buf)
 	cache->env->lock_drop(shard->lock);
 }
 
+void cache_hold(struct cache *cache, struct buf *buf)
+{
+	struct shard *shard;
+
+	cache = store_of(cache);
+	shard = shard_of(cache, buf->at.v);
+	cache->env->lock_take(shard->lock);
+	hold(shard, (struct cached *)buf);
+	cache->env->lock_drop(shard->lock);
+}
+
+int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, struct buf **out)
+{
+	u32 size = ranges_size(ranges, count);
+	struct cached *c, *spare;
+	struct shard *shard;
+	int err;
+
+	cache = store_of(cache);
+	shard = shard_of(cache, ranges[0].at.v);
+	cache->env->lock_take(shard->lock);
+	spare = recycle(cache, shard, size);
+	cache->env->lock_drop(shard->lock);
+	if (spare)
+		memset(spare->bytes, 0, size);
+	err = make(cache, spare, ranges, count, &c);
+	if (err)
+		return err;
+	c->stale = true; /* goes with its last holder, until it is published */
+	*out = &c->buf;
+	return 0;
+}
+
 static bool overlaps(const struct cached *c, const struct cache_range *ranges, u32 count)
 {
 	for (u32 i = 0; i < count; i++)
@@ -343,6 +404,25 @@ static void forget(struct cache *cache, struct shard *shard, struct cached *c)
 	}
 	unchain(shard, c);
 	c->stale = true;
+}
+
+void cache_publish(struct cache *cache, struct buf *buf, const struct meta_type *type, u64 owner)
+{
+	struct cached *c = (struct cached *)buf, *old;
+	struct shard *shard;
+
+	cache = store_of(cache);
+	shard = shard_of(cache, buf->at.v);
+	cache->env->lock_take(shard->lock);
+	shard->published[chain_index(buf->at.v)]++;
+	old = find(shard, buf->at.v, buf->size);
+	if (old)
+		forget(cache, shard, old);
+	c->stale = false;
+	c->type = type;
+	c->owner = owner;
+	enchain(cache, shard, c);
+	cache->env->lock_drop(shard->lock);
 }
 
 /* Looks at all that is in memory: buffers of all sizes may overlap a range, wherever they begin. */

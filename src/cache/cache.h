@@ -4,9 +4,10 @@
  * A buffer is one metadata object, read whole and verified by its descriptor when it is first read.
  * Buffers are counted; one that nobody holds stays until memory is needed (least recently used
  * goes first), so memory is bounded by `memory` plus what is held.  Content is immutable here:
- * readers of any number of threads share it without a lock.  What a transaction changes goes to the
- * device, and cache_forget() makes the next reader read it anew; who holds the old content keeps
- * it. A buffer may be made of several ranges of blocks (directory blocks larger than a block).
+ * readers of any number of threads share it without a lock.  A transaction makes a new content and
+ * publishes it; where bytes have changed on the device, cache_forget() makes the next reader read
+ * them anew; who holds the old content keeps it. A buffer may be made of several ranges of blocks
+ * (directory blocks larger than a block).
  *
  * A unit has one size per type, so two buffers never overlap; the first address is the key.
  *
@@ -66,6 +67,19 @@ int cache_get_raw(struct cache *cache, struct daddr at, u32 size, struct buf **o
 int cache_get_ranges(struct cache *cache, const struct meta_type *type, const struct where *where,
 		     const struct cache_range *ranges, u32 count, struct buf **out);
 void cache_put(struct cache *cache, struct buf *buf);
+/* One more holder. */
+void cache_hold(struct cache *cache, struct buf *buf);
+
+/* A new content for these ranges that only the caller sees, to be written to; cache_put() throws it
+ * away, unless cache_publish() has made it what readers get from now on. That it obeys the rules of
+ * `type` (NULL: not known) with this owner is the caller's word. Who holds what was there before,
+ * keeps it. Neither the device nor buffers that overlap otherwise are touched. */
+int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, struct buf **out);
+static inline u8 *cache_made_bytes(struct buf *buf)
+{
+	return (u8 *)(uintptr_t)buf->data;
+}
+void cache_publish(struct cache *cache, struct buf *buf, const struct meta_type *type, u64 owner);
 /* The bytes of these ranges have changed on the device. */
 void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 count);
 void cache_will_need(struct cache *cache, struct daddr at, u64 size);

@@ -38,7 +38,7 @@ static int extent_place(const struct vol *vol, const struct inode *inode,
 			return fail(-EUCLEAN, "block %llu of the file: no such place as block %llu",
 				    (unsigned long long)extent->off,
 				    (unsigned long long)extent->start);
-		*dev = vol->data;
+		*dev = vol->home;
 		*at = fsblock_daddr(g, start);
 		return 0;
 	}

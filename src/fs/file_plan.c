@@ -176,7 +176,7 @@ static int prepare(struct vol *vol, struct txn *txn, struct planner *p, u64 len)
 	err = file_edit_begin(vol, txn, plan->ino, &p->edit);
 	if (err)
 		return err;
-	plan->dev = vol->data;
+	plan->dev = vol->home;
 	plan->size = file_size(&p->edit);
 	plan->zero = plan->off;
 	if (plan->kind == FILE_PLAN_WRITE)

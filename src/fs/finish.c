@@ -199,16 +199,12 @@ static int try_one(struct vol *vol, struct log_status *status, struct log_pendin
 		   bool *finished)
 {
 	struct finish f = {.vol = vol};
-	int err = txn_begin(vol->env, vol->cache, vol->data, &vol->geo, &f.txn);
+	int err = vol_begin(vol, NULL, &f.txn);
 
 	*finished = false;
 	if (err)
 		return err;
-	err = finish_one(&f, p);
-	if (!err)
-		err = txn_commit(f.txn);
-	else
-		txn_rollback(f.txn);
+	err = vol_end(vol, f.txn, finish_one(&f, p));
 	*finished = !err;
 	if (err)
 		note(vol, p);
@@ -223,13 +219,13 @@ static int clear_log_features(struct vol *vol)
 	struct txn_buf *buf;
 	struct txn *txn;
 	struct sb *sb;
-	int err = txn_begin(vol->env, vol->cache, vol->data, &vol->geo, &txn);
+	int err = vol_begin(vol, NULL, &txn);
 
 	if (err)
 		return err;
 	err = ag_super(vol, txn, &buf);
 	if (err) {
-		txn_rollback(txn);
+		vol_end(vol, txn, err);
 		return 0; /* a damaged superblock is somebody else's finding */
 	}
 	sb = (struct sb *)buf->data;
@@ -237,7 +233,7 @@ static int clear_log_features(struct vol *vol)
 		txn_dirty(txn, buf);
 		sb->features_log_incompat = be32_make(0);
 	}
-	return txn_commit(txn);
+	return vol_end(vol, txn, 0);
 }
 
 int finish_pending(struct vol *vol, struct log_status *status)

@@ -21,6 +21,7 @@
 
 #define SUPERBLOCK_MAX (1u << SB_MAX_SECTOR_LOG)
 #define OVERLAY_MEMORY (16u << 20) /* what of a replayed log stays in memory */
+#define JOURNAL_MEMORY (32u << 20) /* for what is not home yet */
 #define SUPERBLOCK_MIN (1u << SB_MIN_SECTOR_LOG)
 
 /* What the superblock says, when it can be true; the CRC that fits best otherwise. */
@@ -86,7 +87,7 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 	return check_devices(vol, options);
 }
 
-/* A dirty log is replayed above the device, never on it. */
+/* A dirty log is replayed above the device, or onto it by who will write. */
 static int replay_log(struct vol *vol, const struct vol_options *options)
 {
 	const struct log_options log_options = {
@@ -97,10 +98,12 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 
 	if (err || vol->log_status.state != LOG_DIRTY)
 		return err;
-	err = device_open_overlay(vol->env, vol->data, OVERLAY_MEMORY, &overlay);
-	if (err)
-		return err;
-	vol->data = overlay;
+	if (!options->write) {
+		err = device_open_overlay(vol->env, vol->data, OVERLAY_MEMORY, &overlay);
+		if (err)
+			return err;
+		vol->data = overlay;
+	}
 	vol->replayed = true;
 	return log_recover(vol->env, &vol->geo, vol->data, vol->log, &log_options,
 			   &vol->log_status);
@@ -120,6 +123,58 @@ static int finish_log(struct vol *vol, const struct vol_options *options, u8 *bl
 	return err;
 }
 
+/* ---- writing ---- */
+
+static int check_writable(const struct vol *vol, const struct vol_options *options)
+{
+	const char *why = NULL;
+
+	if (vol->data->read_only)
+		why = "the device is read-only";
+	else if (options->no_recovery)
+		why = "its log has not been replayed";
+	else if (vol->super_at.v)
+		why = "the primary superblock is lost";
+	else if (vol->log_status.state == LOG_DAMAGED)
+		why = "its log is damaged";
+	else if (geometry_has(&vol->geo, FEATURE_NEEDSREPAIR))
+		why = "it needs repair (needsrepair)";
+	else if (vol->geo.rt_blocks)
+		why = "it has a realtime section";
+	return why ? fail(-EROFS, "%s: cannot be written to: %s", vol->data->name, why) : 0;
+}
+
+/* From here on vol->data is what the journal shows. */
+static int open_journal(struct vol *vol, const struct vol_options *options)
+{
+	const struct journal_options journal_options = {
+	    .g = &vol->geo,
+	    .home = vol->data,
+	    .log = vol->log,
+	    .status = &vol->log_status,
+	    .memory = JOURNAL_MEMORY,
+	};
+	int err = check_writable(vol, options);
+
+	if (!err)
+		err = journal_open(vol->env, &journal_options, &vol->journal);
+	if (!err)
+		vol->data = journal_device(vol->journal);
+	return err;
+}
+
+/* What finishing has done goes to the log in one checkpoint: with that the intents are behind the
+ * tail, and never come again. */
+static int settle_recovery(struct vol *vol)
+{
+	if (vol->log_status.pending)
+		return fail(-EROFS,
+			    "%s: cannot be written to: its log has intents that cannot be "
+			    "finished",
+			    vol->home->name);
+	return vol->replayed ? journal_push(vol->journal) : 0;
+}
+
 static int open_steps(struct vol *vol, const struct vol_options *options, u8 *block)
 {
 	int err = load_superblock(vol, options, block);
@@ -129,10 +184,79 @@ static int open_steps(struct vol *vol, const struct vol_options *options, u8 *bl
 		if (!err && vol->replayed)
 			err = load_superblock(vol, options, block);
 	}
+	vol->home = vol->data;
+	if (!err && options->write)
+		err = open_journal(vol, options);
 	if (err)
 		return err;
 	err = cache_open(vol->env, vol->data, &vol->geo, options->memory, &vol->cache);
-	return err ? err : finish_log(vol, options, block);
+	if (err)
+		return err;
+	if (vol->journal) {
+		journal_attach(vol->journal, vol->cache);
+		journal_hold(vol->journal, true);
+	}
+	err = finish_log(vol, options, block);
+	if (err || !vol->journal)
+		return err;
+	journal_hold(vol->journal, false);
+	err = settle_recovery(vol);
+	vol->writable = !err;
+	return err;
+}
+
+int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
+{
+	int err;
+
+	*out = NULL;
+	if (vol->journal)
+		err = journal_begin(vol->journal, out);
+	else if (vol->data->read_only)
+		err = fail(-EROFS, "%s: opened to read", vol->data->name);
+	else
+		err = txn_begin(vol->env, vol->cache, vol->data, &vol->geo, out);
+	if (!err && view)
+		*view = vol_in(vol, *out);
+	return err;
+}
+
+int vol_end(struct vol *vol, struct txn *txn, int err)
+{
+	if (vol->journal)
+		return journal_end(vol->journal, txn, err);
+	if (!err)
+		return txn_commit(txn);
+	txn_rollback(txn);
+	return err;
+}
+
+void vol_read_begin(struct vol *vol)
+{
+	if (vol->journal)
+		journal_read_begin(vol->journal);
+}
+
+void vol_read_end(struct vol *vol)
+{
+	if (vol->journal)
+		journal_read_end(vol->journal);
+}
+
+int vol_snapshot(struct vol *vol, size_t memory, struct vol **out)
+{
+	struct vol_options options = {.no_recovery = true, .memory = memory};
+	int err;
+
+	*out = NULL;
+	if (!vol->journal)
+		return fail(-EINVAL, "%s: nobody changes it", vol->data->name);
+	err = journal_snapshot(vol->journal, &options.data);
+	if (!err)
+		err = vol_open(vol->env, vol->types, &options, out);
+	if (!err)
+		(*out)->rt = NULL;
+	return err;
 }
 
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,
@@ -166,14 +290,21 @@ int vol_open(struct env *env, const struct meta_types *types, const struct vol_o
 	return 0;
 }
 
-void vol_close(struct vol *vol)
+int vol_close(struct vol *vol)
 {
+	int err = 0;
+
 	if (!vol)
-		return;
+		return 0;
+	/* where opening has failed, nothing is to be put home */
+	if (vol->writable)
+		err = journal_finish(vol->journal);
 	log_status_free(vol->env, &vol->log_status);
+	journal_close(vol->journal);
 	cache_close(vol->cache);
 	device_close(vol->rt);
 	device_close(vol->log);
-	device_close(vol->data);
+	device_close(vol->home ? vol->home : vol->data);
 	env_free(vol->env, vol);
+	return err;
 }

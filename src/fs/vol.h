@@ -3,7 +3,8 @@
  *
  * Owns the devices, the cache and the geometry.  Opening verifies the primary superblock, and
  * replays a dirty log into an overlay unless told not to; the devices given are never written when
- * opened read-only.
+ * opened to read.  Opened to write, it has a journal (log/journal.h): vol_begin() and vol_end() are
+ * around every change, and vol_close() leaves all on the device and a clean log.
  */
 #ifndef MENDFS_FS_VOL_H
 #define MENDFS_FS_VOL_H
@@ -11,18 +12,22 @@
 #include "cache/cache.h"
 #include "device/device.h"
 #include "format/type.h"
+#include "log/journal.h"
 #include "log/recover.h"
 #include "log/txn.h"
 
 struct vol {
 	struct env *env;
-	struct device *data; /* the overlay, once a log has been replayed */
+	struct device *data; /* the overlay, once a log has been replayed; or the journal's */
+	struct device *home; /* where file data goes: the same, or what lies below the journal */
 	struct device *log;  /* NULL: internal */
 	struct device *rt;   /* NULL: none given */
 	struct geometry geo;
 	struct daddr
 	    super_at; /* the superblock that geo comes from: 0, or a copy if the primary is lost */
 	struct cache *cache;
+	struct journal *journal; /* NULL: opened to read */
+	bool writable;		 /* with a journal, and opened to the end */
 	const struct meta_types *types;
 	bool replayed; /* a dirty log was replayed into the overlay */
 	/* What the log was like, and what its replay did; zeros with no_recovery. */
@@ -33,14 +38,31 @@ struct vol_options {
 	struct device *data, *log, *rt; /* vol_open takes them over, also when it fails */
 	bool no_recovery;		/* look at a dirty image as it is */
 	bool accept_loss;		/* of a damaged log replay what is whole */
-	size_t memory;			/* of the cache, bytes; 0: the default */
+	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
+	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
+	bool write;
+	size_t memory; /* of the cache, bytes; 0: the default */
 	/* Findings about the superblock and the log go here; NULL: only into the trail. */
 	struct verdict *verdict;
 };
 
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,
 	     struct vol **out);
-void vol_close(struct vol *vol);
+/* Where there is a journal: puts all home, and marks the log clean. The error of that; the volume
+ * is closed in any case. */
+int vol_close(struct vol *vol);
+
+/* A transaction of the only writer; *view is the volume as it sees it. vol_end() commits it when
+ * err is 0, rolls it back otherwise, and returns err or what the commit says. -EROFS without a
+ * journal. */
+int vol_begin(struct vol *vol, struct vol *view, struct txn **out);
+int vol_end(struct vol *vol, struct txn *txn, int err);
+/* Around the reading of several objects that belong together, on a volume that others change. */
+void vol_read_begin(struct vol *vol);
+void vol_read_end(struct vol *vol);
+/* All metadata as of now, as a volume of its own that is opened to read: for check and inspect. On
+ * a volume that nobody changes: -EINVAL. memory as in the options. */
+int vol_snapshot(struct vol *vol, size_t memory, struct vol **out);
 
 /* The volume as a transaction sees it, for everything that reads: what it has changed is in front.
  * Good until the transaction ends; never closed. */

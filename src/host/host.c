@@ -23,6 +23,10 @@ struct env_lock {
 	struct env *env;
 };
 
+struct env_shared {
+	pthread_rwlock_t lock;
+};
+
 struct env_spill {
 	int fd;
 };
@@ -150,6 +154,41 @@ static void host_lock_drop(struct env_lock *lock)
 	pthread_mutex_unlock(&lock->mutex);
 }
 
+static struct env_shared *host_shared_create(struct env *env)
+{
+	struct env_shared *lock = env_alloc(env, sizeof(*lock));
+	pthread_rwlockattr_t attr;
+
+	if (!lock)
+		return NULL;
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&lock->lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+	return lock;
+}
+
+static void host_shared_destroy(struct env *env, struct env_shared *lock)
+{
+	if (lock)
+		pthread_rwlock_destroy(&lock->lock);
+	env_free(env, lock);
+}
+
+static void host_shared_take(struct env_shared *lock, bool alone)
+{
+	if (alone)
+		pthread_rwlock_wrlock(&lock->lock);
+	else
+		pthread_rwlock_rdlock(&lock->lock);
+}
+
+static void host_shared_drop(struct env_shared *lock, bool alone)
+{
+	(void)alone;
+	pthread_rwlock_unlock(&lock->lock);
+}
+
 static struct env_spill *host_spill_open(struct env *env)
 {
 	const char *dir = getenv("TMPDIR");
@@ -253,6 +292,10 @@ void host_env_init(struct env *env, u32 workers)
 	    .parallel = host_parallel,
 	    .pause = host_pause,
 	    .workers = workers < WORKERS_MAX ? workers : WORKERS_MAX,
+	    .shared_create = host_shared_create,
+	    .shared_destroy = host_shared_destroy,
+	    .shared_take = host_shared_take,
+	    .shared_drop = host_shared_drop,
 	    .lock_create = host_lock_create,
 	    .lock_destroy = host_lock_destroy,
 	    .lock_take = host_lock_take,

@@ -7,11 +7,11 @@
  * nothing but the unlinked pointers of inodes; the rest of it is older than the inode items.
  */
 #include "base/trail.h"
+#include "format/inode.h"
 #include "log/replay.h"
 
 #include <errno.h>
 
-#define INODE_MAGIC 0x494e /* "IN" */
 #define CHUNKS_PER_WORD 32
 
 struct chunks {

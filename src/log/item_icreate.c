@@ -4,9 +4,9 @@
  * Nothing of them is in the log but this item; whatever happens to them later is, so they are
  * always written, unless the chunk is freed later in the log.
  */
+#include "format/inode.h"
 #include "log/replay.h"
 
-#define INODE_MAGIC 0x494e /* "IN" */
 #define INODE_VERSION 3
 
 static int icreate_check(struct log_replay *r, const struct log_item *item)

@@ -10,13 +10,13 @@
  * that each block of that btree gets the inode's number, which is logged nowhere else.
  */
 #include "base/trail.h"
+#include "format/inode.h"
 #include "format/btree.h"
 #include "format/verify.h"
 #include "log/replay.h"
 
 #include <errno.h>
 
-#define INODE_MAGIC 0x494e	  /* "IN" */
 #define INODE_BIGTIME (1ull << 3) /* di_flags2 */
 #define LITERAL sizeof(struct log_dinode)
 #define FORKOFF_LOG 3

@@ -68,6 +68,8 @@ int log_target_bad(struct log_replay *r, const struct log_item *item, u64 blkno,
 int log_target_check(struct log_replay *r, const struct log_item *item, u64 blkno, u64 count);
 int log_target_read(struct log_replay *r, u64 blkno, u32 count);
 int log_target_write(struct log_replay *r, u64 blkno, u32 count);
+/* What a buffer item says that it logs (enum log_buf_type), told by the magic. */
+u32 log_buf_type_of(const u8 *bytes);
 /* The LSN in the buffer at hand, 0 when it has none that counts. type: enum log_buf_type. */
 u64 log_target_lsn(const struct log_replay *r, u32 count, u32 type);
 /* LSN and checksum of the buffer at hand, now that it has changed. */

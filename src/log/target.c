@@ -12,6 +12,7 @@
 #include "format/attr.h"
 #include "format/btree.h"
 #include "format/dir.h"
+#include "format/inode.h"
 #include "format/super.h"
 #include "format/symlink.h"
 #include "format/verify.h"
@@ -80,6 +81,15 @@ static const struct kind *identify(const u8 *bytes)
 		if (load(bytes + kinds[i].magic_at, kinds[i].magic_width) == kinds[i].magic)
 			return &kinds[i];
 	return NULL;
+}
+
+u32 log_buf_type_of(const u8 *bytes)
+{
+	const struct kind *kind = identify(bytes);
+
+	if (kind)
+		return kind->type;
+	return load(bytes, 2) == INODE_MAGIC ? LOG_BUF_TYPE_DINO : LOG_BUF_TYPE_UNKNOWN;
 }
 
 static bool without_magic(u32 type)

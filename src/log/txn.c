@@ -11,6 +11,7 @@
 
 #include "base/trail.h"
 #include "format/verify.h"
+#include "log/journal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +27,10 @@ struct txn {
 	struct cache *view;
 	struct txn_buf *chain[CHAINS];
 	struct txn_buf *newest, *dropped;
-	u64 memory;
+	u64 memory, memory_max;
+	struct journal *journal; /* NULL: commits go to the device */
+	struct version_freed *freed;
+	u32 freed_count, freed_room;
 };
 
 static struct txn_buf **chain_of(struct txn *txn, u64 at)
@@ -78,6 +82,7 @@ int txn_begin(struct env *env, struct cache *cache, struct device *dev, const st
 	txn->cache = cache;
 	txn->dev = dev;
 	txn->g = g;
+	txn->memory_max = TXN_MEMORY_MAX;
 	txn->front.find = front_find;
 	err = cache_open_view(cache, &txn->front, &txn->view);
 	if (err)
@@ -85,6 +90,12 @@ int txn_begin(struct env *env, struct cache *cache, struct device *dev, const st
 	else
 		*out = txn;
 	return err;
+}
+
+void txn_use_journal(struct txn *txn, struct journal *journal)
+{
+	txn->journal = journal;
+	txn->memory_max = journal_txn_max(journal);
 }
 
 struct cache *txn_view(struct txn *txn)
@@ -98,6 +109,8 @@ static void free_list(struct txn *txn, struct txn_buf *buf)
 		struct txn_buf *older = buf->older;
 
 		free_list(txn, buf->parts); /* parts have none */
+		cache_put(txn->cache, buf->made);
+		cache_put(txn->cache, buf->before);
 		env_free(txn->env, buf);
 		buf = older;
 	}
@@ -110,6 +123,7 @@ void txn_rollback(struct txn *txn)
 	free_list(txn, txn->newest);
 	free_list(txn, txn->dropped);
 	cache_close(txn->view);
+	env_free(txn->env, txn->freed);
 	env_free(txn->env, txn);
 }
 
@@ -141,25 +155,34 @@ static u32 size_of(const struct cache_range *ranges, u32 count)
 	return size;
 }
 
-/* Its data, where they are not those of a whole, follow its ranges. */
+/* data: those of a whole, or NULL for a buffer of its own. */
 static int make(struct txn *txn, const struct meta_type *type, const struct where *where,
 		const struct cache_range *ranges, u32 count, u8 *data, struct txn_buf **out)
 {
 	u32 size = size_of(ranges, count), room = data ? 0 : size;
-	size_t header = sizeof(struct txn_buf) + count * sizeof(*ranges);
+	struct buf *made = NULL;
 	struct txn_buf *buf;
+	int err = 0;
 
 	*out = NULL;
-	if (txn->memory + room > TXN_MEMORY_MAX)
-		return fail(-EFBIG, "a transaction of more than %u MiB", TXN_MEMORY_MAX >> 20);
-	buf = env_alloc(txn->env, header + room);
+	if (txn->memory + room > txn->memory_max)
+		return fail(-EFBIG, "a transaction of more than %llu KiB",
+			    (unsigned long long)txn->memory_max >> 10);
+	buf = env_alloc(txn->env, sizeof(struct txn_buf) + count * sizeof(*ranges));
 	if (!buf)
 		return fail(-ENOMEM, "a transaction: out of memory");
+	if (!data)
+		err = cache_make(txn->cache, ranges, count, &made);
+	if (err) {
+		env_free(txn->env, buf);
+		return err;
+	}
 	*buf = (struct txn_buf){.at = ranges[0].at,
 				.size = size,
-				.data = data ? data : (u8 *)buf + header,
+				.data = data ? data : cache_made_bytes(made),
 				.type = type,
 				.where = *where,
+				.made = made,
 				.count = count};
 	buf->seen = (struct buf){.at = buf->at, .size = size, .data = buf->data, .in_front = true};
 	memcpy(buf->range, ranges, count * sizeof(*ranges));
@@ -198,10 +221,13 @@ static int get(struct txn *txn, const struct meta_type *type, const struct meta_
 	if (err)
 		return err;
 	err = add(txn, type, where, ranges, count, out);
-	if (!err)
-		memcpy((*out)->data, buf->data, buf->size);
-	cache_put(txn->cache, buf);
-	return err;
+	if (err) {
+		cache_put(txn->cache, buf);
+		return err;
+	}
+	memcpy((*out)->data, buf->data, buf->size);
+	(*out)->before = buf;
+	return 0;
 }
 
 int txn_get_ranges(struct txn *txn, const struct meta_type *type, const struct where *where,
@@ -304,6 +330,37 @@ void txn_dirty(struct txn *txn, struct txn_buf *buf)
 		buf->whole->dirty = true;
 }
 
+/* Neighbours that are freed one after the other are kept as one. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size)
+{
+	struct version_freed *last = txn->freed_count ? &txn->freed[txn->freed_count - 1] : NULL;
+	u32 room = txn->freed_room ? txn->freed_room * 2 : 16;
+	struct version_freed *more;
+
+	if (last && last->at + last->size == at.v) {
+		last->size += size;
+		return 0;
+	}
+	if (txn->freed_count == txn->freed_room) {
+		more = env_array(txn->env, room, sizeof(*more));
+		if (!more)
+			return fail(-ENOMEM, "a transaction: out of memory");
+		if (txn->freed_count)
+			memcpy(more, txn->freed, txn->freed_count * sizeof(*more));
+		env_free(txn->env, txn->freed);
+		txn->freed = more;
+		txn->freed_room = room;
+	}
+	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size};
+	return 0;
+}
+
+const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count)
+{
+	*count = txn->freed_count;
+	return txn->freed;
+}
+
 void txn_drop(struct txn *txn, struct txn_buf *buf)
 {
 	struct txn_buf **link = chain_of(txn, buf->at.v);
@@ -321,7 +378,7 @@ void txn_drop(struct txn *txn, struct txn_buf *buf)
 /* The changed objects in the order of the disk. A piece is one range of one. */
 struct piece {
 	struct txn_buf *buf;
-	u8 *data;
+	u32 offset; /* in its data */
 	struct cache_range range;
 };
 
@@ -341,28 +398,24 @@ static int by_address(const void *a, const void *b)
 
 static void collect_pieces(struct changes *c, struct txn_buf *buf)
 {
-	u8 *data = buf->data;
+	u32 offset = 0;
 
 	for (u32 i = 0; i < buf->count; i++) {
-		c->piece[c->count++] = (struct piece){buf, data, buf->range[i]};
-		data += buf->range[i].size;
+		c->piece[c->count++] = (struct piece){buf, offset, buf->range[i]};
+		offset += buf->range[i].size;
 	}
 }
 
 static int collect(struct txn *txn, struct changes *c)
 {
 	u32 pieces = 0;
-	size_t bytes = 0;
 
 	for (struct txn_buf *b = txn->newest; b; b = b->older)
-		if (b->dirty) {
+		if (b->dirty)
 			pieces += b->count;
-			bytes += b->size;
-		}
 	c->piece = env_array(txn->env, pieces + 1, sizeof(*c->piece));
 	c->range = env_array(txn->env, pieces + 1, sizeof(*c->range));
-	c->before = env_alloc(txn->env, bytes + 1);
-	if (!c->piece || !c->range || !c->before)
+	if (!c->piece || !c->range)
 		return fail(-ENOMEM, "committing a transaction: out of memory");
 	for (struct txn_buf *b = txn->newest; b; b = b->older)
 		if (b->dirty)
@@ -406,11 +459,19 @@ static int seal(struct txn *txn)
 	return err;
 }
 
+/* ---- to the device ---- */
+
 static int read_before(struct txn *txn, struct changes *c)
 {
-	u8 *to = c->before;
+	size_t bytes = 0;
+	u8 *to;
 	int err = 0;
 
+	for (u32 i = 0; i < c->count; i++)
+		bytes += c->range[i].size;
+	c->before = to = env_alloc(txn->env, bytes);
+	if (!to)
+		return fail(-ENOMEM, "committing a transaction: out of memory");
 	for (u32 i = 0; i < c->count && !err; i++) {
 		err = device_read(txn->dev, c->range[i].at, to, c->range[i].size);
 		to += c->range[i].size;
@@ -421,12 +482,14 @@ static int read_before(struct txn *txn, struct changes *c)
 /* All of them, or none as far as the device lets us. */
 static int write_all(struct txn *txn, struct changes *c)
 {
-	const u8 *before = c->before;
+	const u8 *before;
 	u32 done = 0;
-	int err = 0;
+	int err = read_before(txn, c);
 
+	before = c->before;
 	while (done < c->count && !err) {
-		err = device_write(txn->dev, c->range[done].at, c->piece[done].data,
+		err = device_write(txn->dev, c->range[done].at,
+				   c->piece[done].buf->data + c->piece[done].offset,
 				   c->range[done].size);
 		done++;
 	}
@@ -435,7 +498,36 @@ static int write_all(struct txn *txn, struct changes *c)
 		before += c->range[i].size;
 	}
 	cache_forget(txn->cache, c->range, c->count);
+	if (!err)
+		txn_publish(txn);
 	return err;
+}
+
+/* ---- to the journal ---- */
+
+static int to_journal(struct txn *txn, struct changes *c)
+{
+	struct version_change *change = env_array(txn->env, c->count + 1u, sizeof(*change));
+	int err;
+
+	if (!change)
+		return fail(-ENOMEM, "committing a transaction: out of memory");
+	for (u32 i = 0; i < c->count; i++)
+		change[i] = (struct version_change){.range = c->range[i],
+						    .buf = c->piece[i].buf->made,
+						    .offset = c->piece[i].offset,
+						    .before = c->piece[i].buf->before};
+	err = journal_commit(txn->journal, txn, change, c->count);
+	env_free(txn->env, change);
+	return err;
+}
+
+void txn_publish(struct txn *txn)
+{
+	for (struct txn_buf *b = txn->newest; b; b = b->older)
+		if (b->dirty)
+			cache_publish(txn->cache, b->made, b->of_parts ? NULL : b->type,
+				      b->where.owner);
 }
 
 int txn_commit(struct txn *txn)
@@ -445,10 +537,8 @@ int txn_commit(struct txn *txn)
 
 	if (!err)
 		err = seal(txn);
-	if (!err)
-		err = read_before(txn, &c);
-	if (!err && c.count)
-		err = write_all(txn, &c);
+	if (!err && (c.count || txn->freed_count))
+		err = txn->journal ? to_journal(txn, &c) : write_all(txn, &c);
 	env_free(txn->env, c.piece);
 	env_free(txn->env, c.range);
 	env_free(txn->env, c.before);

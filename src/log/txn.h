@@ -16,9 +16,11 @@
 #ifndef MENDFS_LOG_TXN_H
 #define MENDFS_LOG_TXN_H
 
-#include "cache/cache.h"
+#include "cache/versions.h"
 
 struct txn;
+
+struct journal;
 
 /* An object in a transaction. Stays where it is until the transaction ends. */
 struct txn_buf {
@@ -34,8 +36,9 @@ struct txn_buf {
 	struct txn_buf *whole; /* what this is a part of, or NULL */
 	struct txn_buf *parts; /* linked by `older` */
 	struct txn_buf *chain, *older;
-	struct buf seen; /* as the view shows it */
-	u32 count;	 /* of ranges */
+	struct buf seen;	   /* as the view shows it */
+	struct buf *made, *before; /* of the cache: what data lies in, and what was there */
+	u32 count;		   /* of ranges */
 	struct cache_range range[];
 };
 
@@ -45,13 +48,15 @@ struct txn_buf {
 /* dev is what the cache reads from. */
 int txn_begin(struct env *env, struct cache *cache, struct device *dev, const struct geometry *g,
 	      struct txn **out);
+/* What is committed goes to the journal, instead of to the device. */
+void txn_use_journal(struct txn *txn, struct journal *journal);
 int txn_commit(struct txn *txn);
 void txn_rollback(struct txn *txn); /* NULL: nothing */
 
 /* The cache as the transaction sees it, with its own objects in front: whatever reads through it
- * (inode_get(), dir_lookup() …) sees what the transaction has changed. Objects got from it show
- * later changes, too. -EUCLEAN where the transaction has the place as another type. Ends with the
- * transaction. */
+ * (inode_get(), dir_lookup() and so on) sees what the transaction has changed. Objects got from it
+ * show later changes, too. -EUCLEAN where the transaction has the place as another type. Ends with
+ * the transaction. */
 struct cache *txn_view(struct txn *txn);
 
 /* The object at `at`, verified when it first comes in. -EUCLEAN when the transaction knows this
@@ -79,7 +84,14 @@ int txn_new_ranges(struct txn *txn, const struct meta_type *type, const struct w
 int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct where *where,
 		  struct daddr at, u32 size, struct txn_buf **out);
 void txn_dirty(struct txn *txn, struct txn_buf *buf);
+/* These bytes of the device belong to nobody any more: they have become free space. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size);
+/* What has been freed so far, in no order. */
+const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count);
 /* The object is no more: its place is free, and its content does not matter. Not for parts. */
 void txn_drop(struct txn *txn, struct txn_buf *buf);
+
+/* For the journal, while a commit is made known: readers get the changed objects from now on. */
+void txn_publish(struct txn *txn);
 
 #endif

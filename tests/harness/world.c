@@ -125,6 +125,22 @@ struct env_spill {
 	struct env *env;
 };
 
+static struct env_shared *world_shared_create(struct env *env)
+{
+	return (struct env_shared *)world_lock_create(env);
+}
+
+static void world_shared_destroy(struct env *env, struct env_shared *lock)
+{
+	world_lock_destroy(env, (struct env_lock *)lock);
+}
+
+static void world_shared(struct env_shared *lock, bool alone)
+{
+	(void)lock;
+	(void)alone;
+}
+
 static struct env_spill *world_spill_open(struct env *env)
 {
 	struct env_spill *spill = env_alloc(env, sizeof(*spill));
@@ -214,6 +230,10 @@ void world_init(struct world *world)
 				    .lock_destroy = world_lock_destroy,
 				    .lock_take = world_lock,
 				    .lock_drop = world_lock,
+				    .shared_create = world_shared_create,
+				    .shared_destroy = world_shared_destroy,
+				    .shared_take = world_shared,
+				    .shared_drop = world_shared,
 				    .spill_open = world_spill_open,
 				    .spill_read = world_spill_read,
 				    .spill_write = world_spill_write,
