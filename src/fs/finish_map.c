@@ -62,20 +62,6 @@ struct exchange {
 	struct be64 size_a, size_b; /* when it begins */
 };
 
-/* What is at `off`, at most `count` blocks of it. */
-static int piece_at(struct fork_edit *f, u64 off, u64 count, struct extent *out)
-{
-	int err = fork_extent(f, off, off + count, out);
-
-	if (err)
-		return err;
-	if (out->start != NULL64)
-		out->start += off - out->off;
-	out->count = min_u64(out->off + out->count, off + count) - off;
-	out->off = off;
-	return 0;
-}
-
 static bool stays(const struct exchange *x, const struct extent *a, const struct extent *b)
 {
 	if (x->flags & LOG_XMI_WRITTEN && (a->start == NULL64 || a->unwritten))
@@ -93,10 +79,10 @@ static int put(struct fork_edit *f, u64 off, struct extent e)
 static int exchange_piece(struct exchange *x)
 {
 	struct extent a, b;
-	int err = piece_at(&x->a, x->off_a, x->count, &a);
+	int err = fork_piece(&x->a, x->off_a, x->off_a + x->count, &a);
 
 	if (!err)
-		err = piece_at(&x->b, x->off_b, a.count, &b);
+		err = fork_piece(&x->b, x->off_b, x->off_b + a.count, &b);
 	if (err)
 		return err;
 	a.count = b.count;

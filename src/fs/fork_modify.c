@@ -217,6 +217,13 @@ static int check_format(const struct fork_edit *f, const struct fork *fork)
 		    (unsigned long long)f->ino.v);
 }
 
+/* Keys of nodes may lie. */
+static int out_of_order(const struct fork_edit *f, u64 off)
+{
+	return fail(-EUCLEAN, "inode %llu: the block map is out of order at offset %llu",
+		    (unsigned long long)f->ino.v, (unsigned long long)off);
+}
+
 /* The last extent that begins at off or before it; -ENOENT. */
 static int find_le(struct fork_edit *f, u64 off, struct extent *out)
 {
@@ -238,9 +245,10 @@ static int find_le(struct fork_edit *f, u64 off, struct extent *out)
 	}
 	map_tree(f, &t);
 	err = btree_find_le(&t, &key, &record);
-	if (!err)
-		extent_load(&record, out);
-	return err;
+	if (err)
+		return err;
+	extent_load(&record, out);
+	return out->off > off ? out_of_order(f, off) : 0;
 }
 
 /* The first extent that begins behind off; -ENOENT. */
@@ -264,9 +272,10 @@ static int find_behind(struct fork_edit *f, u64 off, struct extent *out)
 	}
 	map_tree(f, &t);
 	err = btree_find_ge(&t, &key, &record);
-	if (!err)
-		extent_load(&record, out);
-	return err;
+	if (err)
+		return err;
+	extent_load(&record, out);
+	return out->off <= off ? out_of_order(f, off) : 0;
 }
 
 /* The inode has no room for one more: its records go to a block. */
@@ -539,7 +548,39 @@ int fork_extent(struct fork_edit *f, u64 off, u64 end, struct extent *out)
 	return 0;
 }
 
-int fork_unmap(struct fork_edit *f, u64 off, u64 count)
+int fork_piece(struct fork_edit *f, u64 off, u64 end, struct extent *out)
+{
+	u64 skip;
+	int err = fork_extent(f, off, end, out);
+
+	if (err)
+		return err;
+	skip = off - out->off;
+	out->count = min_u64(out->off + out->count, end) - off;
+	out->off = off;
+	if (out->start != NULL64)
+		out->start += skip;
+	return 0;
+}
+
+int fork_before(struct fork_edit *f, u64 off, struct extent *out)
+{
+	struct extent again;
+	int err = find_le(f, off, out);
+
+	if (!err)
+		err = check_extent(f, out);
+	if (!err)
+		err = fork_extent(f, out->off, out->off + 1, &again);
+	if (!err && again.off != out->off)
+		err = out_of_order(f, out->off);
+	return err;
+}
+
+/* Calls fn for each piece that is mapped in the range; fn may change the map of that piece. */
+static int each_piece(struct fork_edit *f, u64 off, u64 count,
+		      int (*fn)(struct fork_edit *f, const struct extent *piece, bool arg),
+		      bool arg)
 {
 	u64 end = off + count;
 	int err = 0;
@@ -548,23 +589,57 @@ int fork_unmap(struct fork_edit *f, u64 off, u64 count)
 		return fail(-EUCLEAN, "inode %llu: offset %llu is beyond any file",
 			    (unsigned long long)f->ino.v, (unsigned long long)off);
 	while (!err && off < end) {
-		struct extent e, piece;
+		struct extent piece;
 
-		err = fork_extent(f, off, end, &e);
+		err = fork_piece(f, off, end, &piece);
 		if (err)
 			return err;
-		piece = e;
-		piece.off = off;
-		piece.count = min_u64(e.off + e.count, end) - off;
 		off += piece.count;
-		if (e.start == NULL64)
-			continue;
-		piece.start += piece.off - e.off;
-		err = cut(f, e, &piece);
-		if (!err)
-			err = count_blocks(f, -(s64)piece.count);
-		if (!err)
-			err = owns(f, &piece, false);
+		if (piece.start != NULL64)
+			err = fn(f, &piece, arg);
 	}
 	return err;
+}
+
+/* Out of the records and the reverse map; the blocks still count as the inode's. */
+static int take_out(struct fork_edit *f, const struct extent *piece)
+{
+	struct extent whole;
+	int err = fork_extent(f, piece->off, piece->off + 1, &whole);
+
+	if (!err)
+		err = cut(f, whole, piece);
+	return err ? err : owns(f, piece, false);
+}
+
+static int unmap_piece(struct fork_edit *f, const struct extent *piece, bool arg)
+{
+	int err = take_out(f, piece);
+
+	(void)arg;
+	return err ? err : count_blocks(f, -(s64)piece->count);
+}
+
+int fork_unmap(struct fork_edit *f, u64 off, u64 count)
+{
+	return each_piece(f, off, count, unmap_piece, false);
+}
+
+static int convert_piece(struct fork_edit *f, const struct extent *piece, bool unwritten)
+{
+	struct extent e = *piece;
+	int err;
+
+	if (e.unwritten == unwritten)
+		return 0;
+	err = take_out(f, piece);
+	e.unwritten = unwritten;
+	if (!err)
+		err = add(f, e);
+	return err ? err : owns(f, &e, true);
+}
+
+int fork_convert(struct fork_edit *f, u64 off, u64 count, bool unwritten)
+{
+	return each_piece(f, off, count, convert_piece, unwritten);
 }

@@ -30,7 +30,13 @@ int fork_map(struct fork_edit *f, const struct extent *e);
 int fork_add_block(struct fork_edit *f, u64 off, u64 near, u64 *fsblock);
 /* Takes [off, off + count) out of the map; what is a hole stays one. */
 int fork_unmap(struct fork_edit *f, u64 off, u64 count);
+/* What is mapped in [off, off + count) becomes unwritten, or written; what is a hole stays one. */
+int fork_convert(struct fork_edit *f, u64 off, u64 count, bool unwritten);
 /* The extent that holds `off`, or the hole (start NULL64) up to the next extent or `end`. */
 int fork_extent(struct fork_edit *f, u64 off, u64 end, struct extent *out);
+/* That, cut to what lies in [off, end). */
+int fork_piece(struct fork_edit *f, u64 off, u64 end, struct extent *out);
+/* The last extent that begins at off or before it; -ENOENT, without a trail. */
+int fork_before(struct fork_edit *f, u64 off, struct extent *out);
 
 #endif

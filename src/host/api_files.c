@@ -8,7 +8,7 @@
 #include "format/dir.h"
 #include "fs/attr.h"
 #include "fs/dir.h"
-#include "fs/fork.h"
+#include "fs/file_data.h"
 #include "fs/inode.h"
 #include "fs/symlink.h"
 #include "host/api.h"
@@ -143,46 +143,9 @@ int mendfs_readdir(struct mendfs *fs, uint64_t dir, uint64_t cookie,
 	return err;
 }
 
-/* Reads inside one extent or hole; sets *done. */
-static int read_piece(struct mendfs *fs, const struct inode *inode, u64 offset, u8 *to, size_t size,
-		      size_t *done)
-{
-	struct vol *vol = fs->vol;
-	const struct geometry *g = &vol->geo;
-	bool rt = inode->flags & INODE_FLAG_REALTIME;
-	struct extent e;
-	u64 inside;
-	int err = fork_lookup(vol, inode, FORK_DATA, fileoff_of(offset >> g->block_log), &e);
-
-	if (err)
-		return err;
-	inside = offset - (e.off << g->block_log);
-	/* A hole may be longer than fits in bytes. */
-	*done = (size_t)min_u64(size, (min_u64(e.count, NULL32) << g->block_log) - inside);
-	if (e.start == NULL64 || e.unwritten) {
-		memset(to, 0, *done);
-		return 0;
-	}
-	if (rt) {
-		if (!vol->rt)
-			return fail(-ENODEV,
-				    "inode %llu: its data is on a realtime device, which "
-				    "is not given",
-				    (unsigned long long)inode->ino.v);
-		return device_read(vol->rt, daddr_of((e.start << g->block_log) + inside), to,
-				   *done);
-	}
-	if (!fsblock_valid(g, fsblock_of(e.start), e.count))
-		return fail(-EUCLEAN, "inode %llu: mapped to block %llu, which does not exist",
-			    (unsigned long long)inode->ino.v, (unsigned long long)e.start);
-	return device_read(vol->data, daddr_of(fsblock_daddr(g, fsblock_of(e.start)).v + inside),
-			   to, *done);
-}
-
 int64_t mendfs_read(struct mendfs *fs, uint64_t ino, uint64_t offset, void *to, size_t size)
 {
 	struct inode inode;
-	size_t got = 0, piece = 0;
 	int err = inode_get(fs->vol, inum_of(ino), &inode);
 
 	if (err)
@@ -194,12 +157,10 @@ int64_t mendfs_read(struct mendfs *fs, uint64_t ino, uint64_t offset, void *to, 
 		size = 0;
 	else
 		size = (size_t)min_u64(size, min_u64(inode.size - offset, INT64_MAX));
-	while (!err && got < size) {
-		err = read_piece(fs, &inode, offset + got, (u8 *)to + got, size - got, &piece);
-		got += err ? 0 : piece;
-	}
+	if (!err && size)
+		err = file_read(fs->vol, &inode, offset, size, to);
 	inode_put(fs->vol, &inode);
-	return err && !got ? err : (int64_t)got;
+	return err ? err : (int64_t)size;
 }
 
 int mendfs_readlink(struct mendfs *fs, uint64_t ino, char *target, size_t size)

@@ -1,0 +1,64 @@
+#!/bin/bash
+# Random writing to files, judged from outside: after hundreds of writes, truncations, holes, shifts, shares and abandoned changes
+# (tests/file/work.c) xfs_repair -n and mendfs check find nothing, and the kernel reads the bytes that the model has.
+#
+# SEED=N ROUNDS=N choose others.
+set -uo pipefail
+# shellcheck source=tests/mount/lib.sh
+. "$(dirname "$0")/mount/lib.sh"
+
+WORK=${MENDFS_BUILD:-$SOURCE_TOP/build}/tests/file-work
+mnt=$SCRATCH/mnt image=$SCRATCH/image
+configs=(
+	"reflink-rmap-1k|-m reflink=1,rmapbt=1 -b size=1024"
+	"reflink-4k|-m reflink=1,rmapbt=0 -b size=4096"
+	"rmap-1k|-m reflink=0,rmapbt=1 -b size=1024"
+	"plain-4k|-m reflink=0,rmapbt=0 -b size=4096"
+	"reflink-rmap-4k|-m reflink=1,rmapbt=1 -b size=4096 -i size=1024,nrext64=1 -d agcount=4"
+	"cut|-m reflink=1,rmapbt=1 -b size=1024|cut" # as a crash leaves it: staging blocks are left
+)
+kernel=$(kernel_missing)
+
+# Staging that a crash has left is what xfs_repair may speak of, and nothing else.
+repair() {
+	xfs_repair -n -f -o force_geometry "$image" >"$SCRATCH/repair" 2>&1 && return 0
+	! grep -vE '^(Phase|Cannot get host|Repair may fail|the image and| *- |No modify flag|leftover CoW extent)' "$SCRATCH/repair"
+}
+# the kernel's content against the model's
+compare() {
+	local i
+	kernel_up "$image" "$mnt" ro || return 1
+	for i in 0 1 2 3; do
+		cmp "$mnt/file$i" "$image.$i" || { down "$mnt"; return 1; }
+	done
+	down "$mnt"
+}
+# and the kernel goes on with what it finds
+change() {
+	kernel_up "$image" "$mnt" || return 1
+	dd if=/dev/zero of="$mnt/file0" bs=3000 count=50 seek=7 conv=notrunc status=none
+	truncate -s 10000 "$mnt/file1"
+	rm "$mnt/file2"
+	down "$mnt"
+	repair
+}
+
+seed=${SEED:-100}
+for config in "${configs[@]}"; do
+	IFS='|' read -r name options cut <<<"$config"
+	seed=$((seed + 1))
+	"$WORK" "$seed" "${ROUNDS:-1500}" "$image" "$options" ${cut:+"$cut"}
+	case $? in
+	0) ok "$name-model" ;;
+	77) skip "$name-model" "no mkfs.xfs"; continue ;;
+	*) not_ok "$name-model" "seed $seed"; continue ;;
+	esac
+	check "$name-repair" repair
+	check "$name-check" "$MENDFS" check "$image"
+	if [ -n "$kernel" ]; then
+		skip "$name-kernel" "$kernel"
+	else
+		check "$name-kernel" compare
+		check "$name-kernel-changes" change
+	fi
+done
