@@ -88,15 +88,17 @@ bool cli_parse_size(const char *text, u64 *size)
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 {
 	struct vol_options options = {
+	    .write = image->write,
 	    .no_recovery = image->no_recovery,
 	    .accept_loss = image->accept_loss,
 	    .memory = image->memory,
 	    .verdict = image->verdict,
 	};
-	int err = device_open_file(env, image->data, !image->writable, &options.data);
+	int err =
+	    device_open_file(env, image->data, !image->writable && !image->write, &options.data);
 
 	if (!err && image->log)
-		err = device_open_file(env, image->log, true, &options.log);
+		err = device_open_file(env, image->log, !image->write, &options.log);
 	if (!err && image->rt)
 		err = device_open_file(env, image->rt, true, &options.rt);
 	if (err) {

@@ -46,6 +46,7 @@ bool cli_parse_number(const char *text, u64 *number);
 struct cli_image {
 	const char *data, *log, *rt; /* log and rt may be NULL */
 	bool writable;		     /* the data device itself, not through an overlay */
+	bool write;		     /* opened to be changed, with a journal */
 	bool no_recovery, accept_loss;
 	size_t memory;
 	struct verdict *verdict;

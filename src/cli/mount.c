@@ -83,9 +83,11 @@ static int mount_lock(struct mount *mount)
 	mount->lock_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (mount->lock_fd < 0)
 		return fail(-errno, "%s: %s", path, strerror(errno));
-	if (flock(mount->lock_fd, LOCK_SH | LOCK_NB))
+	if (flock(mount->lock_fd, (mount->options.read_write ? LOCK_EX : LOCK_SH) | LOCK_NB))
 		return fail(-errno, "%s: %s", path,
-			    errno == EWOULDBLOCK ? "in use by a program that may write to it"
+			    errno == EWOULDBLOCK ? mount->options.read_write
+						       ? "in use by another program"
+						       : "in use by a program that may write to it"
 						 : strerror(errno));
 	return 0;
 }
@@ -95,8 +97,11 @@ static int mount_open(struct mount *mount)
 	const struct mount_options *o = &mount->options;
 	struct server_options server = {
 	    .permissions = !o->no_permissions, .up = mount_up, .arg = mount};
-	struct cli_image image = {
-	    .data = o->image, .log = o->log, .rt = o->rt, .no_recovery = o->no_recovery};
+	struct cli_image image = {.data = o->image,
+				  .log = o->log,
+				  .rt = o->rt,
+				  .no_recovery = o->no_recovery,
+				  .write = o->read_write};
 	int err = mount_lock(mount);
 
 	if (!err)
@@ -106,12 +111,17 @@ static int mount_open(struct mount *mount)
 	return err;
 }
 
-static void mount_close(struct mount *mount)
+static int mount_close(struct mount *mount)
 {
+	int err;
+
 	server_destroy(mount->server);
-	vol_close(mount->vol);
+	err = vol_close(mount->vol);
+	if (err)
+		mount_note(&mount->env, trail_text());
 	if (mount->lock_fd >= 0)
 		close(mount->lock_fd);
+	return err;
 }
 
 /* The arguments of libfuse. False: out of memory. */
@@ -125,7 +135,8 @@ static bool fuse_arguments(const struct mount *mount, struct fuse_args *args)
 	snprintf(name, sizeof(name), "fsname=%s", o->fsname ? o->fsname : mount->image);
 	snprintf(subtype, sizeof(subtype), "subtype=%s", o->subtype ? o->subtype : "mendfs");
 	ok = !fuse_opt_add_arg(args, "mendfs") &&
-	     !fuse_opt_add_opt(&list, "ro,max_read=" SERVER_MAX_READ_TEXT) &&
+	     !fuse_opt_add_opt(&list, o->read_write ? "rw,max_read=" SERVER_MAX_READ_TEXT
+						    : "ro,max_read=" SERVER_MAX_READ_TEXT) &&
 	     !fuse_opt_add_opt_escaped(&list, name) && !fuse_opt_add_opt_escaped(&list, subtype) &&
 	     (o->no_permissions || !fuse_opt_add_opt(&list, "default_permissions")) &&
 	     (!*o->passed || !fuse_opt_add_opt(&list, o->passed)) &&
@@ -139,15 +150,18 @@ static bool fuse_arguments(const struct mount *mount, struct fuse_args *args)
 static int mount_serve(struct mount *mount)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	const struct fuse_lowlevel_ops ops = server_ops(mount->server);
 	struct fuse_session *session = NULL;
 	int status = STATUS_FAILED;
 
 	if (fuse_arguments(mount, &args))
-		session = fuse_session_new(&args, &server_ops, sizeof(server_ops), mount->server);
+		session = fuse_session_new(&args, &ops, sizeof(ops), mount->server);
 	if (session && !fuse_set_signal_handlers(session)) {
 		if (!fuse_session_mount(session, mount->options.directory)) {
-			if (server_run(session, mount->options.one_thread) >= 0)
+			if (!server_start(mount->server) &&
+			    server_run(session, mount->options.one_thread) >= 0)
 				status = 0;
+			server_stop(mount->server);
 			fuse_session_unmount(session);
 		}
 		fuse_remove_signal_handlers(session);
@@ -229,7 +243,11 @@ static int run_mount(const struct command *self, int argc, char **argv)
 		status = mount_serve(&mount);
 	else
 		status = mount_daemon(&mount, &parent);
-	mount_close(&mount);
+	/* the filesystem is the child's, and not the parent's to put in order */
+	if (parent && mount.vol)
+		mount.vol->writable = false;
+	if (mount_close(&mount) && !status)
+		status = STATUS_FAILED;
 	return status;
 }
 

@@ -136,11 +136,7 @@ static int take_arguments(struct mount_options *options, const struct command *c
 		return cli_misuse(command, "what is \"%s\", after image and directory?", argv[2]);
 	options->image = argv[0];
 	options->directory = argv[1];
-	if (options->read_write || !options->read_only) {
-		fprintf(stderr, "mendfs %s: read-write mounting is not there yet: use -o ro\n",
-			command->name);
-		return STATUS_USAGE;
-	}
+	options->read_write = !options->read_only;
 	return 0;
 }
 

@@ -372,3 +372,18 @@ int attr_build(struct fork_edit *f, struct attr_list *list)
 	drop_plan(&plan, list->env);
 	return err;
 }
+
+/* The kernel gives up the fork with its last attribute, where the data fork can take the room. */
+void attr_fork_drop(struct fork_edit *f)
+{
+	struct dinode *d = (struct dinode *)f->buf->data;
+	struct inode inode;
+
+	if (geometry_has(&f->vol->geo, FEATURE_PARENT) || d->format == FORMAT_BTREE)
+		return;
+	inode_parse(&f->vol->geo, f->ino, f->buf->data, &inode);
+	memset(f->buf->data + (inode.fork[FORK_ATTR].data - f->buf->data), 0,
+	       inode.fork[FORK_ATTR].size);
+	d->forkoff = 0;
+	d->aformat = FORMAT_EXTENTS;
+}

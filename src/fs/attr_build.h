@@ -41,5 +41,7 @@ bool attr_list_remove(struct attr_list *list, const struct attr *attr);
 
 /* f->which is FORK_ATTR; the inode has an attribute fork. */
 int attr_build(struct fork_edit *f, struct attr_list *list);
+/* Gives up the fork, which is empty, where XFS does. */
+void attr_fork_drop(struct fork_edit *f);
 
 #endif

@@ -71,21 +71,6 @@ static int change_list(const struct attr_change *c, struct attr_list *list)
 	return attr_list_add(list, &c->new);
 }
 
-/* The kernel gives up the fork with its last attribute, where the data fork can take the room. */
-static void give_up_fork(struct fork_edit *f)
-{
-	struct dinode *d = (struct dinode *)f->buf->data;
-	struct inode inode;
-
-	if (geometry_has(&f->vol->geo, FEATURE_PARENT) || d->format == FORMAT_BTREE)
-		return;
-	inode_parse(&f->vol->geo, f->ino, f->buf->data, &inode);
-	memset(f->buf->data + (inode.fork[FORK_ATTR].data - f->buf->data), 0,
-	       inode.fork[FORK_ATTR].size);
-	d->forkoff = 0;
-	d->aformat = FORMAT_EXTENTS;
-}
-
 static int rebuild(struct finish *f, const struct attr_change *c, const struct inode *inode,
 		   struct attr_list *list)
 {
@@ -101,7 +86,7 @@ static int rebuild(struct finish *f, const struct attr_change *c, const struct i
 	if (!err)
 		err = attr_build(&edit, list);
 	if (!err && !list->count)
-		give_up_fork(&edit);
+		attr_fork_drop(&edit);
 	return err;
 }
 

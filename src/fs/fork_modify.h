@@ -24,6 +24,15 @@ struct fork_edit {
 /* The inode as an object of the transaction; -ENOENT, -EUCLEAN as inode_get(). */
 int inode_edit(struct vol *vol, struct txn *txn, struct inum ino, struct txn_buf **out);
 
+/* For who wants its space freed at once. buf: of inode_edit(). */
+void fork_edit_open(struct fork_edit *f, struct vol *vol, struct txn *txn, struct inum ino,
+		    struct txn_buf *buf, enum fork_id which);
+/* Takes [off, off + count) out of the map and frees the blocks. Not for what may be shared. */
+int fork_release(struct fork_edit *f, u64 off, u64 count);
+/* Makes room for an attribute fork, of which there is none: the data fork keeps what it needs.
+ * -ENOSPC when nothing would be left. */
+int fork_add_attr(struct fork_edit *f);
+
 /* Maps an extent where there is a hole; -EUCLEAN where there is none. */
 int fork_map(struct fork_edit *f, const struct extent *e);
 /* Allocates a block, near another where that is given (NULL64: not), and maps it at off. */

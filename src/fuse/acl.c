@@ -69,3 +69,67 @@ s64 acl_to_xattr(const void *stored, size_t size, void *xattr, size_t room)
 	}
 	return (s64)(to - (u8 *)xattr);
 }
+
+static u32 get_le(const u8 *from, u32 width)
+{
+	u32 v = 0;
+
+	while (width--)
+		v = v << 8 | from[width];
+	return v;
+}
+
+s64 acl_from_xattr(const void *xattr, size_t size, void *stored, size_t room)
+{
+	const u8 *from = xattr;
+	size_t count = size < XATTR_HEAD ? 0 : (size - XATTR_HEAD) / XATTR_ENTRY;
+	struct be32 head = be32_make((u32)count);
+	struct acl_entry *entry = (struct acl_entry *)((u8 *)stored + sizeof(head));
+
+	if (size < XATTR_HEAD || (size - XATTR_HEAD) % XATTR_ENTRY ||
+	    get_le(from, 4) != XATTR_VERSION)
+		return fail(-EINVAL, "ACL: %zu bytes are none", size);
+	if (room < sizeof(head) + count * sizeof(*entry))
+		return fail(-E2BIG, "ACL: %zu entries", count);
+	memcpy(stored, &head, sizeof(head));
+	from += XATTR_HEAD;
+	for (size_t i = 0; i < count; i++, from += XATTR_ENTRY) {
+		u32 tag = get_le(from, 2), perm = get_le(from + 2, 2);
+
+		if (!acl_tag_known(tag) || perm & ~ACL_PERM_ALL)
+			return fail(-EINVAL, "ACL: tag %#x, permissions %#x", tag, perm);
+		entry[i] = (struct acl_entry){.tag = be32_make(tag),
+					      .id = be32_make(get_le(from + 4, 4)),
+					      .perm = be16_make((u16)perm)};
+	}
+	return (s64)(sizeof(head) + count * sizeof(*entry));
+}
+
+int acl_mode(const void *stored, size_t size)
+{
+	const struct acl_entry *entry =
+	    (const struct acl_entry *)((const u8 *)stored + sizeof(struct be32));
+	u32 user = 0, group = 0, other = 0;
+	bool mask = false;
+
+	for (size_t n = (size - sizeof(struct be32)) / sizeof(*entry); n--; entry++) {
+		u32 perm = be16_get(entry->perm);
+
+		switch (be32_get(entry->tag)) {
+		case ACL_USER_OBJ:
+			user = perm;
+			break;
+		case ACL_GROUP_OBJ:
+			group = mask ? group : perm;
+			break;
+		case ACL_MASK:
+			group = perm;
+			mask = true;
+			break;
+		case ACL_OTHER:
+			other = perm;
+			break;
+		}
+	}
+	return (int)(user << 6 | group << 3 | other);
+}

@@ -17,4 +17,9 @@
  */
 s64 acl_to_xattr(const void *stored, size_t size, void *xattr, size_t room);
 
+/* The other way; -EINVAL when it is no ACL. */
+s64 acl_from_xattr(const void *xattr, size_t size, void *stored, size_t room);
+/* The permissions that a stored access ACL stands for. */
+int acl_mode(const void *stored, size_t size);
+
 #endif

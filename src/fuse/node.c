@@ -152,6 +152,25 @@ static struct node *node_insert(struct node_cache *cache, u32 set, const struct 
 	return node;
 }
 
+/* Of a volume that changes nothing is kept. */
+static int node_own(struct node_cache *cache, struct inum ino, const struct inode **out)
+{
+	struct inode inode;
+	struct node *node;
+	int err = inode_get(cache->vol, ino, &inode);
+
+	if (err)
+		return err;
+	node = env_alloc(cache->vol->env, cache->node_size);
+	if (node) {
+		node_fill(cache, node, &inode);
+		node->set = -1;
+		*out = &node->inode;
+	}
+	inode_put(cache->vol, &inode);
+	return node ? 0 : fail(-ENOMEM, "inode %llu: out of memory", (unsigned long long)ino.v);
+}
+
 int node_get(struct node_cache *cache, struct inum ino, const struct inode **out)
 {
 	struct env *env = cache->vol->env;
@@ -160,6 +179,8 @@ int node_get(struct node_cache *cache, struct inum ino, const struct inode **out
 	struct inode inode;
 	int err;
 
+	if (cache->vol->journal)
+		return node_own(cache, ino, out);
 	env->lock_take(lock_of(cache, set));
 	node = set_find(cache, set, ino, &oldest);
 	if (node)

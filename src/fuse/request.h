@@ -8,6 +8,7 @@
 #include "fuse/server.h"
 
 struct node_cache;
+struct changer;
 
 #define NOTES_REMEMBERED 1024
 
@@ -22,6 +23,8 @@ struct server {
 	struct vol *vol;
 	struct server_options options;
 	struct node_cache *nodes;
+	struct changer *changer; /* NULL: read-only */
+	struct background *background;
 	bool no_open, no_opendir; /* the kernel can do without open requests */
 	struct env_lock *lock;	  /* of what follows */
 	struct scratch *scratches;
@@ -49,6 +52,14 @@ void scratch_drop(struct server *server, struct scratch *scratch);
 void stat_fill(const struct geometry *g, const struct inode *inode, struct stat *st);
 void statfs_fill(const struct geometry *g, struct statvfs *st);
 
+/* The stored attribute that a name of Linux means; name NULL if none can. */
+struct wanted {
+	const char *name;
+	u8 flags;
+	bool acl;
+};
+struct wanted wanted_of(const char *name);
+
 /* Requests, by file. */
 void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void do_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
@@ -62,7 +73,7 @@ void do_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in_buf, size_t in_size,
 	      size_t out_size);
 
-/* Nothing changes, so the kernel may keep what it knows for as long as it likes. */
+/* Nothing changes but through the kernel, so it may keep what it knows for as long as it likes. */
 #define KEEP_SECONDS (365.0 * 24 * 3600)
 void entry_fill(const struct server *server, const struct inode *inode, struct fuse_entry_param *e);
 

@@ -7,8 +7,10 @@
 #include "fuse/server.h"
 
 #include "base/trail.h"
+#include "format/super.h"
 #include "fs/dir.h"
 #include "fs/symlink.h"
+#include "fuse/change.h"
 #include "fuse/node.h"
 #include "fuse/request.h"
 
@@ -27,6 +29,8 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 	server->options = *options;
 	server->lock = vol->env->lock_create(vol->env);
 	err = server->lock ? node_cache_open(vol, &server->nodes) : fail(-ENOMEM, "out of memory");
+	if (!err)
+		err = changer_open(vol, &server->changer);
 	if (err) {
 		server_destroy(server);
 		return err;
@@ -45,6 +49,7 @@ void server_destroy(struct server *server)
 		env_free(server->vol->env, server->scratches);
 		server->scratches = next;
 	}
+	changer_close(server->changer);
 	node_cache_close(server->nodes);
 	if (server->lock)
 		server->vol->env->lock_destroy(server->vol->env, server->lock);
@@ -341,12 +346,33 @@ static void do_fsync(fuse_req_t req, fuse_ino_t node, int data_only, struct fuse
 	do_release(req, node, fi);
 }
 
+/* The counts are those of the superblock as it is now. */
+static void statfs_now(struct server *server, struct statvfs *st)
+{
+	struct vol *vol = server->vol;
+	const struct meta_type *type = vol_type(vol, META_SUPERBLOCK);
+	const struct where where = {.type = type->name, .ag = 0, .ino = NO_INO, .owner = NO_OWNER};
+	struct geometry g = vol->geo;
+	struct buf *buf;
+
+	if (vol->journal &&
+	    !cache_get(vol->cache, type, &where, daddr_of(0), g.sector_size, &buf)) {
+		const struct sb *sb = (const struct sb *)buf->data;
+
+		g.fdblocks = be64_get(sb->fdblocks);
+		g.icount = be64_get(sb->icount);
+		g.ifree = be64_get(sb->ifree);
+		cache_put(vol->cache, buf);
+	}
+	statfs_fill(&g, st);
+}
+
 static void do_statfs(fuse_req_t req, fuse_ino_t node)
 {
 	struct statvfs st;
 
 	(void)node;
-	statfs_fill(&server_of(req)->vol->geo, &st);
+	statfs_now(server_of(req), &st);
 	fuse_reply_statfs(req, &st);
 }
 
@@ -375,6 +401,7 @@ static void do_init(void *data, struct fuse_conn_info *conn)
 	/* The content never changes under the kernel. */
 	want(conn, FUSE_CAP_AUTO_INVAL_DATA, false);
 	want(conn, FUSE_CAP_EXPLICIT_INVAL_DATA, true);
+	want(conn, FUSE_CAP_WRITEBACK_CACHE, server->changer);
 	/* Answers come from memory: splicing small ones costs more than copying them. */
 	want(conn, FUSE_CAP_SPLICE_READ, false);
 	conn->max_write = SERVER_MAX_READ; /* decides how many pages a request may have */
@@ -386,7 +413,7 @@ static void do_init(void *data, struct fuse_conn_info *conn)
 		server->options.up(server->options.arg);
 }
 
-const struct fuse_lowlevel_ops server_ops = {
+static const struct fuse_lowlevel_ops reading_ops = {
     .init = do_init,
     .lookup = do_lookup,
     .forget = do_forget,
@@ -408,6 +435,53 @@ const struct fuse_lowlevel_ops server_ops = {
     .lseek = do_lseek,
     .ioctl = do_ioctl,
 };
+
+/* ---- the same, while others change things ---- */
+
+/* What a request reads belongs together. */
+#define WHILE_READING(name, call, ...)                         \
+	static void steady_##name(fuse_req_t req, __VA_ARGS__) \
+	{                                                      \
+		struct vol *vol = server_of(req)->vol;         \
+                                                               \
+		vol_read_begin(vol);                           \
+		call;                                          \
+		vol_read_end(vol);                             \
+	}
+WHILE_READING(lookup, do_lookup(req, dir, name), fuse_ino_t dir, const char *name)
+WHILE_READING(getattr, do_getattr(req, node, fi), fuse_ino_t node, struct fuse_file_info *fi)
+WHILE_READING(readlink, do_readlink(req, node), fuse_ino_t node)
+WHILE_READING(read, do_read(req, node, size, off, fi), fuse_ino_t node, size_t size, off_t off,
+	      struct fuse_file_info *fi)
+WHILE_READING(readdir, do_readdir(req, node, size, off, fi), fuse_ino_t node, size_t size,
+	      off_t off, struct fuse_file_info *fi)
+WHILE_READING(readdirplus, do_readdirplus(req, node, size, off, fi), fuse_ino_t node, size_t size,
+	      off_t off, struct fuse_file_info *fi)
+WHILE_READING(getxattr, do_getxattr(req, node, name, size), fuse_ino_t node, const char *name,
+	      size_t size)
+WHILE_READING(listxattr, do_listxattr(req, node, size), fuse_ino_t node, size_t size)
+WHILE_READING(lseek, do_lseek(req, node, off, whence, fi), fuse_ino_t node, off_t off, int whence,
+	      struct fuse_file_info *fi)
+
+struct fuse_lowlevel_ops server_ops(const struct server *server)
+{
+	struct fuse_lowlevel_ops ops = reading_ops;
+
+	if (!server->changer)
+		return ops;
+	ops.lookup = steady_lookup;
+	ops.getattr = steady_getattr;
+	ops.readlink = steady_readlink;
+	ops.read = steady_read;
+	ops.readdir = steady_readdir;
+	ops.readdirplus = steady_readdirplus;
+	ops.getxattr = steady_getxattr;
+	ops.listxattr = steady_listxattr;
+	ops.lseek = steady_lseek;
+	write_ops(&ops);
+	change_ops(&ops);
+	return ops;
+}
 
 #define THREADS_MAX 10
 #define THREADS_IDLE_MAX 4

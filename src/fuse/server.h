@@ -1,8 +1,10 @@
 /*
- * The read-only server behind the mount: FUSE requests in, answers from a volume out.
+ * The server behind the mount: FUSE requests in, answers from a volume out.
  *
- * Requests arrive from several threads at a time.  The volume is immutable, so no request waits for
- * another, but for the short locks of the cache and of the inode cache (node.h).
+ * Requests arrive from several threads at a time.  A volume that is opened to read is immutable, so
+ * no request waits for another, but for the short locks of the cache and of the inode cache
+ * (node.h).  One that is opened to write has one writer at a time (change.h); readers wait only
+ * while a commit is published.
  *
  * Node ids are inode numbers.  FUSE wants 1 for the root, so 1 stands for the root inode; inode 1
  * itself cannot be valid, it lies in the superblock's sector.  Nothing has to be remembered per
@@ -36,7 +38,11 @@ struct server_options {
 int server_create(struct vol *vol, const struct server_options *options, struct server **out);
 void server_destroy(struct server *server);
 /* What fuse_session_new() gets, with the server as user data. */
-extern const struct fuse_lowlevel_ops server_ops;
+struct fuse_lowlevel_ops server_ops(const struct server *server);
+/* What a crash has left without a name is taken apart, and what is pending goes to the log, now and
+ * then; from a thread of its own, until server_stop(). */
+int server_start(struct server *server);
+void server_stop(struct server *server);
 /* Serves a mounted session until it ends; one_thread for debugging. */
 int server_run(struct fuse_session *session, bool one_thread);
 

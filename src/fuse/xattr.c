@@ -26,14 +26,7 @@ static const struct prefix {
     {"security.", ATTR_SECURE},
 };
 
-/* The stored attribute that a name of Linux means; NULL if none can. */
-struct wanted {
-	const char *name;
-	u8 flags;
-	bool acl;
-};
-
-static struct wanted wanted_of(const char *name)
+struct wanted wanted_of(const char *name)
 {
 	if (!strcmp(name, ACL_ACCESS_XATTR))
 		return (struct wanted){ACL_ACCESS_NAME, ATTR_ROOT, true};

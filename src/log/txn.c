@@ -322,6 +322,11 @@ int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct wh
 	return err;
 }
 
+struct txn_buf *txn_known(struct txn *txn, struct daddr at)
+{
+	return find(txn, at);
+}
+
 void txn_dirty(struct txn *txn, struct txn_buf *buf)
 {
 	(void)txn;

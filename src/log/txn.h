@@ -83,6 +83,8 @@ int txn_new_ranges(struct txn *txn, const struct meta_type *type, const struct w
 		   const struct cache_range *ranges, u32 count, struct txn_buf **out);
 int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct where *where,
 		  struct daddr at, u32 size, struct txn_buf **out);
+/* The object at `at`, if the transaction has it; NULL. */
+struct txn_buf *txn_known(struct txn *txn, struct daddr at);
 void txn_dirty(struct txn *txn, struct txn_buf *buf);
 /* These bytes of the device belong to nobody any more: they have become free space. */
 int txn_freed(struct txn *txn, struct daddr at, u64 size);

@@ -1,0 +1,53 @@
+/*
+ * What the files of the writing server share; private to src/fuse.
+ *
+ * A request that changes something is one transaction, or a few that each leave a sound filesystem.
+ * An inode's data are written under one of a fixed number of locks, by its number, so that two
+ * writers of one file do not meet; that lock comes before the writer's lock of the volume.
+ *
+ * Inodes that have lost their last name are remembered until the kernel forgets them, which it does
+ * when nobody has them open any more; then they are taken apart.
+ */
+#ifndef MENDFS_FUSE_CHANGE_H
+#define MENDFS_FUSE_CHANGE_H
+
+#include "fs/names.h"
+#include "fuse/request.h"
+
+#define FILE_LOCKS 64
+
+struct orphan;
+
+struct changer {
+	struct vol *vol;
+	struct env_lock *file[FILE_LOCKS];
+	struct env_lock *lock; /* of the orphans */
+	struct orphan *orphans;
+};
+
+/* NULL for a volume that is only read. */
+int changer_open(struct vol *vol, struct changer **out);
+/* Takes all orphans apart first. */
+void changer_close(struct changer *c);
+/* Those that a crash has left; to be called once, before anything is removed. */
+int changer_recover(struct changer *c);
+
+struct names_time time_now(void);
+/* A transaction; when only space that was just freed is left, the log is forced and the step done
+ * again. */
+int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg);
+/* The same until *more is false. */
+int change_series(struct changer *c,
+		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg);
+void file_lock(struct changer *c, struct inum ino);
+void file_unlock(struct changer *c, struct inum ino);
+
+void orphan_add(struct changer *c, struct inum ino);
+/* The kernel has forgotten it. */
+void orphan_forget(struct changer *c, struct inum ino);
+
+/* Adds what changes things to the operations. */
+void change_ops(struct fuse_lowlevel_ops *ops);
+void write_ops(struct fuse_lowlevel_ops *ops);
+
+#endif
