@@ -58,8 +58,10 @@ refuses() {
 	if [ $got = "$status" ] && [[ $printed == *"$text"* ]]; then ok "$name"; else not_ok "$name" "status $got: $printed"; fi
 	mountpoint -q "$ours" && umount "$ours"
 }
-refuses refuses-rw 8 "read-write mounting is not there yet" -o rw "$image" "$ours"
-refuses refuses-silence 8 "read-write mounting is not there yet" "$image" "$ours"
+mount_up "$image" "$SCRATCH/second" ro
+refuses refuses-writer 4 "in use" -o rw "$image" "$ours"
+refuses refuses-silence 4 "in use" "$image" "$ours"
+down "$SCRATCH/second" || true
 refuses refuses-option 8 '"nonsense"' -o ro,nonsense "$image" "$ours"
 refuses refuses-missing 4 "No such file" -o ro "$SCRATCH/none" "$ours"
 refuses refuses-no-directory 4 "" -o ro "$image" "$SCRATCH/none"
