@@ -159,6 +159,9 @@ static int free_extent(struct ag *ag, u32 bno, u32 blocks)
 		err = record_replace(ag, right, whole);
 	else
 		err = record_insert(ag, whole);
+	if (!err)
+		err = txn_freed(ag->txn, agblock_daddr(&ag->vol->geo, ag->number, bno),
+				(u64)blocks << ag->vol->geo.block_log);
 	return err ? err : settle(ag, blocks);
 }
 

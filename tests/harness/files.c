@@ -56,19 +56,19 @@ void files_must(struct files *f, int err)
 
 void files_begin(struct files *f)
 {
-	files_must(f, txn_begin(&f->world.env, f->vol->cache, f->vol->data, &f->vol->geo, &f->txn));
+	files_must(f, vol_begin(f->vol, NULL, &f->txn));
 }
 
 void files_commit(struct files *f)
 {
-	files_must(f, txn_commit(f->txn));
+	files_must(f, vol_end(f->vol, f->txn, 0));
 }
 
 /* A step that may find no space; true when it did what it should. */
 static bool stepped(struct files *f, int err)
 {
 	if (err == -ENOSPC) {
-		txn_rollback(f->txn);
+		vol_end(f->vol, f->txn, err);
 		f->full++;
 		return false;
 	}
@@ -193,7 +193,8 @@ static bool carry_out(struct files *f, const struct change *c, const struct file
 	if (!c->whole && abandons(f))
 		return false;
 	files_must(f, file_write_data(f->vol, plan, bytes));
-	files_must(f, file_write_flush(plan));
+	if (!f->vol->journal)
+		files_must(f, file_write_flush(plan)); /* the journal does it */
 	if (!c->whole && abandons(f)) {
 		model_in_place(f, c, plan);
 		if (draw(f, 2))
@@ -702,13 +703,18 @@ void files_recover(struct files *f)
 
 void files_check(struct files *f)
 {
+	struct vol *vol = f->vol;
 	struct sweep_stats stats;
 
 	f->doing = "check";
 	for (u32 i = 0; i < FILES_COUNT; i++)
 		files_same(f, i);
 	f->world.print = true;
-	files_must(f, sweep_run(f->vol, NULL, &stats));
+	if (f->vol->journal)
+		files_must(f, vol_snapshot(f->vol, 0, &vol));
+	files_must(f, sweep_run(vol, NULL, &stats));
+	if (vol != f->vol)
+		vol_close(vol);
 	if (f->world.findings)
 		broken(f, "%llu findings", (unsigned long long)f->world.findings);
 }

@@ -40,6 +40,8 @@ struct files {
 /* Makes an image filled with FILES_STALE, of `mib` MiB, with empty files. False: no mkfs.xfs. */
 bool files_make(const char *path, u32 mib, const char *mkfs_options);
 void files_open(struct files *f, const char *path, u64 seed);
+/* The image itself is written to, through its log. */
+void files_open_journal(struct files *f, const char *path, u64 seed);
 void files_close(struct files *f);
 /* Does `rounds` things. */
 void files_run(struct files *f, u32 rounds);

@@ -55,27 +55,46 @@ static void find_files(struct files *f)
 	}
 }
 
+static void open_with(struct files *f, const struct vol_options *options)
+{
+	files_must(f, vol_open(&f->world.env, &meta_types, options, &f->vol));
+	find_files(f);
+	for (u32 i = 0; i < FILES_COUNT; i++)
+		f->file[i].bytes = calloc(1, FILES_MAX);
+}
+
+static void init(struct files *f, u64 seed)
+{
+	*f = (struct files){.seed = seed * 2654435761u + 88172645463325252u, .doing = "open"};
+	world_init(&f->world);
+}
+
 void files_open(struct files *f, const char *path, u64 seed)
 {
 	struct vol_options options = {.memory = 0};
 
-	*f = (struct files){.seed = seed * 2654435761u + 88172645463325252u, .doing = "open"};
-	world_init(&f->world);
+	init(f, seed);
 	if (image_map(&f->world, path, false, &f->image))
 		exit(1);
 	files_must(
 	    f, device_open_overlay(&f->world.env, &f->image.dev, OVERLAY_MEMORY, &options.data));
-	files_must(f, vol_open(&f->world.env, &meta_types, &options, &f->vol));
-	find_files(f);
-	for (u32 i = 0; i < FILES_COUNT; i++)
-		f->file[i].bytes = calloc(1, FILES_MAX);
+	open_with(f, &options);
+}
+
+void files_open_journal(struct files *f, const char *path, u64 seed)
+{
+	struct vol_options options = {.write = true};
+
+	init(f, seed);
+	files_must(f, device_open_file(&f->world.env, path, false, &options.data));
+	open_with(f, &options);
 }
 
 void files_close(struct files *f)
 {
 	for (u32 i = 0; i < FILES_COUNT; i++)
 		free(f->file[i].bytes);
-	vol_close(f->vol);
+	files_must(f, vol_close(f->vol));
 	image_unmap(&f->image);
 	if (f->world.live)
 		files_must(f, fail(-ENOMEM, "%llu allocations are left",
