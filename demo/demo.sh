@@ -3,7 +3,7 @@
 #
 #   demo.sh [FILES]       (default 20000)
 #
-# Debian's mkfs.xfs makes the filesystem; the kernel fills it where root and loop devices allow, else mkfs.xfs itself does from a
+# mendfs makes the filesystem, and the kernel fills it where root and loop devices allow; else Debian's mkfs.xfs makes it from a
 # prototype, without root.  Takes less than two minutes, leaves nothing behind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -52,9 +52,8 @@ fill_by_proto() {
 }
 
 demo/tree.py list "$files" >"$work/list"
-step "1. A filesystem of Debian's mkfs.xfs, with a real tree of this machine"
-truncate -s 2G "$image"
-mkfs.xfs -q -f "$image"
+step "1. A new filesystem, with a real tree of this machine"
+run mkfs -q -d "file,name=$image,size=2g"
 fill_by_kernel || fill_by_proto
 echo "filled $how"
 "$MENDFS" info "$image" | head -3

@@ -1,10 +1,10 @@
 /*
  * libmendfs: XFS V5 filesystems in userspace, without a kernel and without trust.
  *
- * An image or device is opened read-only; a dirty log is replayed in memory.  Any number of threads
- * may use one struct mendfs at a time.  Functions return 0 or more, or a negative errno; then
- * mendfs_error() says, for this thread, in words what went wrong and where.  -EUCLEAN is a corrupt
- * structure, -EBADMSG a wrong checksum, -EIO a device that fails.
+ * An image or device is opened read-only, but to make a filesystem; a dirty log is replayed in
+ * memory.  Any number of threads may use one struct mendfs at a time.  Functions return 0 or more,
+ * or a negative errno; then mendfs_error() says, for this thread, in words what went wrong and
+ * where.  -EUCLEAN is a corrupt structure, -EBADMSG a wrong checksum, -EIO a device that fails.
  *
  * Names are bytes, at most 255 of them, without a terminator where a length is given.
  */
@@ -47,6 +47,39 @@ struct mendfs_info {
 	int replayed; /* the log was dirty, and has been replayed in memory */
 };
 int mendfs_info(struct mendfs *fs, struct mendfs_info *info);
+
+/* --- make --- */
+
+#define MENDFS_FEATURE_FINOBT 0x001u
+#define MENDFS_FEATURE_SPARSE 0x002u
+#define MENDFS_FEATURE_INOBTCOUNT 0x004u
+#define MENDFS_FEATURE_RMAPBT 0x008u
+#define MENDFS_FEATURE_REFLINK 0x010u
+#define MENDFS_FEATURE_BIGTIME 0x020u
+#define MENDFS_FEATURE_NREXT64 0x040u
+#define MENDFS_FEATURE_PARENT 0x080u
+#define MENDFS_FEATURE_EXCHANGE 0x100u
+
+#define MENDFS_MKFS_FORCE 1u	  /* whatever is there already */
+#define MENDFS_MKFS_NO_DISCARD 2u /* of what was there */
+
+/* Zeroes choose, by the rules of mkfs.xfs. Sizes in bytes. */
+struct mendfs_mkfs_options {
+	uint64_t size; /* of an image file, which is made, or made longer; 0: what is there */
+	uint32_t block_size, sector_size, inode_size, dir_block_size, ag_count;
+	uint64_t log_size, stripe_unit, stripe_width;
+	const char *label;   /* at most 12 bytes */
+	const uint8_t *uuid; /* 16 bytes; NULL: random */
+	const char *log_device, *rt_device;
+	unsigned features_on, features_off; /* MENDFS_FEATURE_*, over the defaults */
+	unsigned flags;			    /* MENDFS_MKFS_* */
+	/* Called for what is odd, but possible. NULL: nobody is told. */
+	void (*warning)(void *arg, const char *text);
+	void *arg;
+};
+/* Makes a filesystem; options may be NULL. -EEXIST: something is there already. When it fails
+ * later, there is none. */
+int mendfs_mkfs(const char *image, const struct mendfs_mkfs_options *options);
 
 /* --- check --- */
 

@@ -24,6 +24,34 @@ static void print_finding(void *arg, const struct mendfs_finding *finding)
 	printf("finding %s\n", finding->text);
 }
 
+/* A new filesystem, and that it is not made twice. */
+static int make(const char *path)
+{
+	const uint8_t uuid[16] = {1, 2, 3};
+	struct mendfs_mkfs_options options = {.size = 64 << 20,
+					      .block_size = 2048,
+					      .label = "new",
+					      .uuid = uuid,
+					      .features_on = MENDFS_FEATURE_PARENT,
+					      .features_off = MENDFS_FEATURE_RMAPBT};
+	struct mendfs_info info;
+	struct mendfs *fs;
+
+	if (mendfs_mkfs(path, &options) || mendfs_open(path, NULL, &fs))
+		return fail("mkfs");
+	if (mendfs_info(fs, &info) || mendfs_check(fs, print_finding, NULL) != MENDFS_CLEAN)
+		return fail("check of the new");
+	printf("new: label %s, uuid %02x%02x%02x, %" PRIu32 " AGs of %" PRIu32 "-byte blocks\n",
+	       info.label, info.uuid[0], info.uuid[1], info.uuid[2], info.ag_count,
+	       info.block_size);
+	mendfs_close(fs);
+	if (mendfs_mkfs(path, &options) >= 0)
+		return fail("a second mkfs");
+	printf("again: %s\n", strstr(mendfs_error(), "(xfs)") ? "xfs" : mendfs_error());
+	options.flags = MENDFS_MKFS_FORCE;
+	return mendfs_mkfs(path, &options) ? fail("a forced mkfs") : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct mendfs *fs;
@@ -34,8 +62,10 @@ int main(int argc, char **argv)
 	int64_t n;
 	int names = 0;
 
-	if (argc != 2)
+	if (argc != 3)
 		return 2;
+	if (make(argv[2]))
+		return 1;
 	if (mendfs_open(argv[1], NULL, &fs))
 		return fail("open");
 	if (mendfs_info(fs, &info))

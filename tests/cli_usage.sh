@@ -10,9 +10,11 @@ check version-text grep -q '^mendfs [0-9]' "$SCRATCH/out"
 status help 0 "$M" --help
 status help-of-command 0 "$M" help info
 for command in $("$M" --help | awk '/^  [a-z]+ /{print $1}'); do
+	usage=8
+	[ "$command" = mkfs ] && usage=1 # as mkfs.xfs
 	status "$command-help" 0 "$M" "$command" --help
-	status "$command-nothing" 8 "$M" "$command"
-	status "$command-bad-option" 8 "$M" "$command" --no-such-option image
+	status "$command-nothing" $usage "$M" "$command"
+	status "$command-bad-option" $usage "$M" "$command" --no-such-option image
 done
 
 status missing-image 4 "$M" info "$SCRATCH/none"

@@ -17,8 +17,10 @@ status compile 0 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -o "$SCRATCH/exam
 	$(pkg-config --cflags --libs mendfs)
 proto "$SCRATCH/proto" "$SCRATCH/files"
 image "$SCRATCH/image" -p "$SCRATCH/proto"
-LD_LIBRARY_PATH=${lib%/*} status run 0 "$SCRATCH/example" "$SCRATCH/image"
+LD_LIBRARY_PATH=${lib%/*} status run 0 "$SCRATCH/example" "$SCRATCH/image" "$SCRATCH/new"
 cat >"$SCRATCH/expected" <<EOF
+new: label new, uuid 010203, 4 AGs of 2048-byte blocks
+again: xfs
 version $("$MENDFS" --version | awk '{print $2}')
 block size 4096, 4 AGs
 file mode 100644, size 6
@@ -28,6 +30,6 @@ link to small
 names 42
 check 0
 EOF
-LD_LIBRARY_PATH=${lib%/*} "$SCRATCH/example" "$SCRATCH/image" >"$SCRATCH/found" 2>&1
+LD_LIBRARY_PATH=${lib%/*} "$SCRATCH/example" "$SCRATCH/image" "$SCRATCH/new2" >"$SCRATCH/found" 2>&1
 check output diff -u "$SCRATCH/expected" "$SCRATCH/found"
 check manual-page test -n "$(find "$SCRATCH/root" -name 'mendfs.8*')"

@@ -22,6 +22,12 @@ struct device {
 	int (*flush)(struct device *dev);
 	/* A hint that [at, at+size) will be read soon; may do nothing. NULL: no hints. */
 	void (*will_read)(struct device *dev, struct daddr at, u64 size);
+	/* What lies there will not be needed any more, and may read as anything. NULL, or
+	 * -EOPNOTSUPP: cannot. */
+	int (*discard)(struct device *dev, struct daddr at, u64 size);
+	/* Makes it read as zeroes, without writing them where that can be avoided. NULL, or
+	 * -EOPNOTSUPP: cannot. */
+	int (*zero)(struct device *dev, struct daddr at, u64 size);
 	void (*close)(struct device *dev);
 };
 
@@ -37,6 +43,10 @@ static inline int device_flush(struct device *dev)
 {
 	return dev->flush(dev);
 }
+/* A hint: that it cannot be done is no error. */
+void device_discard(struct device *dev, struct daddr at, u64 size);
+/* By writing, where there is no better way. */
+int device_zero(struct device *dev, struct daddr at, u64 size);
 static inline void device_close(struct device *dev)
 {
 	if (dev)
@@ -45,6 +55,9 @@ static inline void device_close(struct device *dev)
 
 /* An image file or block device. O_RDONLY at the file descriptor itself when read_only. */
 int device_open_file(struct env *env, const char *path, bool read_only, struct device **out);
+/* An image file that has `size` bytes at least; made when there is none, with holes. -EEXIST for
+ * anything else of that name. */
+int device_create_file(struct env *env, const char *path, u64 size, struct device **out);
 
 /*
  * What is written stays in memory (and beyond `memory` bytes in a spill file) above a lower device

@@ -18,6 +18,7 @@ struct file_device {
 	struct device dev;
 	struct env *env;
 	int fd;
+	bool block; /* a block device */
 	char name[];
 };
 
@@ -90,6 +91,37 @@ static void file_will_read(struct device *dev, struct daddr at, u64 size)
 	posix_fadvise(file_of(dev)->fd, (off_t)at.v, (off_t)size, POSIX_FADV_WILLNEED);
 }
 
+static int punch(struct device *dev, struct daddr at, u64 size)
+{
+	if (fallocate(file_of(dev)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at.v,
+		      (off_t)size))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int file_discard(struct device *dev, struct daddr at, u64 size)
+{
+	u64 range[2] = {at.v, size};
+
+	if (dev->read_only)
+		return -EOPNOTSUPP;
+	if (!file_of(dev)->block)
+		return punch(dev, at, size);
+	return ioctl(file_of(dev)->fd, BLKDISCARD, range) ? -EOPNOTSUPP : 0;
+}
+
+/* A hole reads as zeroes; what a block device has discarded need not. */
+static int file_zero(struct device *dev, struct daddr at, u64 size)
+{
+	u64 range[2] = {at.v, size};
+
+	if (dev->read_only)
+		return -EOPNOTSUPP;
+	if (!file_of(dev)->block)
+		return punch(dev, at, size);
+	return ioctl(file_of(dev)->fd, BLKZEROOUT, range) ? -EOPNOTSUPP : 0;
+}
+
 static void file_close(struct device *dev)
 {
 	struct file_device *file = file_of(dev);
@@ -98,10 +130,11 @@ static void file_close(struct device *dev)
 	env_free(file->env, file);
 }
 
-static int file_size(int fd, const char *path, u64 *size)
+static int file_size(int fd, const char *path, u64 *size, bool *block)
 {
 	struct stat st;
 
+	*block = false;
 	if (fstat(fd, &st))
 		return fail(-errno, "%s: %s", path, strerror(errno));
 	if (S_ISREG(st.st_mode)) {
@@ -110,20 +143,21 @@ static int file_size(int fd, const char *path, u64 *size)
 	}
 	if (!S_ISBLK(st.st_mode))
 		return fail(-ENOTBLK, "%s: neither a file nor a block device", path);
+	*block = true;
 	if (ioctl(fd, BLKGETSIZE64, size))
 		return fail(-errno, "%s: asking for its size: %s", path, strerror(errno));
 	return 0;
 }
 
-int device_open_file(struct env *env, const char *path, bool read_only, struct device **out)
+/* Takes over the descriptor, also when it fails. */
+static int open_descriptor(struct env *env, const char *path, int fd, bool read_only,
+			   struct device **out)
 {
 	struct file_device *file;
-	int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC), err;
+	bool block;
 	u64 size = 0;
+	int err = file_size(fd, path, &size, &block);
 
-	if (fd < 0)
-		return fail(-errno, "%s: %s", path, strerror(errno));
-	err = file_size(fd, path, &size);
 	file = err ? NULL : env_alloc(env, sizeof(*file) + strlen(path) + 1);
 	if (!file) {
 		close(fd);
@@ -132,6 +166,7 @@ int device_open_file(struct env *env, const char *path, bool read_only, struct d
 	memcpy(file->name, path, strlen(path) + 1);
 	file->env = env;
 	file->fd = fd;
+	file->block = block;
 	file->dev = (struct device){
 	    .name = file->name,
 	    .size = size,
@@ -140,8 +175,40 @@ int device_open_file(struct env *env, const char *path, bool read_only, struct d
 	    .write = file_write,
 	    .flush = file_flush,
 	    .will_read = file_will_read,
+	    .discard = file_discard,
+	    .zero = file_zero,
 	    .close = file_close,
 	};
 	*out = &file->dev;
 	return 0;
+}
+
+int device_open_file(struct env *env, const char *path, bool read_only, struct device **out)
+{
+	int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(-errno, "%s: %s", path, strerror(errno));
+	return open_descriptor(env, path, fd, read_only, out);
+}
+
+int device_create_file(struct env *env, const char *path, u64 size, struct device **out)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), err = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return fail(-errno, "%s: %s", path, strerror(errno));
+	if (fstat(fd, &st))
+		err = fail(-errno, "%s: %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		err = fail(-EEXIST, "%s: is there, and is no file", path);
+	else if ((u64)st.st_size < size && ftruncate(fd, (off_t)size))
+		err = fail(-errno, "%s: making it %llu bytes long: %s", path,
+			   (unsigned long long)size, strerror(errno));
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return open_descriptor(env, path, fd, false, out);
 }

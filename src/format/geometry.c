@@ -15,6 +15,34 @@ struct feature_bit {
 	u32 bit;
 };
 
+static const struct feature_bit version_bits[] = {
+    {FEATURE_ATTR, SB_VERSION_ATTR},	     {FEATURE_QUOTA, SB_VERSION_QUOTA},
+    {FEATURE_ALIGN, SB_VERSION_ALIGN},	     {FEATURE_DALIGN, SB_VERSION_DALIGN},
+    {FEATURE_LOGV2, SB_VERSION_LOGV2},	     {FEATURE_SECTOR, SB_VERSION_SECTOR},
+    {FEATURE_MOREBITS, SB_VERSION_MOREBITS},
+};
+static const struct feature_bit more_bits[] = {
+    {FEATURE_LAZYSBCOUNT, SB_VERSION2_LAZYSBCOUNT},
+    {FEATURE_ATTR2, SB_VERSION2_ATTR2},
+    {FEATURE_PROJID32, SB_VERSION2_PROJID32},
+};
+static const struct feature_bit ro_bits[] = {
+    {FEATURE_FINOBT, SB_RO_FINOBT},
+    {FEATURE_RMAPBT, SB_RO_RMAPBT},
+    {FEATURE_REFLINK, SB_RO_REFLINK},
+    {FEATURE_INOBTCOUNT, SB_RO_INOBTCNT},
+};
+static const struct feature_bit incompat_bits[] = {
+    {FEATURE_FTYPE, SB_INCOMPAT_FTYPE},
+    {FEATURE_SPARSE, SB_INCOMPAT_SPINODES},
+    {FEATURE_META_UUID, SB_INCOMPAT_META_UUID},
+    {FEATURE_BIGTIME, SB_INCOMPAT_BIGTIME},
+    {FEATURE_NEEDSREPAIR, SB_INCOMPAT_NEEDSREPAIR},
+    {FEATURE_NREXT64, SB_INCOMPAT_NREXT64},
+    {FEATURE_EXCHANGE, SB_INCOMPAT_EXCHRANGE},
+    {FEATURE_PARENT, SB_INCOMPAT_PARENT},
+};
+
 static u32 map_bits(u32 raw, const struct feature_bit *map, u32 count)
 {
 	u32 features = 0;
@@ -25,40 +53,22 @@ static u32 map_bits(u32 raw, const struct feature_bit *map, u32 count)
 	return features;
 }
 
+static u32 raw_bits(u32 features, const struct feature_bit *map, u32 count)
+{
+	u32 raw = 0;
+
+	for (u32 i = 0; i < count; i++)
+		if (features >> map[i].feature & 1)
+			raw |= map[i].bit;
+	return raw;
+}
+
 static u32 features_from(const struct geometry *g)
 {
-	static const struct feature_bit version[] = {
-	    {FEATURE_ATTR, SB_VERSION_ATTR},	     {FEATURE_QUOTA, SB_VERSION_QUOTA},
-	    {FEATURE_ALIGN, SB_VERSION_ALIGN},	     {FEATURE_DALIGN, SB_VERSION_DALIGN},
-	    {FEATURE_LOGV2, SB_VERSION_LOGV2},	     {FEATURE_SECTOR, SB_VERSION_SECTOR},
-	    {FEATURE_MOREBITS, SB_VERSION_MOREBITS},
-	};
-	static const struct feature_bit more[] = {
-	    {FEATURE_LAZYSBCOUNT, SB_VERSION2_LAZYSBCOUNT},
-	    {FEATURE_ATTR2, SB_VERSION2_ATTR2},
-	    {FEATURE_PROJID32, SB_VERSION2_PROJID32},
-	};
-	static const struct feature_bit ro[] = {
-	    {FEATURE_FINOBT, SB_RO_FINOBT},
-	    {FEATURE_RMAPBT, SB_RO_RMAPBT},
-	    {FEATURE_REFLINK, SB_RO_REFLINK},
-	    {FEATURE_INOBTCOUNT, SB_RO_INOBTCNT},
-	};
-	static const struct feature_bit incompat[] = {
-	    {FEATURE_FTYPE, SB_INCOMPAT_FTYPE},
-	    {FEATURE_SPARSE, SB_INCOMPAT_SPINODES},
-	    {FEATURE_META_UUID, SB_INCOMPAT_META_UUID},
-	    {FEATURE_BIGTIME, SB_INCOMPAT_BIGTIME},
-	    {FEATURE_NEEDSREPAIR, SB_INCOMPAT_NEEDSREPAIR},
-	    {FEATURE_NREXT64, SB_INCOMPAT_NREXT64},
-	    {FEATURE_EXCHANGE, SB_INCOMPAT_EXCHRANGE},
-	    {FEATURE_PARENT, SB_INCOMPAT_PARENT},
-	};
-
-	return map_bits(g->versionnum, version, ARRAY_COUNT(version)) |
-	       map_bits(g->features2, more, ARRAY_COUNT(more)) |
-	       map_bits(g->ro_compat, ro, ARRAY_COUNT(ro)) |
-	       map_bits(g->incompat, incompat, ARRAY_COUNT(incompat));
+	return map_bits(g->versionnum, version_bits, ARRAY_COUNT(version_bits)) |
+	       map_bits(g->features2, more_bits, ARRAY_COUNT(more_bits)) |
+	       map_bits(g->ro_compat, ro_bits, ARRAY_COUNT(ro_bits)) |
+	       map_bits(g->incompat, incompat_bits, ARRAY_COUNT(incompat_bits));
 }
 
 /* The arithmetic of everything else divides and shifts by these: refuse what would not fit. */
@@ -212,6 +222,82 @@ int geometry_from_sb(struct geometry *g, const struct sb *sb)
 	inode_geometry(g);
 	rt_geometry(g, sb);
 	return 0;
+}
+
+static u8 log2_of(u64 size)
+{
+	return size ? (u8)(63 - __builtin_clzll(size)) : 0;
+}
+
+static void put_features(const struct geometry *g, struct sb *sb)
+{
+	u32 version = SB_VERSION_5 | SB_VERSION_NLINK | SB_VERSION_EXTFLG | SB_VERSION_DIRV2;
+	u32 more = SB_VERSION2_CRC;
+
+	version |= raw_bits(g->features, version_bits, ARRAY_COUNT(version_bits));
+	more |= raw_bits(g->features, more_bits, ARRAY_COUNT(more_bits));
+	sb->versionnum = be16_make((u16)version);
+	sb->features2 = sb->bad_features2 = be32_make(more);
+	sb->features_ro_compat = be32_make(raw_bits(g->features, ro_bits, ARRAY_COUNT(ro_bits)));
+	sb->features_incompat =
+	    be32_make(raw_bits(g->features, incompat_bits, ARRAY_COUNT(incompat_bits)));
+}
+
+static void put_sizes(const struct geometry *g, struct sb *sb)
+{
+	sb->blocksize = be32_make(g->block_size);
+	sb->blocklog = log2_of(g->block_size);
+	sb->dblocks = be64_make(g->data_blocks);
+	sb->agblocks = be32_make(g->ag_blocks);
+	sb->agcount = be32_make(g->ag_count);
+	sb->agblklog = (u8)(log2_of(g->ag_blocks - 1ull) + 1);
+	sb->sectsize = be16_make((u16)g->sector_size);
+	sb->sectlog = log2_of(g->sector_size);
+	sb->inodesize = be16_make((u16)g->inode_size);
+	sb->inodelog = log2_of(g->inode_size);
+	sb->inopblog = sb->blocklog - sb->inodelog;
+	sb->inopblock = be16_make((u16)(1u << sb->inopblog));
+	sb->dirblklog = log2_of(g->dir_block_size) - sb->blocklog;
+	sb->inoalignmt = be32_make(g->inode_align);
+	sb->spino_align = be32_make(g->spino_align);
+	sb->unit = be32_make(g->stripe_unit);
+	sb->width = be32_make(g->stripe_width);
+	sb->imax_pct = (u8)g->max_inode_percent;
+	sb->logstart = be64_make(g->log_internal ? g->log_start : 0);
+	sb->logblocks = be32_make(g->log_blocks);
+	sb->logsunit = be32_make(g->log_stripe_unit);
+	if (geometry_has(g, FEATURE_SECTOR)) {
+		sb->logsectsize = be16_make((u16)g->log_sector_size);
+		sb->logsectlog = log2_of(g->log_sector_size);
+	}
+	sb->rblocks = be64_make(g->rt_blocks);
+	sb->rextents = be64_make(g->rt_extents);
+	sb->rextsize = be32_make(g->rt_extent_size);
+	sb->rextslog = log2_of(g->rt_extents);
+	sb->rbmblocks = be32_make((u32)div_up_u64(g->rt_extents, 8ull << sb->blocklog));
+}
+
+void geometry_to_sb(const struct geometry *g, struct sb *sb)
+{
+	memset(sb, 0, sizeof(*sb));
+	sb->magicnum = be32_make(SB_MAGIC);
+	put_features(g, sb);
+	put_sizes(g, sb);
+	memcpy(sb->uuid, g->uuid.b, sizeof(sb->uuid));
+	if (geometry_has(g, FEATURE_META_UUID))
+		memcpy(sb->meta_uuid, g->meta_uuid.b, sizeof(sb->meta_uuid));
+	memcpy(sb->fname, g->label, sizeof(sb->fname));
+	sb->rootino = be64_make(g->root_ino);
+	sb->rbmino = be64_make(g->rbm_ino);
+	sb->rsumino = be64_make(g->rsum_ino);
+	sb->uquotino = be64_make(g->uquota_ino);
+	sb->gquotino = be64_make(g->gquota_ino);
+	sb->pquotino = be64_make(g->pquota_ino);
+	sb->qflags = be16_make(g->quota_flags);
+	sb->icount = be64_make(g->icount);
+	sb->ifree = be64_make(g->ifree);
+	sb->fdblocks = be64_make(g->fdblocks);
+	sb->frextents = be64_make(g->frextents);
 }
 
 bool agino_valid(const struct geometry *g, u32 ag, u32 agino)

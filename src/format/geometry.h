@@ -146,5 +146,11 @@ static inline u32 geometry_ag_header_blocks(const struct geometry *g)
  * feature that is not supported.
  */
 int geometry_from_sb(struct geometry *g, const struct sb *sb);
+/*
+ * The other way: a superblock of this geometry, without checksum.  Reads sizes, features (the bits
+ * of enum feature, not the raw words) and numbers, no logarithms and nothing that follows from
+ * others, so that geometry_from_sb() makes a whole geometry of a few numbers.
+ */
+void geometry_to_sb(const struct geometry *g, struct sb *sb);
 
 #endif

@@ -36,6 +36,11 @@ int ag_open(struct vol *vol, struct txn *txn, u32 number, struct ag *out)
 	return err;
 }
 
+int ag_open_inodes(struct ag *ag)
+{
+	return ag->agi_buf ? 0 : get_header(ag->vol, ag->txn, META_AGI, ag->number, &ag->agi_buf);
+}
+
 int ag_count(struct ag *ag, struct be32 *counter, s64 amount)
 {
 	s64 value = (s64)be32_get(*counter) + amount;
@@ -68,6 +73,40 @@ int ag_count_free(struct vol *vol, struct txn *txn, s64 blocks)
 		return fail(-EUCLEAN, "superblock: %lld free blocks", (long long)value);
 	txn_dirty(txn, buf);
 	sb->fdblocks = be64_make(value);
+	return 0;
+}
+
+/* Adds to a count of inodes, which is never below zero. */
+static int add32(struct be32 *field, s64 amount)
+{
+	s64 value = (s64)be32_get(*field) + amount;
+
+	*field = be32_make((u32)value);
+	return value < 0 || value > (s64)NULL32 ? -EUCLEAN : 0;
+}
+
+static int add64(struct be64 *field, s64 amount)
+{
+	s64 value = (s64)(be64_get(*field) + (u64)amount);
+
+	*field = be64_make((u64)value);
+	return value < 0 ? -EUCLEAN : 0;
+}
+
+int ag_count_inodes(struct ag *ag, s64 inodes, s64 unused)
+{
+	struct txn_buf *buf;
+	struct sb *sb;
+	int err = ag_super(ag->vol, ag->txn, &buf);
+
+	if (err)
+		return err;
+	sb = (struct sb *)buf->data;
+	txn_dirty(ag->txn, buf);
+	txn_dirty(ag->txn, ag->agi_buf);
+	if (add32(&ag_agi(ag)->count, inodes) || add32(&ag_agi(ag)->freecount, unused) ||
+	    add64(&sb->icount, inodes) || add64(&sb->ifree, unused))
+		return fail(-EUCLEAN, "agi %u: more inodes go than there are", ag->number);
 	return 0;
 }
 
@@ -115,14 +154,21 @@ int ag_list_put(struct ag *ag, u32 bno)
 
 struct root_place {
 	enum meta_id id;
+	bool inodes; /* in the AGI, not the AGF */
 	size_t root, levels;
 };
 
 static const struct root_place root_places[] = {
-    {META_BNOBT, offsetof(struct agf, roots[AGF_BNO]), offsetof(struct agf, levels[AGF_BNO])},
-    {META_CNTBT, offsetof(struct agf, roots[AGF_CNT]), offsetof(struct agf, levels[AGF_CNT])},
-    {META_RMAPBT, offsetof(struct agf, roots[AGF_RMAP]), offsetof(struct agf, levels[AGF_RMAP])},
-    {META_REFCOUNTBT, offsetof(struct agf, refcount_root), offsetof(struct agf, refcount_level)},
+    {META_BNOBT, false, offsetof(struct agf, roots[AGF_BNO]),
+     offsetof(struct agf, levels[AGF_BNO])},
+    {META_CNTBT, false, offsetof(struct agf, roots[AGF_CNT]),
+     offsetof(struct agf, levels[AGF_CNT])},
+    {META_RMAPBT, false, offsetof(struct agf, roots[AGF_RMAP]),
+     offsetof(struct agf, levels[AGF_RMAP])},
+    {META_REFCOUNTBT, false, offsetof(struct agf, refcount_root),
+     offsetof(struct agf, refcount_level)},
+    {META_INOBT, true, offsetof(struct agi, root), offsetof(struct agi, level)},
+    {META_FINOBT, true, offsetof(struct agi, free_root), offsetof(struct agi, free_level)},
 };
 
 static const struct root_place *place_of(enum meta_id id)
@@ -134,9 +180,14 @@ static const struct root_place *place_of(enum meta_id id)
 	return &root_places[i];
 }
 
-static struct be32 *agf_field(struct ag *ag, size_t offset)
+static struct txn_buf *header_of(struct ag *ag, const struct root_place *place)
 {
-	return (struct be32 *)(ag->agf_buf->data + offset);
+	return place->inodes ? ag->agi_buf : ag->agf_buf;
+}
+
+static struct be32 *header_field(struct ag *ag, const struct root_place *place, size_t offset)
+{
+	return (struct be32 *)(header_of(ag, place)->data + offset);
 }
 
 static int root_set(struct btree *t)
@@ -144,9 +195,9 @@ static int root_set(struct btree *t)
 	struct ag *ag = t->arg;
 	const struct root_place *place = place_of(t->type->id);
 
-	txn_dirty(ag->txn, ag->agf_buf);
-	*agf_field(ag, place->root) = be32_make((u32)t->root);
-	*agf_field(ag, place->levels) = be32_make(t->levels);
+	txn_dirty(ag->txn, header_of(ag, place));
+	*header_field(ag, place, place->root) = be32_make((u32)t->root);
+	*header_field(ag, place, place->levels) = be32_make(t->levels);
 	return 0;
 }
 
@@ -180,23 +231,49 @@ static int list_release(struct btree *t, u64 ptr)
 }
 
 static const struct owner refcount_owner = {(u64)RMAP_OWN_REFC, 0};
+static const struct owner inobt_owner = {(u64)RMAP_OWN_INOBT, 0};
+
+/* The trees of inodes and of reference counts live in free space, and are counted by the header. */
+static int count_space_blocks(struct btree *t, s64 amount)
+{
+	struct ag *ag = t->arg;
+
+	if (t->type->id == META_REFCOUNTBT)
+		return ag_count(ag, &ag_agf(ag)->refcount_blocks, amount);
+	if (!geometry_has(&ag->vol->geo, FEATURE_INOBTCOUNT))
+		return 0;
+	txn_dirty(ag->txn, ag->agi_buf);
+	if (add32(t->type->id == META_INOBT ? &ag_agi(ag)->iblocks : &ag_agi(ag)->fblocks, amount))
+		return fail(-EUCLEAN, "agi %u: more blocks of the %s go than there are", ag->number,
+			    t->type->name);
+	return 0;
+}
+
+static const struct owner *tree_owner(const struct btree *t)
+{
+	return t->type->id == META_REFCOUNTBT ? &refcount_owner : &inobt_owner;
+}
 
 static int space_tree_alloc(struct btree *t, u64 near, u64 *ptr)
 {
 	struct ag *ag = t->arg;
 	u32 bno = 0;
-	int err = space_alloc(ag, near == NULL64 ? 0 : (u32)near, &refcount_owner, &bno);
+	int err = space_alloc(ag, near == NULL64 ? 0 : (u32)near, tree_owner(t), &bno);
 
 	*ptr = bno;
-	return err ? err : ag_count(ag, &ag_agf(ag)->refcount_blocks, 1);
+	return err ? err : count_space_blocks(t, 1);
 }
 
 static int space_tree_release(struct btree *t, u64 ptr)
 {
-	struct ag *ag = t->arg;
-	int err = space_free(ag, (u32)ptr, 1, &refcount_owner);
+	int err = space_free(t->arg, (u32)ptr, 1, tree_owner(t));
 
-	return err ? err : ag_count(ag, &ag_agf(ag)->refcount_blocks, -1);
+	return err ? err : count_space_blocks(t, -1);
+}
+
+static bool from_list(enum meta_id id)
+{
+	return id == META_BNOBT || id == META_CNTBT || id == META_RMAPBT;
 }
 
 int ag_tree(struct ag *ag, enum meta_id id, struct btree *out)
@@ -210,15 +287,15 @@ int ag_tree(struct ag *ag, enum meta_id id, struct btree *out)
 	    .txn = ag->txn,
 	    .g = &ag->vol->geo,
 	    .type = vol_type(ag->vol, id),
-	    .store = id == META_REFCOUNTBT ? &space_store : &list_store,
+	    .store = from_list(id) ? &list_store : &space_store,
 	    .arg = ag,
 	    .ag = ag->number,
 	    .owner = ag->number,
-	    .root = be32_get(*agf_field(ag, place->root)),
-	    .levels = be32_get(*agf_field(ag, place->levels)),
+	    .root = be32_get(*header_field(ag, place, place->root)),
+	    .levels = be32_get(*header_field(ag, place, place->levels)),
 	};
 	if (!out->levels || out->levels > BTREE_LEVELS_MAX)
-		return fail(-EUCLEAN, "agf %u: the %s has %u levels", ag->number, out->type->name,
+		return fail(-EUCLEAN, "AG %u: the %s has %u levels", ag->number, out->type->name,
 			    out->levels);
 	return 0;
 }

@@ -198,28 +198,17 @@ int file_unstage(struct vol *vol, struct txn *txn, u64 start, u64 count, bool fr
 static int take_in(struct file_edit *f, u32 number, u32 near, u64 want, const struct owner *owner,
 		   u64 *start, u64 *count)
 {
-	const struct geometry *g = &f->view.geo;
-	u32 bno = 0, next = 0;
+	const struct space_want w = {
+	    .near = near, .least = 1, .most = (u32)min_u64(want, EXTENT_COUNT_MAX), .data = true};
+	u32 bno = 0, blocks = 0;
 	struct ag ag;
 	int err = ag_open(f->fork.vol, f->fork.txn, number, &ag);
 
-	if (!err && !be32_get(ag_agf(&ag)->freeblks))
-		return -ENOSPC;
 	if (!err)
-		err = space_alloc(&ag, near, owner, &bno);
-	if (err)
-		return err;
-	*start = fsblock_make(g, number, bno).v;
-	*count = 1;
-	while (*count < want && be32_get(ag_agf(&ag)->freeblks)) {
-		err = space_alloc(&ag, bno + (u32)*count, owner, &next);
-		if (err)
-			return err;
-		if (next != bno + *count)
-			return space_free(&ag, next, 1, owner);
-		++*count;
-	}
-	return 0;
+		err = space_take(&ag, &w, owner, &bno, &blocks);
+	*start = fsblock_make(&f->view.geo, number, bno).v;
+	*count = blocks;
+	return err;
 }
 
 static u64 near_of(struct file_edit *f, u64 off)
@@ -244,11 +233,16 @@ static int take(struct file_edit *f, u64 off, u64 want, const struct owner *owne
 	const struct geometry *g = &f->view.geo;
 	u64 near = near_of(f, off);
 	u32 first = fsblock_ag(g, fsblock_of(near)), bno = fsblock_bno(g, fsblock_of(near));
+	bool later = false;
 	int err = -ENOSPC;
 
 	want = min_u64(want, EXTENT_COUNT_MAX);
-	for (u32 i = 0; i < g->ag_count && err == -ENOSPC; i++)
+	for (u32 i = 0; i < g->ag_count && (err == -ENOSPC || err == -EAGAIN); i++) {
 		err = take_in(f, (first + i) % g->ag_count, i ? 0 : bno, want, owner, start, count);
+		later = later || err == -EAGAIN;
+	}
+	if (later && err == -ENOSPC)
+		return fail(-EAGAIN, "only space that was just freed is left");
 	if (err == -ENOSPC)
 		return fail(err, "inode %llu: no space", (unsigned long long)f->fork.ino.v);
 	f->near = *start + *count;

@@ -14,6 +14,7 @@
 #include "format/verify.h"
 #include "fs/finish.h"
 #include "fs/inode.h"
+#include "fs/mkfs_test.h"
 #include "host/host.h"
 #include "meta/types_table.h"
 
@@ -39,26 +40,18 @@ static u32 draw(struct world *w, u32 below)
 
 static void make_image(struct world *w)
 {
-	char command[200];
-	int status;
+	struct mkfs_options options;
 
 	memset(w, 0, sizeof(*w));
 	w->seed = 0x2545f4914f6cdd1dull;
 	strcpy(w->path, "/tmp/mendfs-finish-XXXXXX");
 	close(mkstemp(w->path));
 	assert_int_equal(truncate(w->path, IMAGE_SIZE), 0);
-	snprintf(command, sizeof(command),
-		 "PATH=$PATH:/sbin:/usr/sbin; command -v mkfs.xfs >/dev/null || exit 77; "
-		 "exec mkfs.xfs -q -f -d agcount=2 -m rmapbt=1,reflink=1 -b size=1024 %s",
-		 w->path);
-	status = system(command);
-	if (WEXITSTATUS(status) == 77) {
-		printf("skipped: no mkfs.xfs\n");
-		unlink(w->path);
-		skip();
-	}
-	assert_int_equal(status, 0);
 	host_env_init(&w->env, 1);
+	mkfs_options_init(&options);
+	options.ag_count = 2;
+	options.block_size = 1024;
+	test_mkfs(&w->env, w->path, NULL, &options);
 }
 
 static void open_vol(struct world *w)

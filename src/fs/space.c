@@ -290,27 +290,212 @@ int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
 }
 
-int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno)
+/* What the trees of reverse mappings and reference counts, with the most records that the AG can
+ * give them, may still need, about: their blocks are at least half full. */
+static u32 reserve(const struct ag *ag)
 {
-	const struct btree_key key = {{near, 0, 0}}, first = {{0}};
+	const struct geometry *g = &ag->vol->geo;
+	const struct agf *agf = (const struct agf *)ag->agf_buf->data;
+	u32 length = geometry_ag_blocks(g, ag->number), used = 0;
+	u64 want = 4;
+
+	if (geometry_has(g, FEATURE_RMAPBT)) {
+		want += div_up_u64((u64)length * 2 * sizeof(struct rmap_rec), g->block_size);
+		used += be32_get(agf->rmap_blocks);
+	}
+	if (geometry_has(g, FEATURE_REFLINK)) {
+		want += div_up_u64((u64)length * 2 * sizeof(struct refcount_rec), g->block_size);
+		used += be32_get(agf->refcount_blocks);
+	}
+	return want > used ? (u32)(want - used) : 0;
+}
+
+u32 space_for_data(const struct ag *ag)
+{
+	u32 unused = be32_get(((const struct agf *)ag->agf_buf->data)->freeblks),
+	    kept = reserve(ag);
+
+	return unused > kept ? unused - kept : 0;
+}
+
+/* [*bno, *bno + *blocks) of the free extent, from `from` on, that is aligned, not busy, and long
+ * enough. */
+static bool fits(const struct ag *ag, const struct space_want *want, struct extent32 e, u32 from,
+		 u32 *bno, u32 *blocks)
+{
+	u64 end = (u64)e.start + e.blocks, at = from > e.start ? from : e.start, stop;
+
+	while (at < end) {
+		at = want->align > 1 ? div_up_u64(at, want->align) * want->align : at;
+		if (at >= end || end - at < want->least)
+			return false;
+		stop = min_u64(end, at + want->most);
+		if (want->data && ag->vol->journal) {
+			u64 busy, busy_end;
+
+			if (journal_busy(ag->vol->journal,
+					 agblock_daddr(&ag->vol->geo, ag->number, (u32)at),
+					 (stop - at) << ag->vol->geo.block_log, &busy, &busy_end)) {
+				u64 first = agblock_daddr(&ag->vol->geo, ag->number, 0).v;
+
+				stop = (busy - first) >> ag->vol->geo.block_log;
+				busy_end = (busy_end - first) >> ag->vol->geo.block_log;
+				if (stop <= at || stop - at < want->least) {
+					at = busy_end;
+					continue;
+				}
+			}
+		}
+		*bno = (u32)at;
+		*blocks = (u32)(stop - at);
+		return true;
+	}
+	return false;
+}
+
+#define LOOK_NEAR 64  /* free extents behind `near` that are looked at */
+#define LOOK_SIZE 256 /* of those that are large enough */
+
+/* Behind `near`, by address. */
+static int find_near(struct ag *ag, const struct space_want *want, struct extent32 *e, u32 *bno,
+		     u32 *blocks)
+{
+	struct btree_key key = {{want->near, NULL32, 0}};
 	struct alloc_rec record;
 	struct btree t;
-	int err = space_prepare(ag);
+	int err = ag_tree(ag, META_BNOBT, &t);
 
-	if (!err)
-		err = ag_tree(ag, META_BNOBT, &t);
-	if (!err) {
-		err = btree_find_ge(&t, &key, &record);
-		if (err == -ENOENT)
-			err = btree_find_ge(&t, &first, &record);
-	}
-	if (err == -ENOENT)
-		return fail(-ENOSPC, "AG %u: no free block", ag->number);
 	if (err)
 		return err;
-	*bno = be32_get(record.startblock);
-	err = use_start(ag, extent_of(&record), 1);
+	err = btree_find_le(&t, &key, &record);
+	for (u32 i = 0; i < LOOK_NEAR; i++) {
+		if (err && err != -ENOENT)
+			return err;
+		*e = extent_of(&record);
+		if (!err && fits(ag, want, *e, want->near, bno, blocks))
+			return 0;
+		if (!err)
+			key.w[0] = e->start + 1ull;
+		else if (i)
+			return err;
+		key.w[1] = 0;
+		err = btree_find_ge(&t, &key, &record);
+	}
+	return -ENOENT;
+}
+
+/* By size: the smallest that has all that is wanted; or else the largest there are. */
+static int find_sized(struct ag *ag, const struct space_want *want, struct extent32 *e, u32 *bno,
+		      u32 *blocks)
+{
+	struct btree_key key = {{want->most, 0, 0}};
+	struct alloc_rec record;
+	struct btree t;
+	int err = ag_tree(ag, META_CNTBT, &t);
+
+	if (err)
+		return err;
+	err = btree_find_ge(&t, &key, &record);
+	for (u32 i = 0; i < LOOK_SIZE && !err; i++) {
+		*e = extent_of(&record);
+		if (fits(ag, want, *e, 0, bno, blocks))
+			return 0;
+		key = (struct btree_key){{e->blocks, e->start + 1ull, 0}};
+		err = btree_find_ge(&t, &key, &record);
+	}
+	key = (struct btree_key){{NULL64, 0, 0}};
+	for (u32 i = 0; i < LOOK_SIZE && (!err || err == -ENOENT); i++) {
+		err = btree_find_le(&t, &key, &record);
+		if (err)
+			return err;
+		*e = extent_of(&record);
+		if (e->blocks < want->least)
+			return -ENOENT;
+		if (fits(ag, want, *e, 0, bno, blocks))
+			return 0;
+		if (!e->start)
+			return -ENOENT;
+		key = (struct btree_key){{e->blocks, e->start - 1ull, 0}};
+	}
+	return err ? err : -ENOENT;
+}
+
+/* [bno, bno + blocks) out of the free extent that holds it. */
+static int use_middle(struct ag *ag, struct extent32 e, u32 bno, u32 blocks)
+{
+	const struct extent32 before = {e.start, bno - e.start},
+			      behind = {bno + blocks, e.start + e.blocks - bno - blocks};
+	int err;
+
+	if (e.start < geometry_ag_header_blocks(&ag->vol->geo) ||
+	    (u64)e.start + e.blocks > geometry_ag_blocks(&ag->vol->geo, ag->number))
+		return fail(-EUCLEAN, "AG %u: free extent %u, %u blocks", ag->number, e.start,
+			    e.blocks);
+	if (before.blocks)
+		err = record_replace(ag, e, before);
+	else if (behind.blocks)
+		return record_replace(ag, e, behind);
+	else
+		return record_delete(ag, e);
+	return err || !behind.blocks ? err : record_insert(ag, behind);
+}
+
+static int nothing(struct ag *ag, const struct space_want *want)
+{
+	u64 busy, end;
+
+	if (want->data && ag->vol->journal &&
+	    journal_busy(ag->vol->journal, agblock_daddr(&ag->vol->geo, ag->number, 0),
+			 (u64)geometry_ag_blocks(&ag->vol->geo, ag->number)
+			     << ag->vol->geo.block_log,
+			 &busy, &end))
+		return fail(-EAGAIN, "AG %u: all free space has just been freed", ag->number);
+	return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, want->least);
+}
+
+int space_take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
+	       u32 *blocks)
+{
+	struct space_want w = *want;
+	struct extent32 e = {0};
+	int err = space_prepare(ag);
+
+	if (err)
+		return err;
+	if (w.data)
+		w.most = (u32)min_u64(w.most, space_for_data(ag));
+	if (!w.least || w.most < w.least)
+		return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, w.least);
+	err = find_near(ag, &w, &e, bno, blocks);
+	if (err == -ENOENT || (!err && *blocks < w.most && *bno != w.near)) {
+		struct extent32 other = {0};
+		u32 start = 0, count = 0;
+		int none = find_sized(ag, &w, &other, &start, &count);
+
+		if (!none && (err || count > *blocks)) {
+			e = other;
+			*bno = start;
+			*blocks = count;
+			err = 0;
+		} else if (none && none != -ENOENT) {
+			err = none;
+		}
+	}
+	if (err == -ENOENT)
+		return nothing(ag, &w);
+	if (!err)
+		err = use_middle(ag, e, *bno, *blocks);
+	if (!err)
+		err = settle(ag, -(s64)*blocks);
 	if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
-		err = rmap_map(ag, *bno, 1, owner);
-	return err ? err : ag_count_free(ag->vol, ag->txn, -1);
+		err = rmap_map(ag, *bno, *blocks, owner);
+	return err ? err : ag_count_free(ag->vol, ag->txn, -(s64)*blocks);
+}
+
+int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno)
+{
+	const struct space_want want = {.near = near, .least = 1, .most = 1};
+	u32 blocks;
+
+	return space_take(ag, &want, owner, bno, &blocks);
 }

@@ -22,6 +22,19 @@ struct owner {
 int space_prepare(struct ag *ag);
 /* -EUCLEAN when any of it is free already, or the owner is another. */
 int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner);
+/* What an allocation wants, in blocks. */
+struct space_want {
+	u32 near; /* block of the AG: from here on, if it is free; then what lies nearest behind */
+	u32 least, most;
+	u32 align; /* the start is a multiple of it; 0, 1: anywhere */
+	bool data; /* of a file: leaves alone what the AG's trees may need, and what was freed by
+		    * a commit that is not durable yet (-EAGAIN when there is nothing else) */
+};
+/* One extent of at least `least` blocks, to be the owner's; -ENOSPC. */
+int space_take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
+	       u32 *blocks);
+/* Blocks of the AG that files may have. */
+u32 space_for_data(const struct ag *ag);
 /* One block, the next free one from `near` on or from the start; -ENOSPC. */
 int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno);
 

@@ -1,4 +1,4 @@
-/* Opening a volume: what mkfs.xfs makes opens, what is cut, empty or damaged gives one error. */
+/* Opening a volume: what mkfs makes opens, what is cut, empty or damaged gives one error. */
 #include "base/test.h"
 #include <errno.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "format/super.h"
 #include "format/verify.h"
+#include "fs/mkfs_test.h"
 #include "fs/vol.h"
 #include "host/host.h"
 #include "meta/types_table.h"
@@ -15,21 +16,17 @@
 
 static char path[] = "/tmp/mendfs-vol-XXXXXX";
 
-/* A fresh filesystem in the temporary file; skips the test where there is no mkfs.xfs. */
-static void make_image(const char *options)
+/* A fresh filesystem in the temporary file; options and log may be NULL. */
+static void make_image(const struct mkfs_options *options, const char *log)
 {
-	char command[512];
-	FILE *file = fopen(path, "w");
+	struct mkfs_options defaults;
+	struct env env;
 
-	assert_non_null(file);
-	assert_int_equal(ftruncate(fileno(file), IMAGE_SIZE), 0);
-	fclose(file);
-	if (system("command -v mkfs.xfs >/dev/null 2>&1"))
-		skip();
-	snprintf(command, sizeof(command),
-		 "TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1 mkfs.xfs -q -f %s %s >/dev/null", options,
-		 path);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, IMAGE_SIZE), 0);
+	host_env_init(&env, 1);
+	mkfs_options_init(&defaults);
+	test_mkfs(&env, path, log, options ? options : &defaults);
 }
 
 static int open_image(struct env *env, struct verdict *verdict, struct vol **vol)
@@ -43,16 +40,27 @@ static int open_image(struct env *env, struct verdict *verdict, struct vol **vol
 
 static void opens(void **state)
 {
-	static const char *const options[] = {"-b size=4096", "-b size=1024 -m crc=1",
-					      "-s size=4096 -i size=2048", "-b size=16384"};
+	static const struct {
+		u32 block, sector, inode;
+	} sizes[] = {{4096, 512, 512}, {1024, 512, 512}, {4096, 4096, 2048}, {16384, 512, 512}};
 	struct env env;
 	struct vol *vol;
 
 	(void)state;
-	for (u32 i = 0; i < ARRAY_COUNT(options); i++) {
-		make_image(options[i]);
+	for (u32 i = 0; i < ARRAY_COUNT(sizes); i++) {
+		struct mkfs_options options;
+
+		mkfs_options_init(&options);
+		options.block_size = sizes[i].block;
+		options.sector_size = sizes[i].sector;
+		options.inode_size = sizes[i].inode;
+		options.ag_count = 1;
+		make_image(&options, NULL);
 		assert_int_equal(open_image(&env, NULL, &vol), 0);
 		assert_int_equal(vol->geo.data_blocks << vol->geo.block_log, IMAGE_SIZE);
+		assert_int_equal(vol->geo.block_size, sizes[i].block);
+		assert_int_equal(vol->geo.sector_size, sizes[i].sector);
+		assert_int_equal(vol->geo.inode_size, sizes[i].inode);
 		assert_false(vol->replayed);
 		vol_close(vol);
 	}
@@ -67,7 +75,7 @@ static void refuses(void **state)
 	FILE *file;
 
 	(void)state;
-	make_image("-b size=4096");
+	make_image(NULL, NULL);
 	assert_int_equal(truncate(path, IMAGE_SIZE - 4096), 0);
 	assert_int_equal(open_image(&env, NULL, &vol), -EUCLEAN);
 	assert_non_null(strstr(trail_text(), "truncated"));
@@ -78,7 +86,7 @@ static void refuses(void **state)
 	assert_int_equal(open_image(&env, NULL, &vol), -EUCLEAN);
 	assert_non_null(strstr(trail_text(), "magic"));
 	/* a wrong label: only the checksum notices */
-	make_image("-b size=4096");
+	make_image(NULL, NULL);
 	file = fopen(path, "r+");
 	assert_int_equal(fseek(file, offsetof(struct sb, fname), SEEK_SET), 0);
 	byte = 'x';
@@ -95,7 +103,8 @@ static void external_log_is_asked_for(void **state)
 	struct vol_options options = {0};
 	struct env env;
 	struct vol *vol;
-	char log[sizeof(path) + 8], mkfs[128];
+	struct mkfs_options small_log;
+	char log[sizeof(path) + 8];
 	FILE *file;
 
 	(void)state;
@@ -103,8 +112,9 @@ static void external_log_is_asked_for(void **state)
 	file = fopen(log, "w");
 	assert_int_equal(ftruncate(fileno(file), 32 << 20), 0);
 	fclose(file);
-	snprintf(mkfs, sizeof(mkfs), "-l logdev=%s,size=16m", log);
-	make_image(mkfs);
+	mkfs_options_init(&small_log);
+	small_log.log_size = 16 << 20;
+	make_image(&small_log, log);
 	assert_int_equal(open_image(&env, NULL, &vol), -ENODEV);
 	assert_int_equal(device_open_file(&env, path, true, &options.data), 0);
 	options.no_recovery = true;

@@ -11,6 +11,7 @@
 #include "log/journal.h"
 
 #include "base/trail.h"
+#include "log/busy.h"
 #include "log/replay.h"
 #include "log/txn.h"
 #include "log/writer.h"
@@ -28,6 +29,7 @@ struct journal {
 	struct device *home;
 	struct versions *versions;
 	struct log_writer *writer;
+	struct busy *busy;
 	struct env_lock *work, *commits;
 	struct env_shared *readers;
 	void (*on_durable)(void *arg, u64 number);
@@ -68,6 +70,8 @@ int journal_open(struct env *env, const struct journal_options *options, struct 
 	if (!err)
 		err = versions_open(env, j->home, j->memory, &j->versions);
 	if (!err)
+		err = busy_open(env, &j->busy);
+	if (!err)
 		err =
 		    log_writer_open(env, j->g, j->home, options->log, options->status, &j->writer);
 	if (err)
@@ -99,6 +103,7 @@ void journal_close(struct journal *j)
 	if (!j)
 		return;
 	log_writer_close(j->writer);
+	busy_close(j->busy);
 	versions_close(j->versions);
 	if (j->work)
 		j->env->lock_destroy(j->env, j->work);
@@ -107,6 +112,11 @@ void journal_close(struct journal *j)
 	if (j->readers)
 		j->env->shared_destroy(j->env, j->readers);
 	env_free(j->env, j);
+}
+
+bool journal_busy(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end)
+{
+	return busy_find(j->busy, at.v, size, from, end);
 }
 
 void journal_read_begin(struct journal *j)
@@ -209,6 +219,8 @@ int journal_commit(struct journal *j, struct txn *txn, const struct version_chan
 
 	j->env->shared_take(j->readers, true);
 	err = versions_commit(j->versions, changes, count, freed, freed_count, &number);
+	for (u32 i = 0; i < freed_count && !err; i++)
+		busy_add(j->busy, freed[i].at, freed[i].size, number);
 	if (!err)
 		txn_publish(txn);
 	j->env->shared_drop(j->readers, true);
@@ -349,6 +361,12 @@ static int write_items(struct journal *j, struct checkpoint *c)
 	return err;
 }
 
+/* What an open snapshot may show stays busy with what is not durable. */
+static void settle_busy(struct journal *j)
+{
+	busy_settle(j->busy, min_u64(j->durable, versions_oldest(j->versions)));
+}
+
 /* All commits up to now, as one transaction of the log. -EAGAIN: there is no room before the rest
  * is home. */
 static int freeze_and_log(struct journal *j)
@@ -368,6 +386,7 @@ static int freeze_and_log(struct journal *j)
 	if (err)
 		return err;
 	j->durable = number;
+	settle_busy(j);
 	j->stats.checkpoints += c.items != 0;
 	j->stats.log_bytes += c.bytes;
 	if (j->on_durable)
