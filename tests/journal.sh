@@ -66,6 +66,8 @@ one() {
 one 1k-blocks -d agcount=2 -b size=1024 -m rmapbt=1
 one plain -d agcount=4
 one no-rmap-no-reflink -m rmapbt=0,reflink=0 -b size=2048
+one no-finobt -m finobt=0,reflink=0 -b size=1024 -i sparse=0 -d agcount=8
+one 2k-inodes -i size=2048,maxpct=1 -d agcount=8
 SIZE=600M one 64k-blocks -b size=65536 -m rmapbt=1
 one 4k-sectors -s size=4096
 if [ -n "${FULL:-}" ]; then

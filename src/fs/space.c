@@ -325,6 +325,8 @@ static bool fits(const struct ag *ag, const struct space_want *want, struct exte
 {
 	u64 end = (u64)e.start + e.blocks, at = from > e.start ? from : e.start, stop;
 
+	at = at > want->low ? at : want->low;
+	end = want->high ? min_u64(end, want->high) : end;
 	while (at < end) {
 		at = want->align > 1 ? div_up_u64(at, want->align) * want->align : at;
 		if (at >= end || end - at < want->least)

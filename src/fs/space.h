@@ -26,7 +26,8 @@ int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner);
 struct space_want {
 	u32 near; /* block of the AG: from here on, if it is free; then what lies nearest behind */
 	u32 least, most;
-	u32 align; /* the start is a multiple of it; 0, 1: anywhere */
+	u32 align;     /* the start is a multiple of it; 0, 1: anywhere */
+	u32 low, high; /* inside of [low, high); high 0: anywhere */
 	bool data; /* of a file: leaves alone what the AG's trees may need, and what was freed by
 		    * a commit that is not durable yet (-EAGAIN when there is nothing else) */
 };

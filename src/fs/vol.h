@@ -27,6 +27,7 @@ struct vol {
 	    super_at; /* the superblock that geo comes from: 0, or a copy if the primary is lost */
 	struct cache *cache;
 	struct journal *journal; /* NULL: opened to read */
+	u32 rotor;		 /* the writer's: the AG for the next directory */
 	bool writable;		 /* with a journal, and opened to the end */
 	const struct meta_types *types;
 	bool replayed; /* a dirty log was replayed into the overlay */

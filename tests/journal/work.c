@@ -1,9 +1,10 @@
 /*
  * Works on an image through the journal, and leaves it in the middle: work IMAGE SEED OPS [finish].
  *
- * Each operation is one transaction that maps new blocks to a regular file of the image or takes
- * some away, and writes what it was into the mtime. Now and then it forces, and prints the number
- * of operations that are durable. Without "finish" it ends like a killed program.
+ * Each operation is one transaction: it maps new blocks to a regular file of the image or takes
+ * some away, and writes what it was into the mtime; or it makes inodes without a name, or frees
+ * some. Now and then it forces, and prints the number of operations that are durable. Without
+ * "finish" it ends like a killed program.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,11 +14,13 @@
 #include "base/trail.h"
 #include "fs/dir.h"
 #include "fs/fork_modify.h"
+#include "fs/ialloc.h"
 #include "fs/space.h"
 #include "host/host.h"
 #include "meta/types_table.h"
 
 #define FILES 64
+#define ORPHANS 3000
 
 struct work {
 	struct env env;
@@ -25,6 +28,8 @@ struct work {
 	u64 seed;
 	struct inum file[FILES];
 	u32 files;
+	struct inum orphan[ORPHANS];
+	u32 orphans;
 	u32 last; /* operation that was done */
 };
 
@@ -99,6 +104,68 @@ static int change(struct work *w, struct fork_edit *f, u32 number)
 	return err;
 }
 
+static int make_orphan(struct work *w, struct txn *txn, struct inum *ino)
+{
+	struct inum near = w->files ? w->file[draw(w, w->files)] : inum_of(w->vol->geo.root_ino);
+	struct txn_buf *buf;
+	int err = inode_alloc(w->vol, txn, near, draw(w, 4) ? 0100644 : 0010644, ino, &buf);
+
+	return err ? err : iunlink_add(w->vol, txn, *ino);
+}
+
+static int free_orphan(struct work *w, struct txn *txn, struct inum ino)
+{
+	int err = iunlink_remove(w->vol, txn, ino);
+
+	return err ? err : inode_free(w->vol, txn, ino);
+}
+
+/* Some of one kind, so that chunks come and go. */
+static int operate_inodes(struct work *w)
+{
+	u32 count = 1 + draw(w, 20), before = w->orphans;
+	bool more = draw(w, 9) < 5;
+	struct txn *txn;
+	int err = vol_begin(w->vol, NULL, &txn);
+
+	if (err)
+		return err;
+	while (count-- && !err) {
+		if (more && w->orphans < ORPHANS) {
+			err = make_orphan(w, txn, &w->orphan[w->orphans]);
+			w->orphans += !err;
+		} else if (!more && w->orphans) {
+			u32 i = draw(w, w->orphans);
+			struct inum ino = w->orphan[i];
+
+			err = free_orphan(w, txn, ino);
+			w->orphan[i] = w->orphan[--w->orphans];
+			w->orphan[w->orphans] = ino;
+		}
+	}
+	err = vol_end(w->vol, txn, err);
+	if (err)
+		w->orphans = before; /* freed ones lie behind those that are left */
+	return err == -ENOSPC ? 0 : err;
+}
+
+/* Whatever is on the lists, also from before. */
+static int free_orphans(struct work *w)
+{
+	struct inum ino;
+	u32 ag = 0;
+	int err = 0;
+
+	while (!err && !(err = iunlink_first(w->vol, &ag, &ino))) {
+		struct txn *txn;
+
+		err = vol_begin(w->vol, NULL, &txn);
+		if (!err)
+			err = vol_end(w->vol, txn, free_orphan(w, txn, ino));
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
 static int operate(struct work *w, u32 number)
 {
 	struct fork_edit f = {.vol = w->vol,
@@ -123,8 +190,10 @@ static int run(struct work *w, u32 operations)
 {
 	int err = find_files(w);
 
+	if (!err)
+		err = free_orphans(w);
 	for (u32 i = 0; i < operations && !err; i++) {
-		err = operate(w, i);
+		err = draw(w, 4) ? operate(w, i) : operate_inodes(w);
 		if (!err && !draw(w, 20)) {
 			err = journal_force(w->vol->journal, journal_number(w->vol->journal), true);
 			printf("durable %u\n", w->last);
@@ -151,6 +220,8 @@ int main(int argc, char **argv)
 		err = vol_open(&w.env, &meta_types, &options, &w.vol);
 	if (!err)
 		err = run(&w, (u32)atoi(argv[3]));
+	if (!err && argc > 4)
+		err = free_orphans(&w);
 	if (!err && argc > 4)
 		err = vol_close(w.vol);
 	if (err)
