@@ -179,6 +179,22 @@ int file_drop_range(struct file_edit *f, u64 *at, u64 end)
 	return err;
 }
 
+int file_drop_written(struct file_edit *f, u64 at, u64 end)
+{
+	int err = 0;
+
+	while (!err && at < end && file_may_go_on(f)) {
+		struct extent piece;
+
+		err = fork_piece(&f->fork, at, end, &piece);
+		file_spend(f);
+		if (!err && piece.start != NULL64 && !piece.unwritten)
+			err = file_drop(f, &piece);
+		at += piece.count;
+	}
+	return err;
+}
+
 int file_unstage(struct vol *vol, struct txn *txn, u64 start, u64 count, bool free)
 {
 	struct ag ag;
