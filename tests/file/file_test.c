@@ -16,6 +16,7 @@
 #include "fs/file_share.h"
 #include "fs/file_truncate.h"
 #include "fs/file_write.h"
+#include "fs/fork.h"
 
 #define MIB 48
 
@@ -174,6 +175,29 @@ static void places(void **state)
 	for (u32 i = 0; i < 100; i++)
 		files_write(&f, 2, i * blocks, blocks);
 	assert_true(extents(&f, 2) <= 2);
+	close_files(&f);
+}
+
+/* Large files begin at a stripe, and go on where they are. */
+static void stripes(void **state)
+{
+	struct files f;
+	struct extent e = {0};
+	struct inode inode;
+
+	(void)state;
+	open_files(&f, "-b size=1024 -d su=32k,sw=2", 3);
+	f.quiet = true;
+	files_write(&f, 0, 0, 5000);
+	for (u32 i = 1; i < FILES_COUNT; i++) {
+		files_write(&f, i, 0, 100000);
+		files_must(&f, inode_get(f.vol, f.file[i].ino, &inode));
+		files_must(&f, fork_lookup(f.vol, &inode, FORK_DATA, fileoff_of(0), &e));
+		inode_put(f.vol, &inode);
+		assert_int_equal(e.start % 32, 0);
+	}
+	files_write(&f, 3, 100000, 100000);
+	assert_int_equal(extents(&f, 3), 1);
 	close_files(&f);
 }
 
@@ -493,11 +517,12 @@ static void refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(at_random),	cmocka_unit_test(many_extents),
-	    cmocka_unit_test(places),		cmocka_unit_test(spare_blocks),
-	    cmocka_unit_test(rolls_back),	cmocka_unit_test(memory_fails),
-	    cmocka_unit_test(changes_are_seen), cmocka_unit_test(refuses_shares),
-	    cmocka_unit_test(refuses_realtime), cmocka_unit_test(refuses),
+	    cmocka_unit_test(at_random),      cmocka_unit_test(many_extents),
+	    cmocka_unit_test(places),	      cmocka_unit_test(spare_blocks),
+	    cmocka_unit_test(stripes),	      cmocka_unit_test(rolls_back),
+	    cmocka_unit_test(memory_fails),   cmocka_unit_test(changes_are_seen),
+	    cmocka_unit_test(refuses_shares), cmocka_unit_test(refuses_realtime),
+	    cmocka_unit_test(refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
