@@ -15,7 +15,7 @@
 bool files_make(const char *path, u32 mib, const char *mkfs_options)
 {
 	static u8 stale[1u << 20];
-	char command[500];
+	char command[700];
 	FILE *out = fopen(path, "w");
 	int status;
 
@@ -24,15 +24,15 @@ bool files_make(const char *path, u32 mib, const char *mkfs_options)
 		fwrite(stale, sizeof(stale), 1, out);
 	if (out)
 		fclose(out);
-	snprintf(
-	    command, sizeof(command),
-	    "PATH=$PATH:/sbin:/usr/sbin TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1; "
-	    "export TEST_DIR TEST_DEV QA_CHECK_FS; "
-	    "command -v mkfs.xfs >/dev/null || exit 77; p='%s.proto'; "
-	    "printf '/dev/null\\n0 0\\nd--755 0 0\\n' >\"$p\"; for i in 0 1 2 3; do "
-	    "printf 'file%%d ---644 0 0 /dev/null\\n' $i >>\"$p\"; done; printf '$\\n' >>\"$p\"; "
-	    "mkfs.xfs -q -K -f -p \"$p\" %s '%s' >/dev/null; s=$?; rm \"$p\"; exit $s",
-	    path, mkfs_options, path);
+	snprintf(command, sizeof(command),
+		 "PATH=$PATH:/sbin:/usr/sbin TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1; "
+		 "export TEST_DIR TEST_DEV QA_CHECK_FS; "
+		 "command -v mkfs.xfs >/dev/null || exit 77; p='%s.proto'; "
+		 "printf '/dev/null\\n0 0\\nd--755 0 0\\n' >\"$p\"; for i in 0 1 2 3; do "
+		 "printf 'file%%d ---644 0 0 /dev/null\\n' $i >>\"$p\"; done; "
+		 "printf 'link l--777 0 0 x\\n$\\n' >>\"$p\"; "
+		 "mkfs.xfs -q -K -f -p \"$p\" %s '%s' >/dev/null; s=$?; rm \"$p\"; exit $s",
+		 path, mkfs_options, path);
 	status = system(command);
 	if (status && WEXITSTATUS(status) != 77) {
 		fprintf(stderr, "mkfs.xfs fails with %s\n", mkfs_options);
