@@ -179,6 +179,22 @@ int file_drop_range(struct file_edit *f, u64 *at, u64 end)
 	return err;
 }
 
+int file_drop_written(struct file_edit *f, u64 at, u64 end)
+{
+	int err = 0;
+
+	while (!err && at < end && file_may_go_on(f)) {
+		struct extent piece;
+
+		err = fork_piece(&f->fork, at, end, &piece);
+		file_spend(f);
+		if (!err && piece.start != NULL64 && !piece.unwritten)
+			err = file_drop(f, &piece);
+		at += piece.count;
+	}
+	return err;
+}
+
 int file_unstage(struct vol *vol, struct txn *txn, u64 start, u64 count, bool free)
 {
 	struct ag ag;
@@ -195,54 +211,86 @@ int file_unstage(struct vol *vol, struct txn *txn, u64 start, u64 count, bool fr
 
 /* ---- allocation ---- */
 
-static int take_in(struct file_edit *f, u32 number, u32 near, u64 want, const struct owner *owner,
-		   u64 *start, u64 *count)
+#define GOOD_RUN \
+	(64u << 10) /* bytes: so much in one piece is better than closer, in smaller ones */
+
+/* In one AG. */
+static int take_in(struct file_edit *f, u32 number, const struct space_want *want,
+		   const struct owner *owner, u64 *start, u64 *count)
 {
-	const struct space_want w = {
-	    .near = near, .least = 1, .most = (u32)min_u64(want, EXTENT_COUNT_MAX), .data = true};
 	u32 bno = 0, blocks = 0;
 	struct ag ag;
 	int err = ag_open(f->fork.vol, f->fork.txn, number, &ag);
 
 	if (!err)
-		err = space_take(&ag, &w, owner, &bno, &blocks);
+		err = space_take(&ag, want, owner, &bno, &blocks);
 	*start = fsblock_make(&f->view.geo, number, bno).v;
 	*count = blocks;
 	return err;
 }
 
-static u64 near_of(struct file_edit *f, u64 off)
+/* In any AG, from that of `near` on. */
+static int take_near(struct file_edit *f, u64 near, struct space_want want,
+		     const struct owner *owner, u64 *start, u64 *count)
+{
+	const struct geometry *g = &f->view.geo;
+	u32 first = fsblock_ag(g, fsblock_of(near));
+	bool later = false;
+	int err = -ENOSPC;
+
+	want.near = fsblock_bno(g, fsblock_of(near));
+	for (u32 i = 0; i < g->ag_count && (err == -ENOSPC || err == -EAGAIN); i++) {
+		err = take_in(f, (first + i) % g->ag_count, &want, owner, start, count);
+		later = later || err == -EAGAIN;
+		want.near = 0;
+	}
+	if (later && err == -ENOSPC)
+		return fail(-EAGAIN, "only space that was just freed is left");
+	return err;
+}
+
+/* Behind the last blocks that were taken, or what the file has in front of `off`; else where the
+ * inode is. */
+static u64 near_of(struct file_edit *f, u64 off, bool *goes_on)
 {
 	const struct geometry *g = &f->view.geo;
 	struct inum ino = f->fork.ino;
 	struct extent left;
 	int err = off ? fork_before(&f->fork, off - 1, &left) : -ENOENT;
 
+	*goes_on = true;
 	if (f->near != NULL64 && fsblock_valid(g, fsblock_of(f->near), 1))
 		return f->near;
-	if (err)
-		return fsblock_make(g, inum_ag(g, ino), agino_bno(g, inum_agino(g, ino))).v;
-	if (fsblock_valid(g, fsblock_of(left.start), off - left.off + 1))
+	if (!err && fsblock_valid(g, fsblock_of(left.start), off - left.off + 1))
 		return left.start + (off - left.off);
-	return left.start;
+	*goes_on = false;
+	if (!err)
+		return left.start;
+	return fsblock_make(g, inum_ag(g, ino), agino_bno(g, inum_agino(g, ino))).v;
 }
 
-static int take(struct file_edit *f, u64 off, u64 want, const struct owner *owner, u64 *start,
-		u64 *count)
+static int take(struct file_edit *f, u64 off, u64 count_wanted, const struct owner *owner,
+		u64 *start, u64 *count)
 {
 	const struct geometry *g = &f->view.geo;
-	u64 near = near_of(f, off);
-	u32 first = fsblock_ag(g, fsblock_of(near)), bno = fsblock_bno(g, fsblock_of(near));
-	bool later = false;
+	bool goes_on;
+	u64 near = near_of(f, off, &goes_on);
+	u32 good = GOOD_RUN >> g->block_log;
+	struct space_want want = {.most = (u32)min_u64(count_wanted, EXTENT_COUNT_MAX),
+				  .data = true};
 	int err = -ENOSPC;
 
-	want = min_u64(want, EXTENT_COUNT_MAX);
-	for (u32 i = 0; i < g->ag_count && (err == -ENOSPC || err == -EAGAIN); i++) {
-		err = take_in(f, (first + i) % g->ag_count, i ? 0 : bno, want, owner, start, count);
-		later = later || err == -EAGAIN;
+	want.least = (u32)min_u64(want.most, good ? good : 1);
+	if (!goes_on && g->stripe_unit > 1 && want.most >= g->stripe_unit) {
+		want.align = g->stripe_unit;
+		err = take_near(f, near, want, owner, start, count);
+		want.align = 0;
 	}
-	if (later && err == -ENOSPC)
-		return fail(-EAGAIN, "only space that was just freed is left");
+	if (err == -ENOSPC || err == -EAGAIN)
+		err = take_near(f, near, want, owner, start, count);
+	want.least = 1;
+	if (err == -ENOSPC || err == -EAGAIN)
+		err = take_near(f, near, want, owner, start, count);
 	if (err == -ENOSPC)
 		return fail(err, "inode %llu: no space", (unsigned long long)f->fork.ino.v);
 	f->near = *start + *count;

@@ -54,6 +54,9 @@ int file_unstage(struct vol *vol, struct txn *txn, u64 start, u64 count, bool fr
 int file_drop(struct file_edit *f, struct extent *piece);
 /* Drops what is mapped in [*at, end), as far as the budget goes, and moves *at. */
 int file_drop_range(struct file_edit *f, u64 *at, u64 end);
+/* Drops what is written in [at, end), as far as the budget goes. What is free then has another
+ * content until this is durable, so the transaction had better not allocate afterwards. */
+int file_drop_written(struct file_edit *f, u64 at, u64 end);
 /* Maps unwritten blocks at `at`, where a hole is: at least one, at most up to `end`. */
 int file_fill(struct file_edit *f, u64 at, u64 end, struct extent *out);
 /* The blocks around [at, end) that the file's hint on extent sizes asks for, inside the hole there.

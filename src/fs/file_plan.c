@@ -147,8 +147,10 @@ static int step(struct planner *p)
 	file_spend(&p->edit);
 	if (err)
 		return err;
-	if (e.start != NULL64 && !e.unwritten && p->at >= p->old_end)
-		return file_drop(&p->edit, &e); /* and is then a hole */
+	if (e.start != NULL64 && !e.unwritten && p->at >= p->old_end) {
+		p->full = true; /* the next plan goes on */
+		return file_drop_written(&p->edit, p->at, p->end);
+	}
 	if (e.start != NULL64)
 		return use(p, &e);
 	if (p->plan->kind == FILE_PLAN_WRITE && p->at >= p->first)

@@ -47,8 +47,8 @@ int file_allocate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 *a
 		err = fork_piece(&f.fork, *at, end, &e);
 		file_spend(&f);
 		if (!err && e.start != NULL64 && !e.unwritten && *at >= file_blocks(&f))
-			err = file_drop(&f, &e); /* left by a truncation; then it is a hole */
-		else if (!err && e.start == NULL64)
+			return file_drop_written(&f, *at, end); /* left by a truncation */
+		if (!err && e.start == NULL64)
 			err = fill_gap(&f, at, e.count);
 		else if (!err)
 			*at += e.count;

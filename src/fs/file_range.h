@@ -20,7 +20,8 @@
 
 #include "fs/inode.h"
 
-/* Holes in [*at, end) get unwritten blocks; done when *at is `end`. */
+/* Holes in [*at, end) get unwritten blocks; done when *at is `end`. -ENOSPC, -EAGAIN as in
+ * file_write.h. */
 int file_allocate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 *at, u64 end);
 /* What is mapped in [*at, end) is given back; done when *at is `end`. */
 int file_punch_step(struct vol *vol, struct txn *txn, struct inum ino, u64 *at, u64 end);

@@ -5,6 +5,7 @@
 #include "fs/file_impl.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 /* The last blocks first, so that no step has to look for them. */
 static int drop_behind(struct file_edit *f, u64 end, bool *more)
@@ -31,12 +32,39 @@ static int drop_behind(struct file_edit *f, u64 end, bool *more)
 	return err;
 }
 
+/* A link that nobody can follow any more. */
+static int end_link(struct vol *vol, struct txn *txn, struct inum ino, bool *has_blocks)
+{
+	struct txn_buf *buf;
+	struct dinode *d;
+	struct inode inode;
+	int err = inode_edit(vol, txn, ino, &buf);
+
+	*has_blocks = true;
+	if (err)
+		return err;
+	inode_parse(&vol->geo, ino, buf->data, &inode);
+	if (!S_ISLNK(inode.mode) || inode.nlink)
+		return 0;
+	*has_blocks = inode.fork[FORK_DATA].format != FORMAT_LOCAL;
+	if (!*has_blocks)
+		return 0;
+	txn_dirty(txn, buf);
+	d = (struct dinode *)buf->data;
+	d->mode = be16_make((u16)((inode.mode & ~S_IFMT) | S_IFREG));
+	return 0;
+}
+
 int file_truncate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 size, bool *more)
 {
 	struct file_edit f;
-	int err = file_edit_begin(vol, txn, ino, &f);
+	bool has_blocks = true;
+	int err = size ? 0 : end_link(vol, txn, ino, &has_blocks);
 
 	*more = false;
+	if (err || !has_blocks)
+		return err;
+	err = file_edit_begin(vol, txn, ino, &f);
 	if (err)
 		return err;
 	if (size > file_size(&f))

@@ -12,8 +12,10 @@
 /*
  * The file has at most `size` bytes, and no blocks behind them.  The rest of its last block is then
  * to be zeroed: file_zero_prepare() from `size` to the end of the block.  Growing is
- * file_write_prepare() with no bytes at the new size; -EINVAL here.  Also for inodes that are
- * unlinked, with size 0.
+ * file_write_prepare() with no bytes at the new size; -EINVAL here.
+ *
+ * Also for inodes that have no links any more, with size 0: then symbolic links, too, which become
+ * regular files by that, since there is no link without a target.
  */
 int file_truncate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 size, bool *more);
 /* Blocks behind the end go, unless someone has asked for them (fallocate, append-only). */

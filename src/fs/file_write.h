@@ -25,6 +25,8 @@
  *caller's.
  *
  * -EOPNOTSUPP for realtime files; -EFBIG beyond what XFS can say; -ENOSPC, then less may succeed.
+ * -EAGAIN from what allocates: only space is left whose freeing is not durable yet; after a force
+ * of the log the same may succeed. If it does not, there is no space.
  */
 #ifndef MENDFS_FS_FILE_WRITE_H
 #define MENDFS_FS_FILE_WRITE_H

@@ -318,34 +318,53 @@ u32 space_for_data(const struct ag *ag)
 	return unused > kept ? unused - kept : 0;
 }
 
+/* The first run of [at, end) that was freed by a commit that is not durable, or by this very
+ * transaction. */
+static bool busy(const struct ag *ag, u64 at, u64 end, u64 *from, u64 *until)
+{
+	const struct geometry *g = &ag->vol->geo;
+	u64 base = agblock_daddr(g, ag->number, 0).v, low = base + (at << g->block_log);
+	u64 high = base + (end << g->block_log), first = high, last = high;
+	const struct version_freed *freed;
+	u32 count;
+
+	if (!ag->vol->journal)
+		return false;
+	if (!journal_busy(ag->vol->journal, daddr_of(low), high - low, &first, &last))
+		first = high;
+	freed = txn_freed_ranges(ag->txn, &count);
+	for (u32 i = 0; i < count; i++) {
+		if (freed[i].at >= first || freed[i].at + freed[i].size <= low)
+			continue;
+		first = max_u64(freed[i].at, low);
+		last = freed[i].at + freed[i].size;
+	}
+	*from = (first - base) >> g->block_log;
+	*until = (last - base) >> g->block_log;
+	return first < high;
+}
+
 /* [*bno, *bno + *blocks) of the free extent, from `from` on, that is aligned, not busy, and long
  * enough. */
 static bool fits(const struct ag *ag, const struct space_want *want, struct extent32 e, u32 from,
 		 u32 *bno, u32 *blocks)
 {
 	u64 end = (u64)e.start + e.blocks, at = from > e.start ? from : e.start, stop;
+	u64 first, behind;
 
 	at = at > want->low ? at : want->low;
 	end = want->high ? min_u64(end, want->high) : end;
+
 	while (at < end) {
 		at = want->align > 1 ? div_up_u64(at, want->align) * want->align : at;
 		if (at >= end || end - at < want->least)
 			return false;
 		stop = min_u64(end, at + want->most);
-		if (want->data && ag->vol->journal) {
-			u64 busy, busy_end;
-
-			if (journal_busy(ag->vol->journal,
-					 agblock_daddr(&ag->vol->geo, ag->number, (u32)at),
-					 (stop - at) << ag->vol->geo.block_log, &busy, &busy_end)) {
-				u64 first = agblock_daddr(&ag->vol->geo, ag->number, 0).v;
-
-				stop = (busy - first) >> ag->vol->geo.block_log;
-				busy_end = (busy_end - first) >> ag->vol->geo.block_log;
-				if (stop <= at || stop - at < want->least) {
-					at = busy_end;
-					continue;
-				}
+		if (want->data && busy(ag, at, stop, &first, &behind)) {
+			stop = first;
+			if (stop <= at || stop - at < want->least) {
+				at = behind;
+				continue;
 			}
 		}
 		*bno = (u32)at;
@@ -444,13 +463,9 @@ static int use_middle(struct ag *ag, struct extent32 e, u32 bno, u32 blocks)
 
 static int nothing(struct ag *ag, const struct space_want *want)
 {
-	u64 busy, end;
+	u64 from, until;
 
-	if (want->data && ag->vol->journal &&
-	    journal_busy(ag->vol->journal, agblock_daddr(&ag->vol->geo, ag->number, 0),
-			 (u64)geometry_ag_blocks(&ag->vol->geo, ag->number)
-			     << ag->vol->geo.block_log,
-			 &busy, &end))
+	if (want->data && busy(ag, 0, geometry_ag_blocks(&ag->vol->geo, ag->number), &from, &until))
 		return fail(-EAGAIN, "AG %u: all free space has just been freed", ag->number);
 	return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, want->least);
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/trail.h"
@@ -16,6 +17,7 @@
 #include "fs/file_share.h"
 #include "fs/file_truncate.h"
 #include "fs/file_write.h"
+#include "fs/fork.h"
 
 #define MIB 48
 
@@ -177,6 +179,29 @@ static void places(void **state)
 	close_files(&f);
 }
 
+/* Large files begin at a stripe, and go on where they are. */
+static void stripes(void **state)
+{
+	struct files f;
+	struct extent e = {0};
+	struct inode inode;
+
+	(void)state;
+	open_files(&f, "-b size=1024 -d su=32k,sw=2", 3);
+	f.quiet = true;
+	files_write(&f, 0, 0, 5000);
+	for (u32 i = 1; i < FILES_COUNT; i++) {
+		files_write(&f, i, 0, 100000);
+		files_must(&f, inode_get(f.vol, f.file[i].ino, &inode));
+		files_must(&f, fork_lookup(f.vol, &inode, FORK_DATA, fileoff_of(0), &e));
+		inode_put(f.vol, &inode);
+		assert_int_equal(e.start % 32, 0);
+	}
+	files_write(&f, 3, 100000, 100000);
+	assert_int_equal(extents(&f, 3), 1);
+	close_files(&f);
+}
+
 static void write_once(struct files *f, u32 file, u64 off, u64 len, u64 spare)
 {
 	static const u8 bytes[4096] = {1};
@@ -232,6 +257,50 @@ static void spare_blocks(void **state)
 	assert_int_equal(look(&f, 1).nblocks, 16);
 	assert_true(file_spare(&f.vol->geo, 10, 1000000) >= 64);
 	assert_int_equal(file_spare(&f.vol->geo, 1u << 20, 64000), 1000);
+	close_files(&f);
+}
+
+/* The inode is a link that has no name any more; what it is when its target is gone. */
+static struct inode end_link(struct files *f, struct inum ino)
+{
+	struct txn_buf *buf;
+	struct dinode *d;
+	struct inode inode;
+	bool more;
+
+	files_must(f, inode_edit(f->vol, f->txn, ino, &buf));
+	txn_dirty(f->txn, buf);
+	d = (struct dinode *)buf->data;
+	d->mode = be16_make(S_IFLNK | 0777);
+	assert_int_equal(file_truncate_step(f->vol, f->txn, ino, 0, &more), -EINVAL);
+	d->nlink = be32_make(0);
+	files_must(f, file_truncate_step(f->vol, f->txn, ino, 0, &more));
+	assert_false(more);
+	inode_parse(&f->vol->geo, ino, buf->data, &inode);
+	return inode;
+}
+
+/* Symbolic links give their blocks back when nothing is left of them. */
+static void links(void **state)
+{
+	struct inode inode = {.mode = 0};
+	struct files f;
+	u64 ino;
+
+	(void)state;
+	open_files(&f, configs[0], 3);
+	f.quiet = true;
+	files_write(&f, 0, 0, 900);
+	for (ino = f.vol->geo.root_ino + 1; !S_ISLNK(inode.mode); ino++) {
+		files_must(&f, inode_get(f.vol, inum_of(ino), &inode));
+		inode_put(f.vol, &inode);
+	}
+	files_begin(&f);
+	inode = end_link(&f, f.file[0].ino);
+	assert_true(S_ISREG(inode.mode) && !inode.size && !inode.nblocks);
+	inode = end_link(&f, inum_of(ino - 1));
+	assert_true(S_ISLNK(inode.mode) && inode.size == 1);
+	txn_rollback(f.txn);
 	close_files(&f);
 }
 
@@ -495,6 +564,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(at_random),	cmocka_unit_test(many_extents),
 	    cmocka_unit_test(places),		cmocka_unit_test(spare_blocks),
+	    cmocka_unit_test(stripes),		cmocka_unit_test(links),
 	    cmocka_unit_test(rolls_back),	cmocka_unit_test(memory_fails),
 	    cmocka_unit_test(changes_are_seen), cmocka_unit_test(refuses_shares),
 	    cmocka_unit_test(refuses_realtime), cmocka_unit_test(refuses),

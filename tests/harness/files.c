@@ -56,19 +56,28 @@ void files_must(struct files *f, int err)
 
 void files_begin(struct files *f)
 {
-	files_must(f, txn_begin(&f->world.env, f->vol->cache, f->vol->data, &f->vol->geo, &f->txn));
+	files_must(f, vol_begin(f->vol, NULL, &f->txn));
 }
 
 void files_commit(struct files *f)
 {
-	files_must(f, txn_commit(f->txn));
+	files_must(f, vol_end(f->vol, f->txn, 0));
+}
+
+void files_force(struct files *f)
+{
+	struct journal *journal = f->vol->journal;
+
+	files_must(f, journal_force(journal, journal_number(journal), true));
 }
 
 /* A step that may find no space; true when it did what it should. */
 static bool stepped(struct files *f, int err)
 {
-	if (err == -ENOSPC) {
-		txn_rollback(f->txn);
+	if (err == -ENOSPC || (err == -EAGAIN && f->vol->journal)) {
+		vol_end(f->vol, f->txn, err);
+		if (err == -EAGAIN)
+			files_force(f);
 		f->full++;
 		return false;
 	}
@@ -189,11 +198,13 @@ static bool carry_out(struct files *f, const struct change *c, const struct file
 {
 	struct file_model *m = &f->file[c->file];
 	const u8 *bytes = c->bytes ? c->bytes + (plan->off - c->off) : NULL;
+	int err;
 
 	if (!c->whole && abandons(f))
 		return false;
 	files_must(f, file_write_data(f->vol, plan, bytes));
-	files_must(f, file_write_flush(plan));
+	if (!f->vol->journal)
+		files_must(f, file_write_flush(plan)); /* the journal does it */
 	if (!c->whole && abandons(f)) {
 		model_in_place(f, c, plan);
 		if (draw(f, 2))
@@ -204,7 +215,10 @@ static bool carry_out(struct files *f, const struct change *c, const struct file
 		return false;
 	}
 	files_begin(f);
-	if (!stepped(f, file_write_finish(f->vol, f->txn, plan))) {
+	err = file_write_finish(f->vol, f->txn, plan);
+	if (err == -EAGAIN)
+		files_must(f, err);
+	if (!stepped(f, err)) {
 		model_in_place(f, c, plan);
 		return false;
 	}
@@ -244,11 +258,8 @@ void files_write(struct files *f, u32 file, u64 off, u64 len)
 	if (off >= FILES_MAX)
 		return;
 	c.end = min_u64(off + len, FILES_MAX);
-	for (u64 i = 0; i < c.end - off; i++) {
-		bytes[i] = (u8)(first + i * 7 + (i >> 8));
-		if (!bytes[i] || bytes[i] == FILES_STALE)
-			bytes[i] = 1;
-	}
+	for (u64 i = 0; i < c.end - off; i++)
+		bytes[i] = (u8)(0x20 * (file + 1) + (first + i * 7 + (i >> 8)) % 0x20);
 	change(f, &c);
 }
 
@@ -378,6 +389,8 @@ void files_punch(struct files *f, u32 file, u64 off, u64 len)
 
 void files_allocate(struct files *f, u32 file, u64 at, u64 end)
 {
+	u32 idle = 0;
+
 	while (at < end) {
 		u64 before = at;
 
@@ -385,7 +398,7 @@ void files_allocate(struct files *f, u32 file, u64 at, u64 end)
 		if (!stepped(f, file_allocate_step(f->vol, f->txn, f->file[file].ino, &at, end)))
 			return;
 		f->stepped += at < end;
-		if (at == before)
+		if (at == before && ++idle > STEPS_MAX)
 			broken(f, "allocation makes no progress");
 	}
 }
@@ -702,13 +715,18 @@ void files_recover(struct files *f)
 
 void files_check(struct files *f)
 {
+	struct vol *vol = f->vol;
 	struct sweep_stats stats;
 
 	f->doing = "check";
 	for (u32 i = 0; i < FILES_COUNT; i++)
 		files_same(f, i);
 	f->world.print = true;
-	files_must(f, sweep_run(f->vol, NULL, &stats));
+	if (f->vol->journal)
+		files_must(f, vol_snapshot(f->vol, 0, &vol));
+	files_must(f, sweep_run(vol, NULL, &stats));
+	if (vol != f->vol)
+		vol_close(vol);
 	if (f->world.findings)
 		broken(f, "%llu findings", (unsigned long long)f->world.findings);
 }

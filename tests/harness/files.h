@@ -5,7 +5,8 @@
  * file with the functions of src/fs/file_*.h, as a mount would, and does the same to an array in
  * memory; both must then be equal.  Now and then a change is abandoned between two of its
  * transactions, as a crash does it.  Free space is full of FILES_STALE, a byte that nobody writes:
- * whoever reads it has been shown what was never written.
+ * whoever reads it has been shown what was never written. What is written to file n begins with the
+ * bits of n + 1, so that what goes from file to file otherwise than by sharing can be seen, too.
  *
  * Prints what went wrong, with the round, and exits: there is nothing to go on with.
  */
@@ -40,6 +41,8 @@ struct files {
 /* Makes an image filled with FILES_STALE, of `mib` MiB, with empty files. False: no mkfs.xfs. */
 bool files_make(const char *path, u32 mib, const char *mkfs_options);
 void files_open(struct files *f, const char *path, u64 seed);
+/* The image itself is written to, through its log. */
+void files_open_journal(struct files *f, const char *path, u64 seed);
 void files_close(struct files *f);
 /* Does `rounds` things. */
 void files_run(struct files *f, u32 rounds);
@@ -67,6 +70,7 @@ void files_unshare(struct files *f, u32 file, u64 off, u64 len);
 
 void files_begin(struct files *f);
 void files_commit(struct files *f);
+void files_force(struct files *f); /* all is durable */
 void files_must(struct files *f, int err);
 void files_same(struct files *f, u32 file);
 
