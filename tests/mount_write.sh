@@ -111,3 +111,14 @@ check read-only-after test "$(cat "$dir/last")" = durable
 touch "$dir/no" 2>/dev/null
 check read-only-refuses test $? -ne 0
 quit "$dir"
+
+# What would be wrong afterwards is refused by name, and the image stays as it was.
+for name in quota realtime; do
+	xz -dc "$SOURCE_TOP/tests/fixtures/$name.img.xz" >"$image"
+	sum=$(cksum <"$image")
+	"$MENDFS" mount "$image" "$dir" 2>"$SCRATCH/err"
+	check "refuses-$name" test $? -ne 0
+	check "refuses-$name-by-name" grep -q "cannot be written to: .*$name" "$SCRATCH/err"
+	check "refuses-$name-untouched" test "$(cksum <"$image")" = "$sum"
+	mountpoint -q "$dir" && umount "$dir"
+done

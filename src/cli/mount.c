@@ -1,10 +1,10 @@
 /*
- * `mendfs mount`: a filesystem behind FUSE, read-only.
+ * `mendfs mount`: a filesystem behind FUSE.
  *
- * The image is opened and its log replayed (into memory) before anything is mounted, so what is
- * wrong with it is told on stderr.  Then a child, or with -f this process, mounts and serves; the
- * parent leaves with status 0 once the kernel has greeted the server, and with the child's status
- * if that never happens.
+ * The image is opened and its log replayed (with -o ro into memory) before anything is mounted, so
+ * what is wrong with it is told on stderr.  Then a child, or with -f this process, mounts and
+ * serves; the parent leaves with status 0 once the kernel has greeted the server, and with the
+ * child's status if that never happens.
  *
  * A shared flock on the image lasts as long as the server: readers may be many, a writer takes it
  * alone.
@@ -253,12 +253,12 @@ static int run_mount(const struct command *self, int argc, char **argv)
 
 const struct command command_mount = {
     .name = "mount",
-    .arguments = "-o ro[,OPTION...] [-f] [-d] [-s] IMAGE DIRECTORY",
-    .summary = "mount a filesystem read-only, through FUSE",
+    .arguments = "[-o OPTION,...] [-f] [-d] [-s] IMAGE DIRECTORY",
+    .summary = "mount a filesystem, through FUSE",
     .help =
-	"  -o ro                 read-only; there is no other way yet\n"
-	"  -o norecovery         do not replay a dirty log; otherwise it is replayed in memory,\n"
-	"                        and the image is not written\n"
+	"  -o ro                 read-only: a dirty log is replayed in memory, and the image is\n"
+	"                        not written\n"
+	"  -o norecovery         do not replay a dirty log (with ro)\n"
 	"  -o logdev=DEVICE      the log is on this device\n"
 	"  -o rtdev=DEVICE       the realtime section is on this device\n"
 	"  -o allow_other        let other users in, too\n"

@@ -141,6 +141,8 @@ static int check_writable(const struct vol *vol, const struct vol_options *optio
 		why = "it needs repair (needsrepair)";
 	else if (vol->geo.rt_blocks)
 		why = "it has a realtime section";
+	else if (vol->geo.quota_flags & SB_QFLAG_ACCOUNTING)
+		why = "quotas are kept on it, and would be wrong";
 	return why ? fail(-EROFS, "%s: cannot be written to: %s", vol->data->name, why) : 0;
 }
 
