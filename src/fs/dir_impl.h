@@ -97,7 +97,7 @@ int dir_block_replace(struct dir_op *op, const struct dir_name *name, struct inu
 /* ---- index of its own: dir_index.c, dir_tree.c, dir_freeindex.c ---- */
 
 /* Block form with no more room: its index moves to a block of its own. */
-int dir_index_begin(struct dir_op *op, struct txn_buf *block);
+int dir_index_begin(struct dir_op *op, struct txn_buf *buf);
 int dir_tree_add(struct dir_op *op, const struct dir_name *name, struct inum ino, u8 type);
 int dir_tree_remove(struct dir_op *op, const struct dir_name *name);
 int dir_tree_replace(struct dir_op *op, const struct dir_name *name, struct inum ino, u8 type);

@@ -18,12 +18,12 @@
 /* An inode that was just allocated becomes an empty directory. */
 int dir_init(struct vol *vol, struct txn *txn, struct inum dir, struct inum parent);
 /* -EEXIST, -ENOSPC. type: DIR_FT_*. */
-int dir_add(struct vol *vol, struct txn *txn, struct inum dir, const char *name, u32 length,
+int dir_add(struct vol *vol, struct txn *txn, struct inum dir, const char *bytes, u32 length,
 	    struct inum ino, u8 type);
 /* -ENOENT. Needs no space. */
-int dir_remove(struct vol *vol, struct txn *txn, struct inum dir, const char *name, u32 length);
+int dir_remove(struct vol *vol, struct txn *txn, struct inum dir, const char *bytes, u32 length);
 /* The name, which may be `..`, leads to another inode from now on; -ENOENT. */
-int dir_replace(struct vol *vol, struct txn *txn, struct inum dir, const char *name, u32 length,
+int dir_replace(struct vol *vol, struct txn *txn, struct inum dir, const char *bytes, u32 length,
 		struct inum ino, u8 type);
 /* 1: nothing but `.` and `..` is in it; 0, or an error. */
 int dir_is_empty(struct vol *vol, const struct inode *dir);

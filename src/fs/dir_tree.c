@@ -577,7 +577,7 @@ static int shrink(struct dir_op *op)
 int dir_tree_remove(struct dir_op *op, const struct dir_name *name)
 {
 	u32 size = op->g->dir_block_size;
-	struct dir_spot spot;
+	struct dir_spot spot = {0};
 	struct txn_buf *buf;
 	u64 db;
 	int err = prepare(op);
@@ -608,7 +608,7 @@ int dir_tree_remove(struct dir_op *op, const struct dir_name *name)
 
 int dir_tree_replace(struct dir_op *op, const struct dir_name *name, struct inum ino, u8 type)
 {
-	struct dir_spot spot;
+	struct dir_spot spot = {0};
 	struct txn_buf *buf;
 	int err = prepare(op);
 

@@ -223,7 +223,7 @@ static void make_free(struct ag *ag, u32 agino, u32 generation, struct txn_buf *
 
 static int write_new(struct ag *ag, u32 start, u32 count)
 {
-	u32 generation[INODES_PER_CHUNK], offset;
+	u32 generation[INODES_PER_CHUNK], offset = 0;
 	struct txn_buf *whole = NULL, *buf;
 	int err = 0;
 

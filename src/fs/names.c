@@ -56,25 +56,10 @@ static int find(struct vol *vol, struct txn *txn, const struct names_entry *at, 
 	return err;
 }
 
+/* d is NULL for what has not been opened. */
 static u8 type_of(const struct node *n)
 {
-	switch (be16_get(n->d->mode) & S_IFMT) {
-	case S_IFREG:
-		return DIR_FT_FILE;
-	case S_IFDIR:
-		return DIR_FT_DIR;
-	case S_IFCHR:
-		return DIR_FT_CHAR;
-	case S_IFBLK:
-		return DIR_FT_BLOCK;
-	case S_IFIFO:
-		return DIR_FT_FIFO;
-	case S_IFSOCK:
-		return DIR_FT_SOCKET;
-	case S_IFLNK:
-		return DIR_FT_SYMLINK;
-	}
-	return DIR_FT_UNKNOWN;
+	return n->d ? dir_type_of_mode(be16_get(n->d->mode)) : DIR_FT_UNKNOWN;
 }
 
 /* The parent pointer that belongs to a name. */
@@ -166,7 +151,7 @@ static int make(struct vol *vol, struct txn *txn, const struct node *dir,
 int names_create(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		 const struct names_new *new, struct inum *out)
 {
-	struct node dir, n = {0};
+	struct node dir = {0}, n = {0};
 	int err = check_entry(at);
 
 	if (!err)
@@ -275,7 +260,7 @@ static int take_away(struct vol *vol, struct txn *txn, const struct names_entry 
 		     const struct names_time *now, struct inum *gone)
 {
 	struct node dir, n;
-	struct inum ino;
+	struct inum ino = {0};
 	int err = open_dir(vol, txn, at->dir, true, &dir);
 
 	*gone = inum_of(0);
@@ -352,7 +337,7 @@ static int check_loop(struct rename *r, struct inum dir, struct inum below)
 
 static int open_rename(struct rename *r)
 {
-	struct inum ino;
+	struct inum ino = {0};
 	int err = check_entry(r->to);
 
 	if (!err)

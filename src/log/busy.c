@@ -68,15 +68,15 @@ static bool make_room(struct busy *b)
 	u32 used = b->count - b->first, room = b->room ? b->room * 2 : 256;
 	struct run *more;
 
-	if (b->count < b->room)
+	if (b->run && b->count < b->room)
 		return true;
-	if (b->first > b->room / 2) {
+	if (b->run && b->first > b->room / 2) {
 		memmove(b->run, b->run + b->first, used * sizeof(*b->run));
 	} else {
 		more = used < RUNS_MAX ? env_array(b->env, room, sizeof(*more)) : NULL;
 		if (!more)
 			return false;
-		if (used)
+		if (b->run)
 			memcpy(more, b->run + b->first, used * sizeof(*more));
 		env_free(b->env, b->run);
 		b->run = more;

@@ -346,11 +346,11 @@ int txn_freed(struct txn *txn, struct daddr at, u64 size)
 		last->size += size;
 		return 0;
 	}
-	if (txn->freed_count == txn->freed_room) {
+	if (!txn->freed || txn->freed_count == txn->freed_room) {
 		more = env_array(txn->env, room, sizeof(*more));
 		if (!more)
 			return fail(-ENOMEM, "a transaction: out of memory");
-		if (txn->freed_count)
+		if (txn->freed)
 			memcpy(more, txn->freed, txn->freed_count * sizeof(*more));
 		env_free(txn->env, txn->freed);
 		txn->freed = more;
