@@ -15,7 +15,7 @@ struct node {
 int node_open(struct vol *vol, struct txn *txn, struct inum ino, struct node *out);
 static inline bool node_is(const struct node *n, u16 kind)
 {
-	return (be16_get(n->d->mode) & 0170000) == kind;
+	return n->d && (be16_get(n->d->mode) & 0170000) == kind;
 }
 /* As its flags have it: the old way of telling time, or the new; what does not fit is clamped. */
 struct be64 node_time(const struct node *n, const struct names_time *t);
