@@ -176,7 +176,9 @@ static int find_last(struct finder *f, struct log_ends *ends)
 		    ends->last.blocks == log_distance(scan, at, head)) {
 			ends->torn += log_distance(scan, head, from);
 			ends->head = head;
-			ends->head_cycle = ends->last.cycle;
+			/* a record that runs to the end, or over it, ends in the next cycle */
+			ends->head_cycle = ends->last.cycle +
+					   (ends->last.block + ends->last.blocks >= scan->blocks);
 			return 0;
 		}
 		head = at;

@@ -134,6 +134,30 @@ static void torn_later(void **state)
 	maker_close(m);
 }
 
+/* A last record that ends with the log, or runs over its end, leaves the head in the next cycle. */
+static void head_of_next_cycle(void **state)
+{
+	for (u32 chunks = 1; chunks <= 4; chunks += 3) {
+		struct maker *m = maker_open();
+		struct log_ends ends;
+
+		maker_start(m, MAKER_TID, 1);
+		maker_buffer(m, MAKER_TID, 800, 0, 0, chunks, 1);
+		maker_commit(m, MAKER_TID);
+		maker_record(m);
+		while (m->cycle < 2) {
+			m->tail_lsn = 0;
+			maker_simple(m, 800, 1);
+		}
+		assert_int_equal(m->pos, chunks == 4); /* the second runs over it */
+		assert_int_equal(maker_find(m, &ends), 0);
+		assert_int_equal(ends.head, m->pos);
+		assert_int_equal(ends.head_cycle, 2);
+		maker_close(m);
+	}
+	(void)state;
+}
+
 /* The log is full, and the record that was torn ran over the tail of the one before. */
 static void torn_over_tail(void **state)
 {
@@ -267,6 +291,7 @@ int main(void)
 	    cmocka_unit_test(torn_by_checksum),
 	    cmocka_unit_test(impossible),
 	    cmocka_unit_test(noise),
+	    cmocka_unit_test(head_of_next_cycle),
 	    cmocka_unit_test(torn_over_tail),
 	};
 

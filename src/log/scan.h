@@ -34,8 +34,8 @@ struct log_place {
 /* What find.c finds out. `head` is the block that will be written next. */
 struct log_ends {
 	u32 head, tail;
-	u32 head_cycle, tail_cycle;
-	struct log_place last; /* the last record; blocks 0: none */
+	u32 head_cycle, tail_cycle; /* of the head: in which it will be written */
+	struct log_place last;	    /* the last record; blocks 0: none */
 	bool clean;
 	u32 torn;      /* blocks of incomplete records cut off before the head */
 	bool torn_crc; /* of which one had all its blocks, but not its checksum */

@@ -68,7 +68,7 @@ int log_writer_open(struct env *env, const struct geometry *g, struct device *da
 		return err;
 	}
 	w->block = w->tail = (u32)status->head_block;
-	w->cycle = status->head_cycle;
+	w->cycle = status->head_cycle ? status->head_cycle : 1;
 	w->tail_lsn = lsn_make(w->cycle, w->block);
 	w->previous = NULL32;
 	w->tid = 1;
@@ -109,12 +109,16 @@ u64 log_writer_cost(const struct log_writer *w, u64 regions, u64 bytes)
 
 /* ---- the ring ---- */
 
+/* What lies behind the end comes to the start only when the end is durable: else the first block
+ * could be two cycles before the last, and no log looks like that. */
 static int write_blocks(struct log_writer *w, u32 at, const u8 *bytes, u32 count)
 {
 	u32 first = w->scan.blocks - at < count ? w->scan.blocks - at : count;
 	int err = device_write(w->scan.dev, daddr_of(w->scan.base + (u64)at * LOG_BLOCK), bytes,
 			       (size_t)first * LOG_BLOCK);
 
+	if (!err && first < count)
+		err = device_flush(w->scan.dev);
 	if (!err && first < count)
 		err = device_write(w->scan.dev, daddr_of(w->scan.base),
 				   bytes + (size_t)first * LOG_BLOCK,
@@ -204,7 +208,7 @@ static int put_record(struct log_writer *w)
 
 	if (w->written + blocks > log_writer_room(w))
 		return fail(-ENOSPC, "the log has no room for a checkpoint");
-	if (w->in_flight == IN_FLIGHT_MAX) {
+	if (w->in_flight == IN_FLIGHT_MAX || (!w->at && w->in_flight)) {
 		err = device_flush(w->scan.dev);
 		w->in_flight = 0;
 	}

@@ -1,0 +1,486 @@
+/*
+ * Power cuts at every write: a filesystem is worked on through the journal, on a device that knows
+ * what has been flushed. After each write of it the power fails: of what was not flushed any subset
+ * is there, in sectors, each the old or the new. What is then opened, with its log replayed, must
+ * be sound, and must be the filesystem as it was after some operation, not before the last that was
+ * said to be durable.
+ *
+ * SEED and CUTS (of how many writes one is looked at; CUTS=1: all) in the environment; the seed is
+ * printed.
+ */
+#include "base/test.h"
+#include "base/trail.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fs/dir.h"
+#include "fs/mkfs.h"
+#include "fs/names.h"
+#include "host/host.h"
+#include "ledger/sweep.h"
+#include "log/journal.h"
+#include "meta/types_table.h"
+
+#define SIZE (40u << 20)
+#define SECTOR 512u
+#define OPERATIONS 1500
+#define STATES 4
+#define NAMES 40
+#define DIRS 4
+
+struct pending {
+	struct pending *next;
+	u64 at;
+	size_t size;
+	u8 *bytes;
+};
+
+struct sim {
+	struct device dev;
+	u8 *durable;
+	struct pending *first, **end;
+	u32 unflushed;
+	struct world *w; /* NULL: no cuts */
+};
+
+/* What is left after a cut. */
+struct wreck {
+	struct device dev;
+	struct sim *sim;
+	u64 seed;
+	u32 mode;
+};
+
+struct world {
+	struct env env;
+	struct sim sim;
+	struct vol *vol;
+	u64 seed, cut_seed;
+	u64 tree[OPERATIONS + 1]; /* after each operation */
+	u32 done, durable;	  /* operations */
+	u32 writes, every, cuts, findings;
+	struct inum dir[DIRS];
+	bool cutting;
+};
+
+static u32 draw(u64 *seed, u32 below)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return (u32)((*seed >> 20) % below);
+}
+
+/* ---- the device, and what is left of it ---- */
+
+static int sim_read(struct device *dev, struct daddr at, void *to, size_t size)
+{
+	struct sim *s = (struct sim *)dev;
+
+	memcpy(to, s->durable + at.v, size);
+	for (const struct pending *p = s->first; p; p = p->next) {
+		u64 from = p->at > at.v ? p->at : at.v,
+		    until = min_u64(p->at + p->size, at.v + size);
+
+		if (from < until)
+			memcpy((u8 *)to + (from - at.v), p->bytes + (from - p->at), until - from);
+	}
+	return 0;
+}
+
+/* Whether this sector of the n-th unflushed write is there. */
+static bool kept(const struct wreck *r, u32 n, u64 sector, u32 unflushed)
+{
+	u64 seed = (r->seed + n * 0x9e3779b97f4a7c15ull) | 1;
+
+	switch (r->mode) {
+	case 0:
+		return true;
+	case 1:
+		return false;
+	case 2: /* the last one is torn */
+		seed += sector * 0xbf58476d1ce4e5b9ull;
+		return n + 1 < unflushed || draw(&seed, 2);
+	default: /* each is there, or not, or torn */
+		switch (draw(&seed, 3)) {
+		case 0:
+			return true;
+		case 1:
+			return false;
+		}
+		seed += sector * 0xbf58476d1ce4e5b9ull;
+		return draw(&seed, 2);
+	}
+}
+
+static int wreck_read(struct device *dev, struct daddr at, void *to, size_t size)
+{
+	struct wreck *r = (struct wreck *)dev;
+	u32 n = 0;
+
+	memcpy(to, r->sim->durable + at.v, size);
+	for (const struct pending *p = r->sim->first; p; p = p->next, n++)
+		for (u64 i = 0; i < p->size; i += SECTOR) {
+			u64 from = p->at + i > at.v ? p->at + i : at.v,
+			    until = min_u64(p->at + i + SECTOR, at.v + size);
+
+			if (from < until && kept(r, n, i / SECTOR, r->sim->unflushed))
+				memcpy((u8 *)to + (from - at.v), p->bytes + (from - p->at),
+				       until - from);
+		}
+	return 0;
+}
+
+static void wreck_close(struct device *dev)
+{
+	(void)dev;
+}
+
+/* ---- looking at a tree ---- */
+
+struct look {
+	struct vol *vol;
+	u64 sum, path;
+	u32 depth;
+};
+
+static u64 mix(u64 a, u64 b)
+{
+	a = (a ^ b) * 0xbf58476d1ce4e5b9ull;
+	return a ^ a >> 29;
+}
+
+static int look_in(struct look *l, struct inum ino);
+
+static int look_at(void *arg, const struct dir_entry *entry)
+{
+	struct look *l = arg;
+	u64 path = l->path, sum;
+	struct inode inode;
+	int err;
+
+	if (dir_name_is_dots((const u8 *)entry->name, entry->length))
+		return 0;
+	sum = mix(path, entry->length);
+	for (u32 i = 0; i < entry->length; i++)
+		sum = mix(sum, (u8)entry->name[i]);
+	err = inode_get(l->vol, entry->ino, &inode);
+	if (err)
+		return err;
+	l->sum += mix(mix(sum, inode.mode), inode.nlink);
+	inode_put(l->vol, &inode);
+	if (entry->type != DIR_FT_DIR || l->depth > 8)
+		return 0;
+	l->path = sum;
+	err = look_in(l, entry->ino);
+	l->path = path;
+	return err;
+}
+
+static int look_in(struct look *l, struct inum ino)
+{
+	struct inode inode;
+	int err = inode_get(l->vol, ino, &inode);
+
+	if (err)
+		return err;
+	l->depth++;
+	err = dir_each(l->vol, &inode, 0, look_at, l);
+	l->depth--;
+	inode_put(l->vol, &inode);
+	return err;
+}
+
+static u64 tree_of(struct vol *vol)
+{
+	struct look l = {.vol = vol};
+	int err = look_in(&l, inum_of(vol->geo.root_ino));
+
+	if (err)
+		printf("%s\n", trail_text());
+	assert_int_equal(err, 0);
+	return l.sum;
+}
+
+/* ---- a cut ---- */
+
+static void count_finding(struct env *env, const struct finding *finding)
+{
+	struct world *w = env->front;
+
+	if (finding->def->severity <= SEVERITY_WARNING)
+		return;
+	w->findings++;
+	printf("finding: %s %s %s, expected %s\n", finding->def->id, finding->field, finding->found,
+	       finding->expected);
+}
+
+static void inspect_wreck(struct world *w, struct wreck *r)
+{
+	struct vol_options options = {.data = &r->dev};
+	struct sweep_stats stats;
+	struct vol *vol;
+	u64 tree;
+	u32 i;
+	int err = vol_open(&w->env, &meta_types, &options, &vol);
+
+	if (err)
+		printf("%s\n", trail_text());
+	assert_int_equal(err, 0);
+	assert_int_equal(sweep_run(vol, NULL, &stats), 0);
+	assert_int_equal(w->findings, 0);
+	tree = tree_of(vol);
+	for (i = w->durable; i <= w->done && w->tree[i] != tree;)
+		i++;
+	/* an operation may be in the log before it has returned */
+	if (i > w->done && w->tree[w->done + 1] != tree) {
+		printf("write %u, mode %u: no state of the history from %u to %u\n", w->writes,
+		       r->mode, w->durable, w->done);
+		assert_true(false);
+	}
+	vol_close(vol);
+}
+
+static void cut(struct world *w)
+{
+	if (w->cutting || w->writes++ % w->every)
+		return;
+	w->cutting = true;
+	for (u32 mode = 0; mode < STATES; mode++) {
+		struct wreck r = {.dev = {.name = "wreck",
+					  .size = SIZE,
+					  .read_only = true,
+					  .read = wreck_read,
+					  .close = wreck_close},
+				  .sim = &w->sim,
+				  .mode = mode};
+
+		r.seed = w->cut_seed + draw(&w->cut_seed, 1u << 30);
+		inspect_wreck(w, &r);
+		w->cuts++;
+	}
+	w->cutting = false;
+}
+
+static int sim_write(struct device *dev, struct daddr at, const void *from, size_t size)
+{
+	struct sim *s = (struct sim *)dev;
+	struct pending *p = malloc(sizeof(*p));
+
+	*p = (struct pending){.at = at.v, .size = size, .bytes = malloc(size)};
+	memcpy(p->bytes, from, size);
+	*s->end = p;
+	s->end = &p->next;
+	s->unflushed++;
+	if (s->w)
+		cut(s->w);
+	return 0;
+}
+
+static int sim_flush(struct device *dev)
+{
+	struct sim *s = (struct sim *)dev;
+
+	while (s->first) {
+		struct pending *p = s->first;
+
+		s->first = p->next;
+		memcpy(s->durable + p->at, p->bytes, p->size);
+		free(p->bytes);
+		free(p);
+	}
+	s->end = &s->first;
+	s->unflushed = 0;
+	return 0;
+}
+
+/* ---- work ---- */
+
+static struct names_entry some_name(struct world *w, char name[64])
+{
+	u32 n = draw(&w->seed, NAMES);
+
+	snprintf(name, 64, "%.*s-%u", (int)(n % 5 * 9), "a-name-that-is-long-enough-to-fill-blocks",
+		 n);
+	return (struct names_entry){w->dir[draw(&w->seed, DIRS)], name, (u32)strlen(name)};
+}
+
+static int destroy(struct world *w, struct inum ino)
+{
+	bool more = ino.v != 0;
+	struct txn *txn;
+	int err = 0;
+
+	while (more && !err) {
+		err = vol_begin(w->vol, NULL, &txn);
+		if (!err)
+			err = vol_end(w->vol, txn, names_inactive_step(w->vol, txn, ino, &more));
+	}
+	return err;
+}
+
+static int step(struct world *w, struct txn *txn, struct inum *gone)
+{
+	static const u16 modes[] = {0100644, 0100600, 0040755, 0120777, 0010644};
+	struct names_new new = {.mode = modes[draw(&w->seed, 5)], .target = "somewhere/else"};
+	const struct names_time now = {w->done, 0};
+	char a[64], b[64];
+	struct names_entry from = some_name(w, a), to = some_name(w, b);
+	struct inum ino;
+	u8 type;
+
+	switch (draw(&w->seed, 10)) {
+	case 0:
+	case 1:
+		return names_unlink(w->vol, txn, &from, &now, gone);
+	case 2:
+		return names_rmdir(w->vol, txn, &from, &now, gone);
+	case 3:
+	case 4:
+		return names_rename(w->vol, txn, &from, &to, draw(&w->seed, 4) ? 0 : NAMES_EXCHANGE,
+				    &now, gone);
+	case 5: {
+		struct vol view = vol_in(w->vol, txn);
+		struct inode dir;
+		int err = inode_get(&view, from.dir, &dir);
+
+		if (!err)
+			err = dir_lookup(&view, &dir, from.name, from.length, &ino, &type);
+		inode_put(&view, &dir);
+		return err ? err : names_link(w->vol, txn, &to, ino, &now);
+	}
+	default:
+		return names_create(w->vol, txn, &from, &new, &ino);
+	}
+}
+
+/* Whether an error is one that a program may get. */
+static bool expected(int err)
+{
+	return !err || err == -ENOENT || err == -EEXIST || err == -ENOTDIR || err == -EISDIR ||
+	       err == -ENOTEMPTY || err == -EPERM || err == -EINVAL;
+}
+
+static void operate(struct world *w)
+{
+	struct inum gone = inum_of(0);
+	struct txn *txn;
+	int err = vol_begin(w->vol, NULL, &txn);
+
+	assert_int_equal(err, 0);
+	err = vol_end(w->vol, txn, step(w, txn, &gone));
+	if (!expected(err))
+		printf("%s\n", trail_text());
+	assert_true(expected(err));
+	w->tree[w->done + 1] = tree_of(w->vol);
+	w->done++;
+	if (!err && draw(&w->seed, 2))
+		assert_int_equal(destroy(w, gone), 0);
+	if (!draw(&w->seed, 6)) {
+		assert_int_equal(
+		    journal_force(w->vol->journal, journal_number(w->vol->journal), true), 0);
+		w->durable = w->done;
+	}
+	if (!draw(&w->seed, 25)) {
+		assert_int_equal(journal_push(w->vol->journal), 0);
+		w->durable = w->done;
+	}
+}
+
+static void make(struct world *w, u32 block_size)
+{
+	struct mkfs_devices devices = {.data = &w->sim.dev};
+	struct mkfs_target target = {.data_size = SIZE};
+	struct mkfs_options options;
+	struct geometry g;
+
+	mkfs_options_init(&options);
+	options.block_size = block_size;
+	options.ag_count = 2;
+	assert_int_equal(mkfs_plan(&w->env, &options, &target, &g), 0);
+	assert_int_equal(mkfs_build(&w->env, &meta_types, &options, &g, &devices), 0);
+	sim_flush(&w->sim.dev);
+}
+
+static void make_dirs(struct world *w)
+{
+	const struct names_new new = {.mode = 0040755};
+
+	w->dir[0] = inum_of(w->vol->geo.root_ino);
+	for (u32 i = 1; i < DIRS; i++) {
+		const struct names_entry at = {w->dir[0], i == 1 ? "D1" : i == 2 ? "D2" : "D3", 2};
+		struct txn *txn;
+
+		assert_int_equal(vol_begin(w->vol, NULL, &txn), 0);
+		assert_int_equal(
+		    vol_end(w->vol, txn, names_create(w->vol, txn, &at, &new, &w->dir[i])), 0);
+	}
+	assert_int_equal(journal_push(w->vol->journal), 0);
+}
+
+static void run(u32 block_size, u64 seed, u32 every)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct vol_options options = {.write = true};
+
+	host_env_init(&w->env, 1);
+	w->env.front = w;
+	w->env.finding = count_finding;
+	w->seed = w->cut_seed = seed * 0x9e3779b97f4a7c15ull + 1;
+	w->every = every;
+	w->sim.durable = calloc(1, SIZE);
+	w->sim.end = &w->sim.first;
+	w->sim.dev = (struct device){.name = "sim",
+				     .size = SIZE,
+				     .read = sim_read,
+				     .write = sim_write,
+				     .flush = sim_flush,
+				     .close = wreck_close};
+	make(w, block_size);
+	options.data = &w->sim.dev;
+	assert_int_equal(vol_open(&w->env, &meta_types, &options, &w->vol), 0);
+	make_dirs(w);
+	w->tree[0] = tree_of(w->vol);
+	w->sim.w = w;
+	while (w->done < OPERATIONS - 1)
+		operate(w);
+	w->tree[w->done + 1] = w->tree[w->done];
+	assert_int_equal(vol_close(w->vol), 0);
+	w->durable = w->done;
+	w->cutting = false;
+	w->every = 1;
+	cut(w);
+	printf("blocks of %u bytes, seed %llu: %u writes, %u cuts\n", block_size,
+	       (unsigned long long)seed, w->writes, w->cuts);
+	assert_true(w->cuts > 100);
+	sim_flush(&w->sim.dev);
+	free(w->sim.durable);
+	free(w);
+}
+
+static u64 number(const char *name, u64 otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void cuts_1k(void **state)
+{
+	(void)state;
+	run(1024, number("SEED", 1), (u32)number("CUTS", 1));
+}
+
+static void cuts_4k(void **state)
+{
+	(void)state;
+	run(4096, number("SEED", 2), (u32)number("CUTS", 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(cuts_1k), cmocka_unit_test(cuts_4k)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
