@@ -120,5 +120,5 @@ for name in quota realtime; do
 	check "refuses-$name" test $? -ne 0
 	check "refuses-$name-by-name" grep -q "cannot be written to: .*$name" "$SCRATCH/err"
 	check "refuses-$name-untouched" test "$(cksum <"$image")" = "$sum"
-	mountpoint -q "$dir" && umount "$dir"
+	if mountpoint -q "$dir"; then umount "$dir"; fi
 done

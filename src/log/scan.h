@@ -6,6 +6,8 @@
 #ifndef MENDFS_LOG_SCAN_H
 #define MENDFS_LOG_SCAN_H
 
+#include <assert.h>
+
 #include "format/log.h"
 #include "log/recover.h"
 
@@ -57,6 +59,7 @@ void log_report(struct log_scan *scan, const struct finding_def *def, const stru
 
 static inline u32 log_block_after(const struct log_scan *scan, u32 block, u32 count)
 {
+	assert(scan->blocks); /* log_scan_init() takes no empty log */
 	return (u32)(((u64)block + count) % scan->blocks);
 }
 /* Blocks from `from` up to `to`, forwards; 0 when they are the same. */
