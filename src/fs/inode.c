@@ -74,9 +74,9 @@ static int open_inobt(struct vol *vol, u32 ag, struct btree_tree *tree)
 	return 0;
 }
 
-/* True when the inobt is sound here and has no inode of this number, not even a free one. */
-static bool no_inode_there(struct vol *vol, u32 ag, u32 agino)
+int inode_listed(struct vol *vol, struct inum ino, bool *used)
 {
+	u32 ag = inum_ag(&vol->geo, ino), agino = inum_agino(&vol->geo, ino);
 	const struct btree_key key = {{agino, 0, 0}};
 	const struct inobt_rec *rec;
 	struct btree_at at = {0};
@@ -89,7 +89,7 @@ static bool no_inode_there(struct vol *vol, u32 ag, u32 agino)
 	if (!err)
 		err = btree_seek(&tree, &key, &at);
 	if (err)
-		return err == -ENOENT;
+		return err;
 	b = btree_at_block(&tree, &at);
 	rec = btree_record(&b, at.index);
 	start = be32_get(rec->startino);
@@ -97,8 +97,17 @@ static bool no_inode_there(struct vol *vol, u32 ag, u32 agino)
 	hole = none ? 0 : (agino - start) / INOBT_HOLE_INODES;
 	if (!none && geometry_has(&vol->geo, FEATURE_SPARSE))
 		none = be16_get(rec->holemask) >> hole & 1;
+	*used = !none && !(be64_get(rec->free) >> (agino - start) & 1);
 	btree_leave(&tree, &at);
-	return none;
+	return none ? -ENOENT : 0;
+}
+
+/* True when the inobt is sound here and has no inode of this number, not even a free one. */
+static bool no_inode_there(struct vol *vol, struct inum ino)
+{
+	bool used;
+
+	return inode_listed(vol, ino, &used) == -ENOENT;
 }
 
 /* Why there is no such inode: what failed stays the trail, unless nothing should have been there.
@@ -110,7 +119,7 @@ static int explain(struct vol *vol, struct inum ino, int err)
 	if (err != -EUCLEAN && err != -EBADMSG)
 		return err;
 	snprintf(trail, sizeof(trail), "%s", trail_text());
-	if (no_inode_there(vol, inum_ag(&vol->geo, ino), inum_agino(&vol->geo, ino)))
+	if (no_inode_there(vol, ino))
 		return fail(-ENOENT, "inode %llu: not in an allocated chunk",
 			    (unsigned long long)ino.v);
 	return fail(err, "%s", trail);

@@ -12,6 +12,8 @@
 #include "fs/vol.h"
 
 int inode_get(struct vol *vol, struct inum ino, struct inode *out);
+/* What the inobt says of it: is it in use? -ENOENT: it has no such inode. */
+int inode_listed(struct vol *vol, struct inum ino, bool *used);
 void inode_put(struct vol *vol, struct inode *inode);
 
 /* The buffer that holds an inode: the blocks [*bno, *bno + *blocks) of its AG. The number must be

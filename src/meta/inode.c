@@ -9,6 +9,7 @@
 #include "format/verify.h"
 #include "meta/findings.h"
 #include "meta/local_parts.h"
+#include "meta/rebuild.h"
 
 #include <sys/stat.h>
 
@@ -561,6 +562,7 @@ const struct meta_type meta_inode = {
     .layout = &dinode_layout,
     .parts = inode_parts,
     .rules = inode_type_rules,
+    .rebuild = inode_rebuild,
     .uuid_offset = offsetof(struct dinode, uuid),
     .owner_offset = offsetof(struct dinode, ino),
     .owner_width = 8,
