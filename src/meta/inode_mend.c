@@ -45,6 +45,11 @@ u32 inode_broken(const struct mend_inode *m)
 	return quiet.count;
 }
 
+bool inode_is_realtime(const struct mend_inode *m)
+{
+	return be16_get(core(m)->flags) & INODE_FLAG_REALTIME;
+}
+
 static const struct field *field_of(const struct mend_inode *m, const char *name)
 {
 	const struct layout *layout =
@@ -328,6 +333,13 @@ static void find_attr_fork(struct mend_inode *m)
 	}
 }
 
+static bool attr_place_possible(const struct mend_inode *m)
+{
+	u32 off = core(m)->forkoff * 8u, room = m->g->inode_size - (u32)sizeof(struct dinode);
+
+	return off < room && (core(m)->format != FORMAT_DEV || !off || off == DEV_FORK_SIZE);
+}
+
 /* No attribute fork is better than one that is none. */
 static void drop_attr_fork(struct mend_inode *m)
 {
@@ -356,42 +368,42 @@ static void drop_attr_fork(struct mend_inode *m)
 static void mend_flags(struct mend_inode *m)
 {
 	const struct geometry *g = m->g;
-	struct dinode *d = core(m);
-	u64 flags2 = be64_get(d->flags2), lacking = 0;
-	u32 flags = be16_get(d->flags);
+	struct inode inode;
 
-	if (!geometry_has(g, FEATURE_REFLINK))
-		lacking |= INODE_FLAG2_REFLINK | INODE_FLAG2_COWEXTSIZE;
-	if (!geometry_has(g, FEATURE_BIGTIME))
-		lacking |= INODE_FLAG2_BIGTIME;
-	if (!geometry_has(g, FEATURE_NREXT64))
-		lacking |= INODE_FLAG2_NREXT64;
-	inode_set(m, "flags2", flags2 & INODE_FLAG2_KNOWN & ~lacking);
+	parse(m, &inode);
+	inode_set(m, "flags", inode_flags_possible(g, &inode));
+	parse(m, &inode);
+	inode_set(m, "flags2", inode_flags2_possible(g, &inode));
 	/* which of two ways to count and to keep time it has is told by what makes more sense */
 	if (geometry_has(g, FEATURE_NREXT64))
-		better(m, "flags2", be64_get(d->flags2) ^ INODE_FLAG2_NREXT64);
+		better(m, "flags2", be64_get(core(m)->flags2) ^ INODE_FLAG2_NREXT64);
 	if (geometry_has(g, FEATURE_BIGTIME))
-		better(m, "flags2", be64_get(d->flags2) | INODE_FLAG2_BIGTIME);
-	for (u64 bit = 1; bit <= INODE_FLAG2_COWEXTSIZE; bit <<= 1)
-		better(m, "flags2", be64_get(d->flags2) & ~bit);
-	for (u32 bit = 1; bit < 1u << 16; bit <<= 1) {
-		flags = be16_get(d->flags);
-		if (flags & bit && (bit & ~INODE_FLAG_KNOWN || !better(m, "flags", flags & ~bit)) &&
-		    bit & ~INODE_FLAG_KNOWN)
-			inode_set(m, "flags", flags & ~bit);
-	}
+		better(m, "flags2", be64_get(core(m)->flags2) | INODE_FLAG2_BIGTIME);
 }
 
+/* A hint without its flag is none, and so is a flag without a hint. */
 static void mend_hints(struct mend_inode *m)
 {
+	const u32 flags = INODE_FLAG_EXTSIZE | INODE_FLAG_EXTSZINHERIT;
 	struct dinode *d = core(m);
-	const u32 hint = INODE_FLAG_EXTSIZE | INODE_FLAG_EXTSZINHERIT;
+	u64 most = min_u64(EXTENT_COUNT_MAX, m->g->ag_blocks / 2);
 
+	if (!be32_get(d->extsize) || be32_get(d->extsize) > most)
+		better(m, "flags", be16_get(d->flags) & ~flags);
 	better(m, "extsize", 0);
+	if (!be32_get(d->cowextsize) || be32_get(d->cowextsize) > most)
+		better(m, "flags2", be64_get(d->flags2) & ~INODE_FLAG2_COWEXTSIZE);
 	better(m, "cowextsize", 0);
-	if (inode_broken(m) && be16_get(d->flags) & hint) {
-		inode_set(m, "flags", be16_get(d->flags) & ~hint);
+	if (!inode_broken(m))
+		return;
+	/* both are wrong in a way that neither alone mends */
+	if (be32_get(d->extsize) > most || inode_is_realtime(m)) {
+		inode_set(m, "flags", be16_get(d->flags) & ~flags);
 		inode_set(m, "extsize", 0);
+	}
+	if (be32_get(d->cowextsize) > most) {
+		inode_set(m, "flags2", be64_get(d->flags2) & ~INODE_FLAG2_COWEXTSIZE);
+		inode_set(m, "cowextsize", 0);
 	}
 }
 
@@ -455,13 +467,33 @@ static void mend_type(struct mend_inode *m)
 		better(m, "mode", named | bits);
 }
 
+/* Is the content of a directory or symbolic link in the inode, whatever the format says? */
+static bool is_local(const struct mend_inode *m, const struct inode *inode)
+{
+	const struct fork *fork = &inode->fork[FORK_DATA];
+	u64 size = inode->size;
+
+	if (!size || size > fork->size || inode->nblocks > m->facts->seen[FORK_ATTR].blocks ||
+	    (m->facts->rmaps && m->facts->seen[FORK_DATA].count))
+		return false;
+	if (S_ISDIR(inode->mode))
+		return short_dir_end(m, fork) == size;
+	return S_ISLNK(inode->mode) && !memchr(fork->data, 0, size);
+}
+
 /* Formats that a type can have, the likeliest first. */
 static void mend_format(struct mend_inode *m)
 {
 	const u8 formats[] = {FORMAT_DEV, FORMAT_LOCAL, FORMAT_EXTENTS, FORMAT_BTREE};
+	bool large = be64_get(core(m)->flags2) & INODE_FLAG2_NREXT64;
 	struct inode inode;
 
 	parse(m, &inode);
+	if (is_local(m, &inode)) {
+		inode_set(m, "format", FORMAT_LOCAL);
+		inode_set(m, large ? "big_nextents" : "nextents", 0);
+		return;
+	}
 	if (!inode_broken(m))
 		return;
 	if (!inode.fork[FORK_DATA].extents || inode.fork[FORK_DATA].format == FORMAT_EXTENTS)
@@ -578,11 +610,6 @@ void inode_mend_size(struct mend_inode *m)
 	inode_set(m, "size", size);
 }
 
-bool inode_is_realtime(const struct mend_inode *m)
-{
-	return be16_get(core(m)->flags) & INODE_FLAG_REALTIME;
-}
-
 static void mend_free(struct mend_inode *m)
 {
 	const struct inode_facts *f = m->facts;
@@ -616,6 +643,11 @@ void inode_mend(struct mend_inode *m)
 		return;
 	mend_type(m);
 	mend_flags(m);
+	mend_rest(m);
+	mend_hints(m);
+	if (!attr_place_possible(m))
+		find_attr_fork(m);
+	inode_mend_size(m);
 	mend_format(m);
 	mend_counts(m);
 	find_attr_fork(m);
@@ -624,5 +656,4 @@ void inode_mend(struct mend_inode *m)
 	inode_mend_size(m);
 	mend_format(m);
 	mend_hints(m);
-	mend_rest(m);
 }

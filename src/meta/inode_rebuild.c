@@ -5,6 +5,7 @@
  * when its own rules let it pass.  Nothing else has changed until then but blocks of new maps.
  */
 #include "base/trail.h"
+#include "format/verify.h"
 #include "fs/inode.h"
 #include "meta/fork_rebuild.h"
 
@@ -65,6 +66,12 @@ static int write_back(struct vol *view, struct txn *txn, const struct place *p, 
 	return 0;
 }
 
+static bool checksum_right(const u8 *raw, u32 size)
+{
+	return verify_crc(raw, size, offsetof(struct dinode, crc)) ==
+	       le32_get(((const struct dinode *)raw)->crc);
+}
+
 static int mend(struct repair *r, struct vol *view, struct txn *txn, struct mend_inode *m,
 		struct fork_work *w, bool *changed)
 {
@@ -83,7 +90,8 @@ static int mend(struct repair *r, struct vol *view, struct txn *txn, struct mend
 	if (!err && !m->freed)
 		inode_mend_size(m);
 	/* a wrong checksum alone is put right by writing */
-	*changed = !err && (m->facts->wanted || *m->what || w->rewritten[0] || w->rewritten[1]);
+	*changed = !err && (*m->what || w->rewritten[0] || w->rewritten[1] ||
+			    !checksum_right(p.cluster->data + p.offset, size));
 	return err || !*changed ? err : write_back(view, txn, &p, m->raw);
 }
 

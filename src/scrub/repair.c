@@ -213,8 +213,7 @@ static int run_records(struct round *r)
 	int err = ino ? 0 : fail(-ENOMEM, "repair: out of memory");
 
 	for (u32 i = 0; ino && i < r->survey.inodes; i++)
-		if (r->survey.inode[i].types & OF_INODES &&
-		    inum_valid(&r->vol->geo, inum_of(r->survey.inode[i].ino)))
+		if (inum_valid(&r->vol->geo, inum_of(r->survey.inode[i].ino)))
 			ino[options.count++] = r->survey.inode[i].ino;
 	options.ino = ino;
 	options.all = (r->survey.any & OF_SPACE) != 0;
