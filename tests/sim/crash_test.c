@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "cut.h"
+#include "tree.h"
 #include "fs/dir.h"
 #include "fs/mkfs.h"
 #include "fs/names.h"
@@ -39,72 +40,6 @@ struct world {
 	struct inum dir[DIRS];
 	bool cutting;
 };
-
-/* ---- looking at a tree ---- */
-
-struct look {
-	struct vol *vol;
-	u64 sum, path;
-	u32 depth;
-};
-
-static u64 mix(u64 a, u64 b)
-{
-	a = (a ^ b) * 0xbf58476d1ce4e5b9ull;
-	return a ^ a >> 29;
-}
-
-static int look_in(struct look *l, struct inum ino);
-
-static int look_at(void *arg, const struct dir_entry *entry)
-{
-	struct look *l = arg;
-	u64 path = l->path, sum;
-	struct inode inode;
-	int err;
-
-	if (dir_name_is_dots((const u8 *)entry->name, entry->length))
-		return 0;
-	sum = mix(path, entry->length);
-	for (u32 i = 0; i < entry->length; i++)
-		sum = mix(sum, (u8)entry->name[i]);
-	err = inode_get(l->vol, entry->ino, &inode);
-	if (err)
-		return err;
-	l->sum += mix(mix(sum, inode.mode), inode.nlink);
-	inode_put(l->vol, &inode);
-	if (entry->type != DIR_FT_DIR || l->depth > 8)
-		return 0;
-	l->path = sum;
-	err = look_in(l, entry->ino);
-	l->path = path;
-	return err;
-}
-
-static int look_in(struct look *l, struct inum ino)
-{
-	struct inode inode;
-	int err = inode_get(l->vol, ino, &inode);
-
-	if (err)
-		return err;
-	l->depth++;
-	err = dir_each(l->vol, &inode, 0, look_at, l);
-	l->depth--;
-	inode_put(l->vol, &inode);
-	return err;
-}
-
-static u64 tree_of(struct vol *vol)
-{
-	struct look l = {.vol = vol};
-	int err = look_in(&l, inum_of(vol->geo.root_ino));
-
-	if (err)
-		printf("%s\n", trail_text());
-	assert_int_equal(err, 0);
-	return l.sum;
-}
 
 /* ---- a cut ---- */
 
@@ -133,7 +68,7 @@ static void inspect_wreck(struct world *w, struct wreck *r)
 	assert_int_equal(err, 0);
 	assert_int_equal(sweep_run(vol, NULL, &stats), 0);
 	assert_int_equal(w->findings, 0);
-	tree = tree_of(vol);
+	tree = sim_tree(vol);
 	for (i = w->durable; i <= w->done && w->tree[i] != tree;)
 		i++;
 	/* an operation may be in the log before it has returned */
@@ -242,7 +177,7 @@ static void operate(struct world *w)
 	if (!expected(err))
 		printf("%s\n", trail_text());
 	assert_true(expected(err));
-	w->tree[w->done + 1] = tree_of(w->vol);
+	w->tree[w->done + 1] = sim_tree(w->vol);
 	w->done++;
 	if (!err && sim_draw(&w->seed, 2))
 		assert_int_equal(destroy(w, gone), 0);
@@ -303,7 +238,7 @@ static void run(u32 block_size, u64 seed, u32 every)
 	options.data = &w->sim.dev;
 	assert_int_equal(vol_open(&w->env, &meta_types, &options, &w->vol), 0);
 	make_dirs(w);
-	w->tree[0] = tree_of(w->vol);
+	w->tree[0] = sim_tree(w->vol);
 	w->sim.arg = w;
 	w->sim.written = cut;
 	while (w->done < OPERATIONS - 1)
