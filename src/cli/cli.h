@@ -49,6 +49,7 @@ struct cli_image {
 	bool write;		     /* opened to be changed, with a journal */
 	bool repair;		     /* with write: also what is damaged */
 	bool preview;		     /* with write: in memory alone */
+	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
 	bool no_recovery, accept_loss;
 	size_t memory;
 	struct verdict *verdict;
