@@ -258,7 +258,7 @@ static void check_entries(struct dir_walk *w, const struct where *where, const s
 			continue; /* its own rules hold the index against the names */
 		fact =
 		    dir_index_fact(da_hash(slot.name, slot.length), dir_address(w->g, block, at));
-		w->name_sum += book_hash(w->sweep->book, &fact);
+		book_add(w->sweep->book, &w->name_sum, &fact);
 	}
 	if (at < end || !end)
 		mark_bad(w, block);
@@ -284,7 +284,7 @@ static int check_data(struct dir_walk *w, const struct da_place *place)
 		struct fact fact = dir_best_fact(block, dir_data_best(buf->data));
 
 		check_entries(w, &where, buf, block);
-		w->best_sum += book_hash(w->sweep->book, &fact);
+		book_add(w->sweep->book, &w->best_sum, &fact);
 	} else {
 		mark_bad(w, block);
 	}
@@ -319,7 +319,7 @@ static int check_free(struct dir_walk *w, const struct da_place *place)
 		struct fact fact = dir_best_fact(first + i, best);
 
 		if (best != DIR_NO_BEST)
-			w->free_sum += book_hash(w->sweep->book, &fact);
+			book_add(w->sweep->book, &w->free_sum, &fact);
 	}
 	cache_put(w->sweep->vol->cache, buf);
 	return 0;
@@ -419,7 +419,7 @@ static int visit_leaf(void *arg, const struct where *where, const struct buf *le
 
 		if (!address)
 			continue;
-		w->index_sum += book_hash(w->sweep->book, &fact);
+		book_add(w->sweep->book, &w->index_sum, &fact);
 		if (w->last_address && hash == w->last_hash)
 			err = add_run(w, address);
 		else if (w->run && w->run->count)
@@ -462,7 +462,7 @@ static void sum_leaf_bests(struct dir_walk *w)
 		struct fact fact = dir_best_fact(i, best);
 
 		if (best != DIR_NO_BEST)
-			w->free_sum += book_hash(w->sweep->book, &fact);
+			book_add(w->sweep->book, &w->free_sum, &fact);
 	}
 	cache_put(w->sweep->vol->cache, buf);
 }
@@ -492,6 +492,7 @@ static int check_index(struct dir_walk *w)
 		raise_u64(&w->verdict, FOUND(DIR_LEAF_LOST), NULL, w->leaf_blocks, tree.reached);
 	if (w->leaf_form)
 		sum_leaf_bests(w);
+	book_settle(w->sweep->book);
 	if (w->name_sum != w->index_sum)
 		err = dir_audit_index(w);
 	if (!err && w->best_sum != w->free_sum)
@@ -548,6 +549,7 @@ static int check_directory(struct sweep *sweep, const struct inode *inode)
 		check_short(&w);
 	else if (format == FORMAT_EXTENTS || format == FORMAT_BTREE)
 		err = check_blocks(&w);
+	book_settle(sweep->book); /* nothing may wait for the sums of this walk */
 	env_free(sweep->vol->env, w.run);
 	/* Circles are made of directories that have directories. */
 	if (!err && inode->nlink && w.dotdot && w.directories)
