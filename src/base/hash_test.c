@@ -118,12 +118,9 @@ static void many_are_as_one_sip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(siphash_vector),
-	    cmocka_unit_test(words_matter_aes),
-	    cmocka_unit_test(words_matter_sip),
-	    cmocka_unit_test(sums_depend_on_key),
-	    cmocka_unit_test(many_are_as_one_aes),
-	    cmocka_unit_test(many_are_as_one_sip),
+	    cmocka_unit_test(siphash_vector),	   cmocka_unit_test(words_matter_aes),
+	    cmocka_unit_test(words_matter_sip),	   cmocka_unit_test(sums_depend_on_key),
+	    cmocka_unit_test(many_are_as_one_aes), cmocka_unit_test(many_are_as_one_sip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -303,7 +303,10 @@ static int visit(struct job *job, const struct ref *ref)
 		err = type->post(&job->sweep, ref, buf->data, buf->size);
 	job->sweep.verdict = NULL;
 	check_block_lsn(&job->sweep, &v, type, buf);
-	cache_put(job->sweep.vol->cache, buf);
+	if (ref->once)
+		cache_done(job->sweep.vol->cache, buf);
+	else
+		cache_put(job->sweep.vol->cache, buf);
 	return err;
 }
 

@@ -161,7 +161,10 @@ static int visit_leaf(struct da_walk *w, u64 off, const struct step *parent)
 		found_at(w, &where, FOUND(DA_LEAF_EMPTY), NULL, 0, 1);
 	}
 	err = w->visit(w->arg, &where, buf);
-	cache_put(w->sweep->vol->cache, buf);
+	if (parent)
+		cache_done(w->sweep->vol->cache, buf);
+	else
+		cache_put(w->sweep->vol->cache, buf); /* the only block: its table is read apart */
 	return err;
 }
 

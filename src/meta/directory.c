@@ -288,7 +288,7 @@ static int check_data(struct dir_walk *w, const struct da_place *place)
 	} else {
 		mark_bad(w, block);
 	}
-	cache_put(w->sweep->vol->cache, buf);
+	cache_done(w->sweep->vol->cache, buf);
 	return 0;
 }
 
