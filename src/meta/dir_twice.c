@@ -36,6 +36,13 @@ struct run_entry {
 	u64 digest;
 };
 
+/* A name that is entered into the filter when its line has come from memory; address 0: none. */
+#define LATE 16
+struct late_name {
+	u64 hash;
+	u32 address;
+};
+
 struct dir_twice {
 	bool all, again;
 	/* The run of entries with one hash at hand. */
@@ -44,7 +51,8 @@ struct dir_twice {
 	u32 run_count, run_capacity;
 	struct run_entry *run; /* NULL until two neighbours have one hash */
 	/* The filter, and what it has found. */
-	u32 lines;
+	u32 lines, next;
+	struct late_name late[LATE];
 	u64 (*line)[LINE / 8];
 	u32 flagged_count, flagged_max;
 	u32 flagged[];
@@ -101,26 +109,55 @@ static u64 mix_name(const u8 *name, u32 length)
 	return mix(h, v);
 }
 
-/* Nine bits of the hash for each bit in the line, and the upper half for the line. */
-void dir_twice_name(struct dir_walk *w, const struct dir_slot *slot, u32 address)
+static u64 *line_of(struct dir_twice *t, u64 hash)
 {
-	struct dir_twice *t = w->twice;
-	u64 h = mix_name(slot->name, slot->length), all = 1;
-	u64 *line = t->line[(h >> 32) * t->lines >> 32];
+	return t->line[(hash >> 32) * t->lines >> 32];
+}
 
-	for (u32 i = 0; i < NAME_BITS; i++, h >>= 9) {
-		u64 *word = &line[(h >> 6) % (LINE / 8)];
+/* Nine bits of the hash for each bit in the line, and the upper half for the line. */
+static void enter_name(struct dir_twice *t, struct late_name name)
+{
+	u64 *line = line_of(t, name.hash), all = 1;
 
-		all &= *word >> h % 64;
-		*word |= 1ull << h % 64;
+	for (u32 i = 0; i < NAME_BITS; i++, name.hash >>= 9) {
+		u64 *word = &line[(name.hash >> 6) % (LINE / 8)];
+
+		all &= *word >> name.hash % 64;
+		*word |= 1ull << name.hash % 64;
 	}
 	if (!all)
 		return;
 	if (t->flagged_count == t->flagged_max ||
-	    (t->flagged_count && address <= t->flagged[t->flagged_count - 1]))
+	    (t->flagged_count && name.address <= t->flagged[t->flagged_count - 1]))
 		t->all = true;
 	else
-		t->flagged[t->flagged_count++] = address;
+		t->flagged[t->flagged_count++] = name.address;
+}
+
+/* Puts a name at the end of the queue, and enters the one at its head. */
+static void queue_name(struct dir_twice *t, struct late_name name)
+{
+	struct late_name *slot = &t->late[t->next++ % LATE];
+
+	if (slot->address)
+		enter_name(t, *slot);
+	*slot = name;
+}
+
+void dir_twice_name(struct dir_walk *w, const struct dir_slot *slot, u32 address)
+{
+	const struct late_name name = {mix_name(slot->name, slot->length), address};
+
+	__builtin_prefetch(line_of(w->twice, name.hash), 1);
+	queue_name(w->twice, name);
+}
+
+/* A block that could not be read as a whole may have entries that the filter has not seen. */
+void dir_twice_begin(struct dir_walk *w)
+{
+	for (u32 i = 0; i < LATE; i++)
+		queue_name(w->twice, (struct late_name){0, 0});
+	w->twice->all |= w->map_bad || w->bad_count;
 }
 
 static bool is_flagged(const struct dir_twice *t, u32 address)
@@ -229,12 +266,6 @@ void dir_twice_end(struct dir_walk *w)
 {
 	end_run(w);
 	w->twice->last_address = 0;
-}
-
-/* A block that could not be read as a whole may have entries that the filter has not seen. */
-void dir_twice_begin(struct dir_walk *w)
-{
-	w->twice->all |= w->map_bad || w->bad_count;
 }
 
 bool dir_twice_again(struct dir_walk *w)
