@@ -48,8 +48,9 @@ struct cached {
 	struct cached *chain;
 	struct cached *older, *newer; /* idle list */
 	u32 held;
-	bool stale, pieces;	      /* pieces: of more than one range */
-	bool again, done;	      /* found in memory; nobody is expected to look for it again */
+	bool stale, pieces; /* pieces: of more than one range */
+	bool again,
+	    done; /* found before its reader was done with it; nobody is expected to look for it */
 	const struct meta_type *type; /* verified as; NULL: not */
 	u64 owner;
 	u8 *bytes;
@@ -194,7 +195,7 @@ static struct cached *find(struct shard *shard, u64 at, u32 size)
 /* Under the lock: one more holder. */
 static void hold(struct shard *shard, struct cached *c)
 {
-	c->again = true;
+	c->again |= !c->done;
 	c->done = false;
 	if (!c->held++)
 		idle_remove(shard, c);

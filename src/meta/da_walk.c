@@ -41,7 +41,7 @@ int da_walk_magic(struct sweep *sweep, const struct inode *inode, enum fork_id w
 		return 0;
 	}
 	*magic = da_magic(buf->data);
-	cache_put(vol->cache, buf);
+	cache_done(vol->cache, buf);
 	return 0;
 }
 
@@ -174,10 +174,7 @@ static int visit_leaf(struct da_walk *w, u64 off, const struct step *parent)
 		found_at(w, &where, FOUND(DA_LEAF_EMPTY), NULL, 0, 1);
 	}
 	err = w->visit(w->arg, &where, buf);
-	if (parent)
-		cache_done(w->sweep->vol->cache, buf);
-	else
-		cache_put(w->sweep->vol->cache, buf); /* the only block: its table is read apart */
+	cache_done(w->sweep->vol->cache, buf);
 	return err;
 }
 
@@ -220,7 +217,7 @@ static int walk_nodes(struct da_walk *w)
 		u64 child;
 
 		if (err || top->at == top->count || w->reached > w->limit) {
-			cache_put(w->sweep->vol->cache, top->buf);
+			cache_done(w->sweep->vol->cache, top->buf);
 			depth--;
 			continue;
 		}

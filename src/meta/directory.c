@@ -310,7 +310,7 @@ static int check_free(struct dir_walk *w, const struct da_place *place)
 	header = buf ? (const struct dir_free *)buf->data : NULL;
 	if (!header || be32_get(header->magic) != DIR_FREE_MAGIC) {
 		w->free_bad = true;
-		cache_put(w->sweep->vol->cache, buf);
+		cache_done(w->sweep->vol->cache, buf);
 		return 0;
 	}
 	first = index * dir_free_max(buf->size);
@@ -324,7 +324,7 @@ static int check_free(struct dir_walk *w, const struct da_place *place)
 		if (best != DIR_NO_BEST)
 			book_add(w->sweep->book, &w->free_sum, &fact);
 	}
-	cache_put(w->sweep->vol->cache, buf);
+	cache_done(w->sweep->vol->cache, buf);
 	return 0;
 }
 
@@ -420,7 +420,7 @@ static void sum_leaf_bests(struct dir_walk *w)
 
 	if (!buf || !dir_index_open(buf->data, buf->size, &index)) {
 		w->free_bad = true;
-		cache_put(w->sweep->vol->cache, buf);
+		cache_done(w->sweep->vol->cache, buf);
 		return;
 	}
 	if (index.raw_best_count != w->data_end)
@@ -433,7 +433,7 @@ static void sum_leaf_bests(struct dir_walk *w)
 		if (best != DIR_NO_BEST)
 			book_add(w->sweep->book, &w->free_sum, &fact);
 	}
-	cache_put(w->sweep->vol->cache, buf);
+	cache_done(w->sweep->vol->cache, buf);
 }
 
 static struct da_walk index_walk(struct dir_walk *w)
