@@ -67,6 +67,10 @@ int cache_get_raw(struct cache *cache, struct daddr at, u32 size, struct buf **o
 int cache_get_ranges(struct cache *cache, const struct meta_type *type, const struct where *where,
 		     const struct cache_range *ranges, u32 count, struct buf **out);
 void cache_put(struct cache *cache, struct buf *buf);
+/* The same by a reader that will not come back: unless others have asked for it too, its memory is
+ * what the next read takes. So a sweep does not push out what others need, and stays in little
+ * memory. */
+void cache_done(struct cache *cache, struct buf *buf);
 /* One more holder. */
 void cache_hold(struct cache *cache, struct buf *buf);
 

@@ -37,7 +37,8 @@ struct frame {
  * one worker busy alone.
  */
 #define POOL_REFS 1024
-#define POOL_TAKE 8  /* at a time, for neighbours to stay together */
+#define POOL_TAKE 8 /* at a time, for neighbours to stay together */
+#define AHEAD_MAX (128u << 10)
 #define OFFER_FROM 4 /* smaller frames are not worth a lock */
 struct pool {
 	struct ref ref[POOL_REFS];
@@ -306,7 +307,10 @@ static int visit(struct job *job, const struct ref *ref)
 		err = type->post(&job->sweep, ref, buf->data, buf->size);
 	job->sweep.verdict = NULL;
 	check_block_lsn(&job->sweep, &v, type, buf);
-	cache_put(job->sweep.vol->cache, buf);
+	if (ref->once)
+		cache_done(job->sweep.vol->cache, buf);
+	else
+		cache_put(job->sweep.vol->cache, buf);
 	return err;
 }
 
@@ -317,13 +321,38 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static bool is_sorted(const struct frame *f)
+{
+	for (u32 i = 1; i < f->count; i++)
+		if (f->ref[i].at.v < f->ref[i - 1].at.v)
+			return false;
+	return true;
+}
+
+/* Those that touch each other are asked for together, up to what a device reads ahead at once. */
+static void read_ahead(struct cache *cache, const struct frame *f)
+{
+	u64 start = 0, end = 0;
+
+	for (u32 i = 0; i < f->count; i++) {
+		const struct ref *ref = &f->ref[i];
+
+		if (ref->at.v != end || ref->at.v + ref->size - start > AHEAD_MAX) {
+			if (end)
+				cache_will_need(cache, daddr_of(start), end - start);
+			start = ref->at.v;
+		}
+		end = ref->at.v + ref->size;
+	}
+	if (end)
+		cache_will_need(cache, daddr_of(start), end - start);
+}
+
 static void sort_frame(struct job *job, struct frame *f)
 {
-	struct cache *cache = job->sweep.vol->cache;
-
-	qsort(f->ref, f->count, sizeof(*f->ref), by_address);
-	for (u32 i = 0; i < f->count; i++)
-		cache_will_need(cache, f->ref[i].at, f->ref[i].size);
+	if (!is_sorted(f))
+		qsort(f->ref, f->count, sizeof(*f->ref), by_address);
+	read_ahead(job->sweep.vol->cache, f);
 }
 
 /* Keeps the first reference and gives away the others, as far as there is room. */

@@ -29,6 +29,7 @@ struct ref {
 	struct daddr at;
 	u32 size;
 	struct where where;
+	bool once; /* nobody is expected to read it again */
 	/* btrees: */
 	s32 level;	 /* 0: leaf; -1: not known */
 	u64 left, right; /* siblings that it must have; NULL64: none, SIBLING_UNKNOWN */
