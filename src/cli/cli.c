@@ -139,3 +139,12 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 	}
 	return vol_open(env, &meta_types, &options, out);
 }
+
+void cli_tell_super(const struct vol *vol)
+{
+	if (vol->super_at.v)
+		fprintf(stderr,
+			"mendfs: %s: the primary superblock is lost; this goes by its copy at "
+			"sector %llu\n",
+			vol->data->name, (unsigned long long)vol->super_at.v / 512);
+}

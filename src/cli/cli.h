@@ -55,6 +55,8 @@ struct cli_image {
 	struct verdict *verdict;
 };
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out);
+/* Says on stderr when the geometry comes from a copy of the superblock. */
+void cli_tell_super(const struct vol *vol);
 
 #define CLI_HELP_DEVICES                                      \
 	"  --log-device=DEVICE   the log is on this device\n" \

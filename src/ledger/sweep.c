@@ -551,7 +551,8 @@ static int sweep_job(void *arg, u32 index)
 		job->sweep = (struct sweep){.vol = vol,
 					    .g = &vol->geo,
 					    .audit = report->audit,
-					    .found = report->options->found};
+					    .found = report->options->found,
+					    .preen = report->options->preen};
 		job->report = report;
 		job->ag = index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
@@ -656,10 +657,11 @@ void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 
 }
 
 /* Splits the mapping by what the refcountbt says: what is shared is posted with its count, the rest
- * as space. */
-static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
+ * as space. True when any of it is shared, or the refcountbt cannot say. */
+static bool post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 {
 	struct job *job = job_of(sweep);
+	bool any = false;
 
 	while (blocks) {
 		struct refcount_record r;
@@ -671,8 +673,10 @@ static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 		err = refcount_next(sweep->vol, &job->share, ag, bno, &r);
 		if (err == -ENOMEM)
 			job->err = err;
-		if (err)
+		if (err) {
 			r.blocks = 0;
+			any = true;
+		}
 		alone = !r.blocks || r.start >= bno + blocks ? blocks
 			: r.start > bno			     ? r.start - bno
 							     : 0;
@@ -681,22 +685,27 @@ static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 		bno += alone;
 		blocks -= alone;
 		if (!blocks)
-			return;
+			return any;
+		any = true;
 		shared = (u32)min_u64(blocks, (u64)r.start + r.blocks - bno);
 		fact = (struct fact){{ag, r.count, 0, 0}};
 		sweep_post_range(sweep, ACCOUNT_SHARES, SIDE_LEFT, &fact, bno, shared, 1);
 		bno += shared;
 		blocks -= shared;
 	}
+	return any;
 }
 
-void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
+bool sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
 {
+	bool shared = false;
+
 	if (geometry_has(sweep->g, FEATURE_REFLINK))
-		post_shares(sweep, ag, bno, blocks);
+		shared = post_shares(sweep, ag, bno, blocks);
 	else
 		post_space(sweep, ag, bno, blocks);
 	post_owner(sweep, ag, bno, blocks, owner, offset);
+	return shared;
 }
 
 static int audit(struct report *report)

@@ -44,6 +44,25 @@ static void high_key(const void *record, struct btree_key *key)
 		key->w[2] += last;
 }
 
+static u64 record_end(const void *record)
+{
+	const struct rmap_rec *r = record;
+
+	return (u64)be32_get(r->startblock) + be32_get(r->blockcount);
+}
+
+/* Of one owner and one state, and in one line on the disk as in the file. */
+static bool mergeable(const void *left, const void *right)
+{
+	const struct rmap_rec *l = left, *r = right;
+	u64 owner = be64_get(l->owner), offset = be64_get(l->offset);
+
+	if ((s64)owner >= 0 && !(offset & RMAP_OFFSET_BMBT))
+		offset += be32_get(l->blockcount);
+	return record_end(left) == be32_get(r->startblock) && owner == be64_get(r->owner) &&
+	       offset == be64_get(r->offset);
+}
+
 static void key_of(const void *record, void *low, void *high)
 {
 	const struct rmap_rec *r = record;
@@ -66,6 +85,9 @@ static const struct btree_schema schema = {
     .key_load = key_load,
     .record_high = high_key,
     .key_of = key_of,
+    .record_end = record_end,
+    .mergeable = mergeable,
+    .merge = FOUND(RMAP_MERGE),
     .record_layout = &rmap_rec_layout,
     .key_layout = &rmap_key_layout,
 };
