@@ -85,20 +85,38 @@ bool cli_parse_size(const char *text, u64 *size)
 	return true;
 }
 
+#define PREVIEW_MEMORY (64u << 20)
+
+/* Whatever is written stays in memory, or in a scratch file. */
+static int put_overlay(struct env *env, struct device **device)
+{
+	struct device *overlay;
+	int err = device_open_overlay(env, *device, PREVIEW_MEMORY, &overlay);
+
+	if (!err)
+		*device = overlay;
+	return err;
+}
+
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 {
 	struct vol_options options = {
 	    .write = image->write,
+	    .repair = image->repair,
 	    .no_recovery = image->no_recovery,
 	    .accept_loss = image->accept_loss,
 	    .memory = image->memory,
 	    .verdict = image->verdict,
 	};
-	int err =
-	    device_open_file(env, image->data, !image->writable && !image->write, &options.data);
+	bool read_only = image->preview || !image->write;
+	int err = device_open_file(env, image->data, !image->writable && read_only, &options.data);
 
 	if (!err && image->log)
-		err = device_open_file(env, image->log, !image->write, &options.log);
+		err = device_open_file(env, image->log, read_only, &options.log);
+	if (!err && image->preview)
+		err = put_overlay(env, &options.data);
+	if (!err && image->preview && options.log)
+		err = put_overlay(env, &options.log);
 	if (!err && image->rt)
 		err = device_open_file(env, image->rt, true, &options.rt);
 	if (err) {

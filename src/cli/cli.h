@@ -47,6 +47,8 @@ struct cli_image {
 	const char *data, *log, *rt; /* log and rt may be NULL */
 	bool writable;		     /* the data device itself, not through an overlay */
 	bool write;		     /* opened to be changed, with a journal */
+	bool repair;		     /* with write: also what is damaged */
+	bool preview;		     /* with write: in memory alone */
 	bool no_recovery, accept_loss;
 	size_t memory;
 	struct verdict *verdict;

@@ -133,6 +133,8 @@ static int check_writable(const struct vol *vol, const struct vol_options *optio
 		why = "the device is read-only";
 	else if (options->no_recovery)
 		why = "its log has not been replayed";
+	else if (options->repair)
+		why = vol->log_status.state == LOG_DAMAGED ? "its log is damaged" : NULL;
 	else if (vol->super_at.v)
 		why = "the primary superblock is lost";
 	else if (vol->log_status.state == LOG_DAMAGED)
@@ -247,7 +249,12 @@ void vol_read_end(struct vol *vol)
 
 int vol_snapshot(struct vol *vol, size_t memory, struct vol **out)
 {
-	struct vol_options options = {.no_recovery = true, .memory = memory};
+	return vol_snapshot_damaged(vol, memory, NULL, out);
+}
+
+int vol_snapshot_damaged(struct vol *vol, size_t memory, struct verdict *verdict, struct vol **out)
+{
+	struct vol_options options = {.no_recovery = true, .memory = memory, .verdict = verdict};
 	int err;
 
 	*out = NULL;
@@ -256,9 +263,13 @@ int vol_snapshot(struct vol *vol, size_t memory, struct vol **out)
 	err = journal_snapshot(vol->journal, &options.data);
 	if (!err)
 		err = vol_open(vol->env, vol->types, &options, out);
-	if (!err)
-		(*out)->rt = NULL;
-	return err;
+	if (err)
+		return err;
+	(*out)->rt = NULL;
+	/* what the log has reached, which no block may be ahead of */
+	(*out)->log_status.head_cycle = vol->log_status.head_cycle;
+	(*out)->log_status.head_block = vol->log_status.head_block;
+	return 0;
 }
 
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,

@@ -42,6 +42,7 @@ struct vol_options {
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	bool repair;   /* with write: damage is no reason to refuse */
 	size_t memory; /* of the cache, bytes; 0: the default */
 	/* Findings about the superblock and the log go here; NULL: only into the trail. */
 	struct verdict *verdict;
@@ -64,6 +65,9 @@ void vol_read_end(struct vol *vol);
 /* All metadata as of now, as a volume of its own that is opened to read: for check and inspect. On
  * a volume that nobody changes: -EINVAL. memory as in the options. */
 int vol_snapshot(struct vol *vol, size_t memory, struct vol **out);
+
+/* The same of a damaged one: findings about the superblock go to the verdict. */
+int vol_snapshot_damaged(struct vol *vol, size_t memory, struct verdict *verdict, struct vol **out);
 
 /* The volume as a transaction sees it, for everything that reads: what it has changed is in front.
  * Good until the transaction ends; never closed. */

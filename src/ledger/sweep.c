@@ -80,12 +80,15 @@ static void raise_finding(struct verdict *v, const struct finding *finding)
 	struct report *report = v->sink;
 	struct env *env = report->vol->env;
 
-	if (report->audit)
+	if (report->audit || report->options->gather)
 		return; /* the first sweep has said so */
 	if (report->options->only && strcmp(report->options->only->name, finding->where.type))
 		return;
 	env->lock_take(report->lock);
-	env->finding(env, finding);
+	if (report->options->finding)
+		report->options->finding(report->options->finding_arg, finding);
+	else
+		env->finding(env, finding);
 	env->lock_drop(report->lock);
 }
 
@@ -516,7 +519,10 @@ static int sweep_job(void *arg, u32 index)
 	int err = 0;
 
 	if (job) {
-		job->sweep = (struct sweep){.vol = vol, .g = &vol->geo, .audit = report->audit};
+		job->sweep = (struct sweep){.vol = vol,
+					    .g = &vol->geo,
+					    .audit = report->audit,
+					    .found = report->options->found};
 		job->report = report;
 		job->ag = index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
@@ -550,11 +556,26 @@ bool sweep_may_stray(struct sweep *sweep)
 	return job_of(sweep)->strays++ < SWEEP_STRAYS;
 }
 
+static void tell_posting(struct sweep *sweep, const struct sweep_posting *posting)
+{
+	struct report *report = job_of(sweep)->report;
+	const struct sweep_options *options = report->options;
+
+	if (!options->posted || report->audit ||
+	    !(options->posted_accounts >> posting->account & 1))
+		return;
+	report->vol->env->lock_take(report->lock);
+	options->posted(options->posted_arg, posting);
+	report->vol->env->lock_drop(report->lock);
+}
+
 void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
 		s64 times)
 {
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
+	if (job_of(sweep)->report->options->posted)
+		tell_posting(sweep, &(struct sweep_posting){account, side, fact, 0, 0, times});
 	book_post(sweep->book, account, side, fact, times, where);
 }
 
@@ -563,6 +584,9 @@ void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 {
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
+	if (job_of(sweep)->report->options->posted)
+		tell_posting(sweep,
+			     &(struct sweep_posting){account, side, key, start, length, times});
 	book_post_range(sweep->book, account, side, key, start, length, times, where);
 }
 
@@ -587,9 +611,12 @@ static void post_owner(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 own
 {
 	struct fact owns;
 
-	if (!geometry_has(sweep->g, FEATURE_RMAPBT))
-		return;
 	owns = owner_fact(ag, bno, owner, offset);
+	if (!geometry_has(sweep->g, FEATURE_RMAPBT)) {
+		tell_posting(sweep, &(struct sweep_posting){ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno,
+							    blocks, 1});
+		return;
+	}
 	sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno, blocks, 1);
 }
 
@@ -722,9 +749,9 @@ int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep
 		err = loops_open(env, &report.loops);
 	if (!err)
 		err = run_jobs(&report);
-	if (!err)
+	if (!err && !report.options->gather)
 		err = find_loops(&report);
-	if (!err && ledger_imbalances(report.ledger))
+	if (!err && !report.options->gather && ledger_imbalances(report.ledger))
 		err = audit(&report);
 	loops_close(report.loops);
 	ledger_close(report.ledger);

@@ -1,6 +1,7 @@
 /* Free space by block. */
 #include "format/ag.h"
 #include "meta/alloc_common.h"
+#include "meta/rebuild.h"
 
 static void bnobt_key(const void *record, struct btree_key *key)
 {
@@ -85,6 +86,7 @@ const struct meta_type meta_bnobt = {
     .btree = &schema,
     .root = {META_AGF, "roots", AGF_BNO},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_allocbt",
 };

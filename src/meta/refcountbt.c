@@ -5,6 +5,7 @@
  * staged one is owned by nobody else, so it posts as owner.
  */
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -136,6 +137,7 @@ const struct meta_type meta_refcountbt = {
     .btree = &schema,
     .root = {META_AGF, "refcount_root", 0},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_refcountbt",
 };

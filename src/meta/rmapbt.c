@@ -6,6 +6,7 @@
  */
 #include "format/ag.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -158,6 +159,7 @@ const struct meta_type meta_rmapbt = {
     .btree = &schema,
     .root = {META_AGF, "roots", AGF_RMAP},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_INOBT | 1ull << META_INODES,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_rmapbt",
 };
