@@ -155,9 +155,10 @@ static u32 size_of(const struct cache_range *ranges, u32 count)
 	return size;
 }
 
-/* data: those of a whole, or NULL for a buffer of its own. */
+/* data: those of a whole, or NULL for a buffer of its own, zeroed where it is a new object. */
 static int make(struct txn *txn, const struct meta_type *type, const struct where *where,
-		const struct cache_range *ranges, u32 count, u8 *data, struct txn_buf **out)
+		const struct cache_range *ranges, u32 count, u8 *data, bool fresh,
+		struct txn_buf **out)
 {
 	u32 size = size_of(ranges, count), room = data ? 0 : size;
 	struct buf *made = NULL;
@@ -172,7 +173,7 @@ static int make(struct txn *txn, const struct meta_type *type, const struct wher
 	if (!buf)
 		return fail(-ENOMEM, "a transaction: out of memory");
 	if (!data)
-		err = cache_make(txn->cache, ranges, count, &made);
+		err = cache_make(txn->cache, ranges, count, fresh, &made);
 	if (err) {
 		env_free(txn->env, buf);
 		return err;
@@ -182,6 +183,7 @@ static int make(struct txn *txn, const struct meta_type *type, const struct wher
 				.data = data ? data : cache_made_bytes(made),
 				.type = type,
 				.where = *where,
+				.fresh = fresh,
 				.made = made,
 				.count = count};
 	buf->seen = (struct buf){.at = buf->at, .size = size, .data = buf->data, .in_front = true};
@@ -192,9 +194,9 @@ static int make(struct txn *txn, const struct meta_type *type, const struct wher
 }
 
 static int add(struct txn *txn, const struct meta_type *type, const struct where *where,
-	       const struct cache_range *ranges, u32 count, struct txn_buf **out)
+	       const struct cache_range *ranges, u32 count, bool fresh, struct txn_buf **out)
 {
-	int err = make(txn, type, where, ranges, count, NULL, out);
+	int err = make(txn, type, where, ranges, count, NULL, fresh, out);
 	struct txn_buf **chain;
 
 	if (err)
@@ -220,7 +222,7 @@ static int get(struct txn *txn, const struct meta_type *type, const struct meta_
 	err = cache_get_ranges(txn->cache, verified, where, ranges, count, &buf);
 	if (err)
 		return err;
-	err = add(txn, type, where, ranges, count, out);
+	err = add(txn, type, where, ranges, count, false, out);
 	if (err) {
 		cache_put(txn->cache, buf);
 		return err;
@@ -278,7 +280,7 @@ int txn_part(struct txn *txn, struct txn_buf *whole, const struct meta_type *typ
 	*out = find_part(whole, offset);
 	if (*out)
 		return same(*out, type, size, where) ? 0 : in_use(*out, type);
-	err = make(txn, type, where, &range, 1, whole->data + offset, out);
+	err = make(txn, type, where, &range, 1, whole->data + offset, false, out);
 	if (err)
 		return err;
 	(*out)->whole = whole;
@@ -296,12 +298,10 @@ int txn_new_ranges(struct txn *txn, const struct meta_type *type, const struct w
 	*out = NULL;
 	if (there)
 		return in_use(there, type);
-	err = add(txn, type, where, ranges, count, out);
-	if (err)
-		return err;
-	(*out)->fresh = true;
-	txn_dirty(txn, *out);
-	return 0;
+	err = add(txn, type, where, ranges, count, true, out);
+	if (!err)
+		txn_dirty(txn, *out);
+	return err;
 }
 
 int txn_new(struct txn *txn, const struct meta_type *type, const struct where *where,

@@ -65,15 +65,15 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 {
 	u32 start = be32_get(r->startblock), count = be32_get(r->refcount);
 	bool cow = start & REFCOUNT_COW;
-	char field[24];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "recs[%u]", index);
 	tree_extent_rule(v, g, index, start & ~REFCOUNT_COW, be32_get(r->blockcount),
 			 FOUND(REFCOUNT_EXTENT));
 	if (cow && count != 1)
-		raise_u64(v, FOUND(REFCOUNT_COW_COUNT), field, count, 1);
+		raise_u64(v, FOUND(REFCOUNT_COW_COUNT), field_index(field, "recs", index), count,
+			  1);
 	if (!cow && (count < 2 || count > REFCOUNT_MAX))
-		raise_value(v, FOUND(REFCOUNT_COUNT), field, count);
+		raise_value(v, FOUND(REFCOUNT_COUNT), field_index(field, "recs", index), count);
 }
 
 static void refcountbt_rules(struct verdict *v, const struct geometry *g, const void *block,

@@ -113,22 +113,23 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 	u32 bno = be32_get(r->startblock), blocks = be32_get(r->blockcount);
 	bool inode = (s64)owner >= 0, bmbt = offset & RMAP_OFFSET_BMBT,
 	     attr = offset & RMAP_OFFSET_ATTR;
-	char field[24];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "recs[%u]", index);
 	/* The headers of the AG are owned too, so block 0 is valid for them alone. */
 	if ((s64)owner != RMAP_OWN_FS)
 		tree_extent_rule(v, g, index, bno, blocks, FOUND(RMAP_EXTENT));
 	else if (bno || blocks != geometry_ag_header_blocks(g))
-		raise_u64(v, FOUND(RMAP_HEADERS), field, blocks, geometry_ag_header_blocks(g));
+		raise_u64(v, FOUND(RMAP_HEADERS), field_index(field, "recs", index), blocks,
+			  geometry_ag_header_blocks(g));
 	if (!owner_valid(g, owner))
-		raise_hex(v, FOUND(RMAP_OWNER), field, owner, 0);
+		raise_hex(v, FOUND(RMAP_OWNER), field_index(field, "recs", index), owner, 0);
 	if (offset &
 	    ~(RMAP_OFFSET_ATTR | RMAP_OFFSET_BMBT | RMAP_OFFSET_UNWRITTEN | RMAP_OFFSET_MASK))
-		raise_hex(v, FOUND(RMAP_RESERVED), field, offset, offset & RMAP_OFFSET_MASK);
+		raise_hex(v, FOUND(RMAP_RESERVED), field_index(field, "recs", index), offset,
+			  offset & RMAP_OFFSET_MASK);
 	if ((!inode && offset) || (bmbt && offset & (RMAP_OFFSET_UNWRITTEN | RMAP_OFFSET_MASK)) ||
 	    (attr && offset & RMAP_OFFSET_UNWRITTEN))
-		raise_hex(v, FOUND(RMAP_FLAGS), field, offset, 0);
+		raise_hex(v, FOUND(RMAP_FLAGS), field_index(field, "recs", index), offset, 0);
 }
 
 static void rmapbt_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
