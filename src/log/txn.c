@@ -27,6 +27,7 @@ struct txn {
 	struct cache *view;
 	struct txn_buf *chain[CHAINS];
 	struct txn_buf *newest, *dropped;
+	u64 objects; /* on `newest` */
 	u64 memory, memory_max;
 	struct journal *journal; /* NULL: commits go to the device */
 	struct version_freed *freed;
@@ -206,6 +207,7 @@ static int add(struct txn *txn, const struct meta_type *type, const struct where
 	(*out)->older = txn->newest;
 	*chain = *out;
 	txn->newest = *out;
+	txn->objects++;
 	return 0;
 }
 
@@ -335,13 +337,54 @@ void txn_dirty(struct txn *txn, struct txn_buf *buf)
 		buf->whole->dirty = true;
 }
 
-/* Neighbours that are freed one after the other are kept as one. */
+void txn_drop(struct txn *txn, struct txn_buf *buf)
+{
+	struct txn_buf **link = chain_of(txn, buf->at.v);
+
+	if (buf->gone)
+		return;
+	while (*link != buf)
+		link = &(*link)->chain;
+	*link = buf->chain;
+	for (link = &txn->newest; *link != buf;)
+		link = &(*link)->older;
+	*link = buf->older;
+	buf->older = txn->dropped;
+	buf->gone = true;
+	txn->dropped = buf;
+	txn->objects--;
+}
+
+/* Objects begin where blocks do. Looks for each block of the range, or at all objects where those
+ * are fewer. */
+static void drop_inside(struct txn *txn, u64 at, u64 size)
+{
+	struct txn_buf *buf, *older;
+
+	if (size >> txn->g->block_log <= txn->objects) {
+		for (u64 block = at; block < at + size; block += txn->g->block_size) {
+			buf = find(txn, daddr_of(block));
+			if (buf)
+				txn_drop(txn, buf);
+		}
+		return;
+	}
+	for (buf = txn->newest; buf; buf = older) {
+		older = buf->older;
+		if (buf->at.v >= at && buf->at.v < at + size)
+			txn_drop(txn, buf);
+	}
+}
+
+/* What lies there may become something else in this very transaction. Neighbours that are freed
+ * one after the other are kept as one. */
 int txn_freed(struct txn *txn, struct daddr at, u64 size)
 {
 	struct version_freed *last = txn->freed_count ? &txn->freed[txn->freed_count - 1] : NULL;
 	u32 room = txn->freed_room ? txn->freed_room * 2 : 16;
 	struct version_freed *more;
 
+	drop_inside(txn, at.v, size);
 	if (last && last->at + last->size == at.v) {
 		last->size += size;
 		return 0;
@@ -364,20 +407,6 @@ const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count)
 {
 	*count = txn->freed_count;
 	return txn->freed;
-}
-
-void txn_drop(struct txn *txn, struct txn_buf *buf)
-{
-	struct txn_buf **link = chain_of(txn, buf->at.v);
-
-	while (*link != buf)
-		link = &(*link)->chain;
-	*link = buf->chain;
-	for (link = &txn->newest; *link != buf;)
-		link = &(*link)->older;
-	*link = buf->older;
-	buf->older = txn->dropped;
-	txn->dropped = buf;
 }
 
 /* The changed objects in the order of the disk. A piece is one range of one. */
