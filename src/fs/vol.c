@@ -245,22 +245,6 @@ void vol_read_end(struct vol *vol)
 		journal_read_end(vol->journal);
 }
 
-int vol_snapshot(struct vol *vol, size_t memory, struct vol **out)
-{
-	struct vol_options options = {.no_recovery = true, .memory = memory};
-	int err;
-
-	*out = NULL;
-	if (!vol->journal)
-		return fail(-EINVAL, "%s: nobody changes it", vol->data->name);
-	err = journal_snapshot(vol->journal, &options.data);
-	if (!err)
-		err = vol_open(vol->env, vol->types, &options, out);
-	if (!err)
-		(*out)->rt = NULL;
-	return err;
-}
-
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,
 	     struct vol **out)
 {

@@ -61,9 +61,10 @@ int vol_end(struct vol *vol, struct txn *txn, int err);
 /* Around the reading of several objects that belong together, on a volume that others change. */
 void vol_read_begin(struct vol *vol);
 void vol_read_end(struct vol *vol);
-/* All metadata as of now, as a volume of its own that is opened to read: for check and inspect. On
- * a volume that nobody changes: -EINVAL. memory as in the options. */
-int vol_snapshot(struct vol *vol, size_t memory, struct vol **out);
+/* All metadata as of now, as a volume of its own that is opened to read: for check and inspect, of
+ * a volume that is mounted. It is the caller's env that they use; of the options memory and verdict
+ * count. To be closed before `vol`. */
+int vol_snapshot(struct vol *vol, struct env *env, const struct vol_options *how, struct vol **out);
 
 /* The volume as a transaction sees it, for everything that reads: what it has changed is in front.
  * Good until the transaction ends; never closed. */
