@@ -215,7 +215,7 @@ int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
 
 	*out = NULL;
 	if (vol->journal)
-		err = journal_begin(vol->journal, out);
+		err = journal_begin(vol->journal, vol->alone, out);
 	else if (vol->data->read_only)
 		err = fail(-EROFS, "%s: opened to read", vol->data->name);
 	else
@@ -228,11 +228,25 @@ int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
 int vol_end(struct vol *vol, struct txn *txn, int err)
 {
 	if (vol->journal)
-		return journal_end(vol->journal, txn, err);
+		return journal_end(vol->journal, vol->alone, txn, err);
 	if (!err)
 		return txn_commit(txn);
 	txn_rollback(txn);
 	return err;
+}
+
+void vol_alone_begin(struct vol *vol, struct vol *alone)
+{
+	if (vol->journal)
+		journal_alone(vol->journal, true);
+	*alone = *vol;
+	alone->alone = true;
+}
+
+void vol_alone_end(struct vol *alone)
+{
+	if (alone->journal)
+		journal_alone(alone->journal, false);
 }
 
 void vol_read_begin(struct vol *vol)
@@ -245,31 +259,6 @@ void vol_read_end(struct vol *vol)
 {
 	if (vol->journal)
 		journal_read_end(vol->journal);
-}
-
-int vol_snapshot(struct vol *vol, size_t memory, struct vol **out)
-{
-	return vol_snapshot_damaged(vol, memory, NULL, out);
-}
-
-int vol_snapshot_damaged(struct vol *vol, size_t memory, struct verdict *verdict, struct vol **out)
-{
-	struct vol_options options = {.no_recovery = true, .memory = memory, .verdict = verdict};
-	int err;
-
-	*out = NULL;
-	if (!vol->journal)
-		return fail(-EINVAL, "%s: nobody changes it", vol->data->name);
-	err = journal_snapshot(vol->journal, &options.data);
-	if (!err)
-		err = vol_open(vol->env, vol->types, &options, out);
-	if (err)
-		return err;
-	(*out)->rt = NULL;
-	/* what the log has reached, which no block may be ahead of */
-	(*out)->log_status.head_cycle = vol->log_status.head_cycle;
-	(*out)->log_status.head_block = vol->log_status.head_block;
-	return 0;
 }
 
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,

@@ -408,6 +408,8 @@ static int step(struct job *job)
 	job->depth++;
 	f = top_frame(job);
 	f->count = f->next = 0;
+	if (env_stopped(job->sweep.vol->env))
+		return fail(-ECANCELED, "the sweep has been stopped");
 	err = visit(job, &ref);
 	if (!err)
 		err = job->err;
