@@ -16,6 +16,15 @@
 #include "log/recover.h"
 #include "log/txn.h"
 
+struct vol;
+
+/* Who guards the commits of volumes that are written to; it belongs to the table of types, since it
+ * needs what they post. */
+struct vol_guard {
+	int (*open)(struct vol *vol, struct txn_guard **out);
+	void (*close)(struct txn_guard *guard);
+};
+
 struct vol {
 	struct env *env;
 	struct device *data; /* the overlay, once a log has been replayed; or the journal's */
@@ -29,6 +38,7 @@ struct vol {
 	struct journal *journal; /* NULL: opened to read */
 	u32 rotor;		 /* the writer's: the AG for the next directory */
 	bool writable;		 /* with a journal, and opened to the end */
+	struct txn_guard *guard; /* of all commits from then on; NULL: none */
 	const struct meta_types *types;
 	bool replayed; /* a dirty log was replayed into the overlay */
 	/* What the log was like, and what its replay did; zeros with no_recovery. */
@@ -42,6 +52,7 @@ struct vol_options {
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	bool no_guard; /* its commits are not guarded: to measure what that costs */
 	size_t memory; /* of the cache, bytes; 0: the default */
 	/* Findings about the superblock and the log go here; NULL: only into the trail. */
 	struct verdict *verdict;

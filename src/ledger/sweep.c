@@ -516,7 +516,8 @@ static int sweep_job(void *arg, u32 index)
 	int err = 0;
 
 	if (job) {
-		job->sweep = (struct sweep){.vol = vol, .g = &vol->geo, .audit = report->audit};
+		job->sweep =
+		    (struct sweep){.vol = vol, .g = &vol->geo, .times = 1, .audit = report->audit};
 		job->report = report;
 		job->ag = index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
@@ -555,7 +556,7 @@ void sweep_post(struct sweep *sweep, enum account account, enum side side, const
 {
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
-	book_post(sweep->book, account, side, fact, times, where);
+	book_post(sweep->book, account, side, fact, times * sweep->times, where);
 }
 
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
@@ -563,7 +564,8 @@ void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 {
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
-	book_post_range(sweep->book, account, side, key, start, length, times, where);
+	book_post_range(sweep->book, account, side, key, start, length, times * sweep->times,
+			where);
 }
 
 struct fact owner_fact(u32 ag, u32 bno, u64 owner, u64 offset)

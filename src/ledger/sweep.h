@@ -43,6 +43,8 @@ struct sweep {
 	const struct geometry *g;
 	struct book *book;
 	struct verdict *verdict; /* of the block being posted; v->where is set */
+	/* What is posted counts so many times: 1; or -1 in a guard, for what is no more. */
+	s64 times;
 	bool audit;
 	/* the rest belongs to sweep.c */
 };
