@@ -48,7 +48,10 @@ struct sweep {
 	const struct geometry *g;
 	struct book *book;
 	struct verdict *verdict; /* of the block being posted; v->where is set */
+	/* What is posted counts so many times: 1; or -1 in a guard, for what is no more. */
+	s64 times;
 	bool audit;
+	bool told;  /* somebody wants to know the postings (struct sweep_options) */
 	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
 		    /* the rest belongs to sweep.c */
 };
