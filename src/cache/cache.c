@@ -226,13 +226,14 @@ static u32 ranges_size(const struct cache_range *ranges, u32 count)
 	return size;
 }
 
-/* Memory for a private buffer: the one that has to go anyway, if there was any, or new. */
+/* Memory for a private buffer, not zeroed: the one that has to go anyway, if there was any, or new.
+ */
 static int make(struct cache *cache, struct cached *spare, const struct cache_range *ranges,
 		u32 count, struct cached **out)
 {
 	u32 size = ranges_size(ranges, count);
 	struct cached *c =
-	    spare ? spare : env_alloc(cache->env, sizeof(*c) + BYTES_ALIGN - 1 + size);
+	    spare ? spare : env_alloc_bytes(cache->env, sizeof(*c) + BYTES_ALIGN - 1 + size);
 	u8 *bytes;
 
 	*out = c;
@@ -418,7 +419,8 @@ void cache_hold(struct cache *cache, struct buf *buf)
 	cache->env->lock_drop(shard->lock);
 }
 
-int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, struct buf **out)
+int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, bool zeroed,
+	       struct buf **out)
 {
 	u32 size = ranges_size(ranges, count);
 	struct cached *c, *spare;
@@ -430,11 +432,11 @@ int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count,
 	cache->env->lock_take(shard->lock);
 	spare = recycle(cache, shard, size);
 	cache->env->lock_drop(shard->lock);
-	if (spare)
-		memset(spare->bytes, 0, size);
 	err = make(cache, spare, ranges, count, &c);
 	if (err)
 		return err;
+	if (zeroed)
+		memset(c->bytes, 0, size);
 	c->stale = true; /* goes with its last holder, until it is published */
 	*out = &c->buf;
 	return 0;

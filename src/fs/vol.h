@@ -29,6 +29,7 @@ struct vol {
 	struct journal *journal; /* NULL: opened to read */
 	u32 rotor;		 /* the writer's: the AG for the next directory */
 	bool writable;		 /* with a journal, and opened to the end */
+	bool alone;		 /* see vol_alone_begin() */
 	const struct meta_types *types;
 	bool replayed; /* a dirty log was replayed into the overlay */
 	/* What the log was like, and what its replay did; zeros with no_recovery. */
@@ -42,6 +43,7 @@ struct vol_options {
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	bool repair;   /* with write: damage is no reason to refuse */
 	size_t memory; /* of the cache, bytes; 0: the default */
 	/* Findings about the superblock and the log go here; NULL: only into the trail. */
 	struct verdict *verdict;
@@ -58,12 +60,17 @@ int vol_close(struct vol *vol);
  * journal. */
 int vol_begin(struct vol *vol, struct vol *view, struct txn **out);
 int vol_end(struct vol *vol, struct txn *txn, int err);
+/* Until vol_alone_end(), transactions of `alone`, a copy of vol, are the only ones: all others
+ * wait. Never closed. */
+void vol_alone_begin(struct vol *vol, struct vol *alone);
+void vol_alone_end(struct vol *alone);
 /* Around the reading of several objects that belong together, on a volume that others change. */
 void vol_read_begin(struct vol *vol);
 void vol_read_end(struct vol *vol);
-/* All metadata as of now, as a volume of its own that is opened to read: for check and inspect. On
- * a volume that nobody changes: -EINVAL. memory as in the options. */
-int vol_snapshot(struct vol *vol, size_t memory, struct vol **out);
+/* All metadata as of now, as a volume of its own that is opened to read: for check and inspect, of
+ * a volume that is mounted. It is the caller's env that they use; of the options memory and verdict
+ * count. To be closed before `vol`. */
+int vol_snapshot(struct vol *vol, struct env *env, const struct vol_options *how, struct vol **out);
 
 /* The volume as a transaction sees it, for everything that reads: what it has changed is in front.
  * Good until the transaction ends; never closed. */

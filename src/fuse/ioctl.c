@@ -179,6 +179,13 @@ void do_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
 		memcpy(label, g->label, sizeof(g->label));
 		answer(req, label, sizeof(label), out_size);
 		break;
+	case CONTROL_IOC_ADDRESS:
+		if (server_of(req)->options.control)
+			answer(req, server_of(req)->options.control, sizeof(struct control_address),
+			       out_size);
+		else
+			fuse_reply_err(req, ENOTTY);
+		break;
 	default:
 		fuse_reply_err(req, ENOTTY);
 	}

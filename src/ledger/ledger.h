@@ -19,7 +19,7 @@
 
 #include "base/env.h"
 #include "base/hash.h"
-#include "format/finding.h"
+#include "format/type.h"
 
 /* Few enough that the sums of a job stay in the first-level cache; an audit records one shard's
  * facts. */
@@ -57,6 +57,7 @@ struct account_def {
 	enum account_kind kind;
 	const struct finding_def *left_only, *right_only;
 	const char *word[4];
+	enum meta_id rebuilt; /* the derived side */
 };
 /* The table that goes with accounts.def; src/meta knows the findings, so it is defined there. */
 extern const struct account_def account_defs[ACCOUNT_COUNT];

@@ -36,7 +36,8 @@ struct walk {
 	const struct inode *inode;
 	enum fork_id which;
 	bool realtime, shared, directory;
-	bool odd; /* more to look at than the usual extent has */
+	bool odd;	 /* more to look at than the usual extent has */
+	bool any_shared; /* of `shared`: some block is, or may be */
 	bool incomplete;
 	u64 after; /* where the last extent ended */
 	u64 extents, blocks, map_blocks;
@@ -106,7 +107,7 @@ static void post_extent(struct walk *w, const struct extent *e)
 	if (e->unwritten)
 		offset |= OWNER_UNWRITTEN;
 	if (w->shared)
-		sweep_own_shared(w->sweep, ag, bno, (u32)e->count, ino, offset);
+		w->any_shared |= sweep_own_shared(w->sweep, ag, bno, (u32)e->count, ino, offset);
 	else
 		sweep_own(w->sweep, ag, bno, (u32)e->count, ino, offset);
 }
@@ -348,7 +349,7 @@ static bool mapped(const struct inode *inode, enum fork_id which)
 int forks_post(struct sweep *sweep, const struct inode *inode)
 {
 	u64 blocks = 0, rt_blocks = 0;
-	bool incomplete = false;
+	bool incomplete = false, any_shared = false;
 
 	for (enum fork_id which = FORK_DATA; which <= FORK_ATTR; which++) {
 		bool realtime, directory;
@@ -372,7 +373,11 @@ int forks_post(struct sweep *sweep, const struct inode *inode)
 		blocks += w.blocks + w.map_blocks;
 		rt_blocks += w.realtime ? w.blocks : 0;
 		incomplete |= w.incomplete;
+		any_shared |= w.any_shared;
 	}
+	/* Kernels leave the flag when the other file goes, so this is not for everyone to hear. */
+	if (sweep->preen && !incomplete && !any_shared && inode->flags2 & INODE_FLAG2_REFLINK)
+		raise_text(sweep->verdict, FOUND(INODE_REFLINK_UNUSED), "flags2", NULL, NULL);
 	if (!incomplete && blocks != inode->nblocks)
 		raise_u64(sweep->verdict, FOUND(FORK_NBLOCKS), NULL, inode->nblocks, blocks);
 	quota_charge(sweep, inode, rt_blocks);

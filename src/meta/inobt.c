@@ -6,6 +6,7 @@
  * mask of the record.
  */
 #include "meta/inobt_common.h"
+#include "meta/rebuild.h"
 
 static void inobt_parts(const struct geometry *g, const void *block, u32 len,
 			struct part_sink *sink)
@@ -66,6 +67,21 @@ static int push_chunk(struct sweep *sweep, u32 ag, const struct inode_record *r)
 	return 0;
 }
 
+int inobt_push_found(struct sweep *sweep, u32 ag)
+{
+	const struct found_chunks *found = &sweep->found[ag];
+	int err = 0;
+
+	for (u32 i = 0; i < found->count && !err; i++) {
+		struct inode_record r = {.startino = found->chunk[i].startino,
+					 .holes = found->chunk[i].holes,
+					 .free = found->chunk[i].holes};
+
+		err = push_chunk(sweep, ag, &r);
+	}
+	return err;
+}
+
 static int inobt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
 {
 	u32 ag = ref->where.ag;
@@ -117,6 +133,7 @@ const struct meta_type meta_inobt = {
     .btree = &inobt_schema,
     .root = {META_AGI, "root", 0},
     .needs_check = 1ull << META_AGI,
-    .needs_rebuild = 1ull << META_AGI | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_iallocbt",
 };
