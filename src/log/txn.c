@@ -30,6 +30,7 @@ struct txn {
 	u64 objects; /* on `newest` */
 	u64 memory, memory_max;
 	struct journal *journal; /* NULL: commits go to the device */
+	bool giving;
 	struct version_freed *freed;
 	u32 freed_count, freed_room;
 };
@@ -97,6 +98,16 @@ void txn_use_journal(struct txn *txn, struct journal *journal)
 {
 	txn->journal = journal;
 	txn->memory_max = journal_txn_max(journal);
+}
+
+void txn_set_giving(struct txn *txn)
+{
+	txn->giving = true;
+}
+
+bool txn_giving(const struct txn *txn)
+{
+	return txn->giving;
 }
 
 struct cache *txn_view(struct txn *txn)
