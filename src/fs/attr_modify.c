@@ -78,6 +78,7 @@ int attr_remove(struct vol *vol, struct txn *txn, struct inum ino, const struct 
 	struct attr_edit e;
 	int err = edit_open(vol, txn, ino, &e);
 
+	txn_set_giving(txn);
 	if (!err && !attr_list_remove(&e.list, attr))
 		err = fail(-ENODATA, "there is no such attribute");
 	return edit_close(&e, err);

@@ -31,6 +31,7 @@ struct txn {
 	u64 memory, memory_max;
 	struct journal *journal; /* NULL: commits go to the device */
 	struct txn_guard *guard; /* NULL: none */
+	bool giving;
 	struct version_freed *freed;
 	u32 freed_count, freed_room;
 };
@@ -103,6 +104,16 @@ void txn_use_journal(struct txn *txn, struct journal *journal)
 void txn_use_guard(struct txn *txn, struct txn_guard *guard)
 {
 	txn->guard = guard;
+}
+
+void txn_set_giving(struct txn *txn)
+{
+	txn->giving = true;
+}
+
+bool txn_giving(const struct txn *txn)
+{
+	return txn->giving;
 }
 
 struct cache *txn_view(struct txn *txn)

@@ -91,6 +91,10 @@ int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct wh
 /* The object at `at`, if the transaction has it; NULL. */
 struct txn_buf *txn_known(struct txn *txn, struct daddr at);
 void txn_dirty(struct txn *txn, struct txn_buf *buf);
+/* The transaction gives back more than it takes: it may use the space that is kept for such
+ * (fs/space.h), so that removing something succeeds where nothing else does. */
+void txn_set_giving(struct txn *txn);
+bool txn_giving(const struct txn *txn);
 /* These bytes of the device belong to nobody any more: they have become free space, and objects
  * inside are dropped. */
 int txn_freed(struct txn *txn, struct daddr at, u64 size);
