@@ -39,7 +39,7 @@ struct report {
 	struct log_status log;
 	struct sweep_stats stats;
 	struct cache_stats cache;
-	u64 ns; /* how long it took */
+	u64 ns;		   /* how long it took */
 	struct geometry g; /* when it was opened */
 };
 

@@ -501,15 +501,20 @@ int names_rename(struct vol *vol, struct txn *txn, const struct names_entry *fro
 
 /* ---- attributes of inodes ---- */
 
+#define ATTR_OWNERS (SETATTR_MODE | SETATTR_RWX | SETATTR_UID | SETATTR_GID | SETATTR_MEANT)
+
 int names_setattr(struct vol *vol, struct txn *txn, struct inum ino, const struct names_attr *attr)
 {
 	struct node n;
 	int err = node_open(vol, txn, ino, &n);
+	u32 flags;
 
 	if (err)
 		return err;
-	if (be16_get(n.d->flags) & INODE_FLAG_IMMUTABLE)
-		return fail(-EPERM, "inode %llu is immutable", (unsigned long long)ino.v);
+	flags = be16_get(n.d->flags);
+	if ((flags & INODE_FLAG_IMMUTABLE && attr->what & ~(SETATTR_MTIME | SETATTR_CTIME)) ||
+	    (flags & INODE_FLAG_APPEND && attr->what & ATTR_OWNERS))
+		return fail(-EPERM, "inode %llu may not be changed", (unsigned long long)ino.v);
 	txn_dirty(txn, n.buf);
 	if (attr->what & SETATTR_MODE)
 		n.d->mode = be16_make((u16)((be16_get(n.d->mode) & S_IFMT) | (attr->mode & 07777)));

@@ -257,7 +257,7 @@ struct attr_request {
 static int attr_step(struct vol *vol, struct txn *txn, void *arg)
 {
 	const struct attr_request *r = arg;
-	struct names_attr touch = {.what = SETATTR_CTIME, .ctime = r->now};
+	struct names_attr touch = {.what = SETATTR_CTIME | SETATTR_MEANT, .ctime = r->now};
 	int err = r->remove ? attr_remove(vol, txn, r->ino, &r->attr)
 			    : attr_set(vol, txn, r->ino, &r->attr, r->how);
 

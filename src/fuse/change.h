@@ -12,6 +12,7 @@
 #define MENDFS_FUSE_CHANGE_H
 
 #include "fs/names.h"
+#include "fs/trim.h"
 #include "fuse/request.h"
 
 #define FILE_LOCKS 64
@@ -23,6 +24,8 @@ struct changer {
 	struct env_lock *file[FILE_LOCKS];
 	struct env_lock *lock; /* of the orphans */
 	struct orphan *orphans;
+	struct discards *discards; /* NULL: what is freed is not discarded */
+	bool sync;		   /* a request is durable when it is answered */
 };
 
 /* NULL for a volume that is only read. */
@@ -33,8 +36,8 @@ void changer_close(struct changer *c);
 int changer_recover(struct changer *c);
 
 struct names_time time_now(void);
-/* A transaction; when only space that was just freed is left, the log is forced and the step done
- * again. */
+/* A transaction, durable with -o sync; when only space that was just freed is left, the log is
+ * forced and the step done again. */
 int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg);
 /* The same until *more is false. */
 int change_series(struct changer *c,
@@ -45,6 +48,13 @@ void file_unlock(struct changer *c, struct inum ino);
 void orphan_add(struct changer *c, struct inum ino);
 /* The kernel has forgotten it. */
 void orphan_forget(struct changer *c, struct inum ino);
+
+/* Discards free space; see fs/trim.h. */
+int trim_all(struct changer *c, struct trim *t);
+/* With -o discard: from here on, what is freed and durable is discarded by discards_work(). */
+int discards_open(struct changer *c);
+void discards_close(struct changer *c);
+void discards_work(struct changer *c);
 
 /* Adds what changes things to the operations. */
 void change_ops(struct fuse_lowlevel_ops *ops);

@@ -116,11 +116,16 @@ void busy_add(struct busy *b, u64 at, u64 size, u64 number)
 	b->env->lock_drop(b->lock);
 }
 
-void busy_settle(struct busy *b, u64 number)
+void busy_settle(struct busy *b, u64 number, void (*fn)(void *arg, u64 at, u64 size), void *arg)
 {
 	b->env->lock_take(b->lock);
-	while (b->first < b->count && b->run[b->first].number <= number)
-		count_regions(b, &b->run[b->first++], -1u);
+	while (b->first < b->count && b->run[b->first].number <= number) {
+		const struct run *r = &b->run[b->first++];
+
+		count_regions(b, r, -1u);
+		if (fn)
+			fn(arg, r->at, r->size);
+	}
 	if (b->overflow <= number)
 		b->overflow = 0;
 	b->env->lock_drop(b->lock);
