@@ -3,6 +3,7 @@
 
 #include "base/trail.h"
 #include "cli/control.h"
+#include "host/undo.h"
 #include "meta/types_table.h"
 
 #include <errno.h>
@@ -97,20 +98,50 @@ bool cli_parse_size(const char *text, u64 *size)
 	return true;
 }
 
+#define PREVIEW_MEMORY (64u << 20)
+
+/* Whatever is written stays in memory, or in a scratch file. */
+static int put_overlay(struct env *env, struct device **device)
+{
+	struct device *overlay;
+	int err = device_open_overlay(env, *device, PREVIEW_MEMORY, &overlay);
+
+	if (!err)
+		*device = overlay;
+	return err;
+}
+
+static int put_undo(struct env *env, const char *path, struct device **device)
+{
+	struct device *undo;
+	int err = device_open_undo(env, *device, path, &undo);
+
+	if (!err)
+		*device = undo;
+	return err;
+}
+
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 {
 	struct vol_options options = {
 	    .write = image->write,
+	    .repair = image->repair,
 	    .no_recovery = image->no_recovery,
 	    .accept_loss = image->accept_loss,
 	    .memory = image->memory,
 	    .verdict = image->verdict,
 	};
-	int err =
-	    device_open_file(env, image->data, !image->writable && !image->write, &options.data);
+	bool read_only = image->preview || !image->write;
+	int err = device_open_file(env, image->data, !image->writable && read_only, &options.data);
 
 	if (!err && image->log)
-		err = device_open_file(env, image->log, !image->write, &options.log);
+		err = device_open_file(env, image->log, read_only, &options.log);
+	if (!err && image->preview)
+		err = put_overlay(env, &options.data);
+	if (!err && image->undo)
+		err = put_undo(env, image->undo, &options.data);
+	if (!err && image->preview && options.log)
+		err = put_overlay(env, &options.log);
 	if (!err && image->rt)
 		err = device_open_file(env, image->rt, true, &options.rt);
 	if (err) {
@@ -153,4 +184,13 @@ int cli_run_command(const struct command *command, int argc, char **argv)
 							 : run_here(command, image);
 	free(image);
 	return status;
+}
+
+void cli_tell_super(FILE *to, const struct vol *vol)
+{
+	if (vol->super_at.v)
+		fprintf(to,
+			"mendfs: %s: the primary superblock is lost; this goes by its copy at "
+			"sector %llu\n",
+			vol->data->name, (unsigned long long)vol->super_at.v / 512);
 }

@@ -76,6 +76,9 @@ struct cli_image {
 	const char *data, *log, *rt; /* log and rt may be NULL */
 	bool writable;		     /* the data device itself, not through an overlay */
 	bool write;		     /* opened to be changed, with a journal */
+	bool repair;		     /* with write: also what is damaged */
+	bool preview;		     /* with write: in memory alone */
+	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
 	bool no_recovery, accept_loss;
 	size_t memory;
 	struct verdict *verdict;
@@ -83,6 +86,8 @@ struct cli_image {
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out);
 /* The same for a run: of a mounted filesystem, what it is at this moment. */
 int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol **out);
+/* Says so when the geometry comes from a copy of the superblock. */
+void cli_tell_super(FILE *to, const struct vol *vol);
 
 #define CLI_HELP_DEVICES                                      \
 	"  --log-device=DEVICE   the log is on this device\n" \

@@ -195,6 +195,7 @@ static int work(struct cli_run *run, void *options)
 	inspect->image.verdict = &lenient;
 	if (cli_run_open(run, &inspect->image, &vol))
 		return cli_failed_in(run);
+	cli_tell_super(run->err, vol);
 	err = show(run, vol, inspect, &status);
 	vol_close(vol);
 	if (err)

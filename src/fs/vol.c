@@ -133,6 +133,8 @@ static int check_writable(const struct vol *vol, const struct vol_options *optio
 		why = "the device is read-only";
 	else if (options->no_recovery)
 		why = "its log has not been replayed";
+	else if (options->repair)
+		why = vol->log_status.state == LOG_DAMAGED ? "its log is damaged" : NULL;
 	else if (vol->super_at.v)
 		why = "the primary superblock is lost";
 	else if (vol->log_status.state == LOG_DAMAGED)

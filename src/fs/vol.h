@@ -42,6 +42,7 @@ struct vol_options {
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	bool repair;   /* with write: damage is no reason to refuse */
 	size_t memory; /* of the cache, bytes; 0: the default */
 	/* Findings about the superblock and the log go here; NULL: only into the trail. */
 	struct verdict *verdict;
@@ -71,6 +72,8 @@ int vol_snapshot(struct vol *vol, struct env *env, const struct vol_options *how
 int label_set_step(struct vol *vol, struct txn *txn, const char *label, u32 *ag, bool *more);
 /* From now on nothing is written any more, as if the machine had stopped: -EIO to whoever tries. */
 void vol_stop(struct vol *vol);
+
+/* The same of a damaged one: findings about the superblock go to the verdict. */
 
 /* The volume as a transaction sees it, for everything that reads: what it has changed is in front.
  * Good until the transaction ends; never closed. */

@@ -1,6 +1,7 @@
 /* The AG free space header: rules, and the trees that it roots. */
 #include "format/ag.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 static u32 agf_size(const struct geometry *g)
@@ -144,6 +145,7 @@ const struct meta_type meta_agf = {
     .rules = agf_rules,
     .post = agf_post,
     .needs_check = 1ull << META_SUPERBLOCK,
-    .needs_rebuild = 1ull << META_SUPERBLOCK | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_agf",
 };

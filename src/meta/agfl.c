@@ -5,6 +5,7 @@
 #include "format/ag.h"
 #include "format/verify.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -125,6 +126,7 @@ const struct meta_type meta_agfl = {
     .rules = agfl_rules,
     .post = agfl_post,
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT | 1ull << META_BNOBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_agfl",
 };

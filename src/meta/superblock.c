@@ -7,6 +7,7 @@
 #include "format/dir.h"
 #include "format/super.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -427,5 +428,7 @@ const struct meta_type meta_superblock = {
     .layout = &sb_layout,
     .rules = superblock_rules,
     .post = superblock_post,
+    .rebuild = super_rebuild,
+    .needs_rebuild = 1ull << META_AGF | 1ull << META_AGI,
     .kernel_scrub = "xchk_superblock",
 };
