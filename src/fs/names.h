@@ -21,6 +21,7 @@ struct names_time {
 
 struct names_new {
 	u16 mode;
+	u16 umask; /* of the mode, unless the directory has a default ACL instead */
 	u32 uid, gid;
 	u32 major, minor;   /* devices */
 	const char *target; /* symbolic links */
@@ -33,7 +34,8 @@ struct names_entry {
 	u32 length;
 };
 
-/* A file with this name; of a setgid directory it has the group, of a project the id. */
+/* A file with this name; of a setgid directory it has the group, of a project the id, of a default
+ * ACL its ACLs. */
 int names_create(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		 const struct names_new *new, struct inum *out);
 /* Without a name, on the list of unlinked inodes; names_link() gives it one. */

@@ -436,6 +436,8 @@ static void do_init(void *data, struct fuse_conn_info *conn)
 
 	want(conn, FUSE_CAP_EXPORT_SUPPORT, true);
 	want(conn, FUSE_CAP_POSIX_ACL, server->options.permissions);
+	/* A default ACL stands in for the umask, and only we know of it. */
+	want(conn, FUSE_CAP_DONT_MASK, server->changer);
 	want(conn, FUSE_CAP_READDIRPLUS, true);
 	/* Attributes with every listing: the kernel's guess falls short where a program reads all
 	 * names before it looks at the first, as fts does, and what it costs is little. */
