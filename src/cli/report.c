@@ -205,11 +205,9 @@ void report_print(FILE *out, const struct report *report)
 	for (u32 i = 0; i < report->kept; i++)
 		print_finding(out, report->sorted[i]);
 	if (report->total > report->kept)
-		fprintf(out, "and %" PRIu64 " findings more
-", report->total - report->kept);
+		fprintf(out, "and %" PRIu64 " findings more\n", report->total - report->kept);
 	if (paths_left(report->paths))
-		fprintf(out, "and %u inodes named by number alone: too many paths
-",
+		fprintf(out, "and %u inodes named by number alone: too many paths\n",
 			paths_left(report->paths));
 	if (report->opened) {
 		print_log(out, report);

@@ -267,6 +267,13 @@ void vol_read_end(struct vol *vol)
 		journal_read_end(vol->journal);
 }
 
+void vol_stop(struct vol *vol)
+{
+	vol->writable = false; /* nothing is to be put home at the end */
+	if (vol->journal)
+		journal_stop(vol->journal);
+}
+
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,
 	     struct vol **out)
 {

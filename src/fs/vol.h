@@ -83,6 +83,12 @@ void vol_read_end(struct vol *vol);
  * count. To be closed before `vol`. */
 int vol_snapshot(struct vol *vol, struct env *env, const struct vol_options *how, struct vol **out);
 
+/* A new label, of 12 bytes at most: in the superblock first, *ag 0, and then copy by copy until
+ * *more is false. */
+int label_set_step(struct vol *vol, struct txn *txn, const char *label, u32 *ag, bool *more);
+/* From now on nothing is written any more, as if the machine had stopped: -EIO to whoever tries. */
+void vol_stop(struct vol *vol);
+
 /* The volume as a transaction sees it, for everything that reads: what it has changed is in front.
  * Good until the transaction ends; never closed. */
 static inline struct vol vol_in(const struct vol *vol, struct txn *txn)

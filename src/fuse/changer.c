@@ -35,6 +35,7 @@ void changer_close(struct changer *c)
 	if (!c)
 		return;
 	orphans_close(c);
+	discards_close(c);
 	for (u32 i = 0; i < FILE_LOCKS; i++)
 		if (c->file[i])
 			env->lock_destroy(env, c->file[i]);
@@ -59,6 +60,15 @@ static bool again(struct changer *c, int err, u32 tries)
 	return err == -EAGAIN && tries < TRIES && !journal_force(j, journal_number(j), false);
 }
 
+static int settle(struct changer *c, int err)
+{
+	struct journal *j = c->vol->journal;
+
+	if (!err && c->sync)
+		err = journal_force(j, journal_number(j), false);
+	return err == -EAGAIN ? -ENOSPC : err;
+}
+
 int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg),
 		void *arg)
 {
@@ -76,7 +86,7 @@ int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void
 	do
 		err = change_once(c, step, arg);
 	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)));
-	return err == -EAGAIN ? -ENOSPC : err;
+	return settle(c, err);
 }
 
 int change_series(struct changer *c,
@@ -93,7 +103,7 @@ int change_series(struct changer *c,
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
 	} while ((!err && more) || again(c, err, tries++));
-	return err == -EAGAIN ? -ENOSPC : err;
+	return settle(c, err);
 }
 
 static struct env_lock *lock_of(struct changer *c, struct inum ino)
