@@ -16,6 +16,9 @@ struct repair {
 	struct vol *vol; /* opened to write */
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;
+	bool others;	 /* something is sick besides the superblock */
+	bool quota_done; /* in this round */
+	bool moved;	 /* the primary superblock is another now: what was found before is void */
 	/* Something that the person should know: what was done, or lost. May be NULL. */
 	void (*say)(void *arg, const char *line);
 	void *arg;
@@ -27,7 +30,10 @@ void repair_say(struct repair *r, const char *format, ...) __attribute__((format
 int ag_rebuild(struct repair *r, u32 ag, u64 ino);
 /* What files map has to be known; what cannot be read of it, the reverse map is asked for. */
 #define AG_REBUILD_NEEDS (1ull << META_INODE | 1ull << META_BMBT)
-/* The superblock's counters, from the AG headers. */
+/* The superblock, from its copies and from what it says itself, its counters from the AG headers;
+ * and the copies. */
 int super_rebuild(struct repair *r, u32 ag, u64 ino);
+/* All quota records: their usage from what inodes are charged; what else they say stays. */
+int dquot_rebuild(struct repair *r, u32 ag, u64 ino);
 
 #endif
