@@ -11,6 +11,7 @@
 #include "btree/bnode.h"
 #include "format/inode.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* What a node says of a block below it. */
@@ -137,6 +138,7 @@ static int build_levels(struct bulk *b, struct child **top)
 	u64 entries = b->records;
 	int err = 0;
 
+	assert(b->shape->levels); /* an empty tree has a root, too */
 	for (u32 i = 0; i < b->shape->levels && !err; i++) {
 		struct level l = {
 		    .bulk = b,
@@ -160,7 +162,7 @@ int bulk_build(struct bulk *b)
 	struct child *top;
 	int err = build_levels(b, &top);
 
-	if (!err) {
+	if (!err && top) {
 		b->tree->root = top[0].ptr;
 		b->tree->levels = b->shape->levels;
 	}
@@ -177,7 +179,7 @@ int bulk_build_inode(struct bulk *b, u8 *fork, u32 size)
 	struct child *top;
 	int err = build_levels(b, &top);
 
-	if (!err) {
+	if (!err && top) {
 		root->level = be16_make((u16)levels);
 		root->numrecs = be16_make((u16)count);
 		for (u32 i = 0; i < count; i++) {

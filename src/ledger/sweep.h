@@ -29,6 +29,7 @@ struct ref {
 	struct daddr at;
 	u32 size;
 	struct where where;
+	bool once; /* nobody is expected to read it again */
 	/* btrees: */
 	s32 level;	 /* 0: leaf; -1: not known */
 	u64 left, right; /* siblings that it must have; NULL64: none, SIBLING_UNKNOWN */
@@ -47,8 +48,12 @@ struct sweep {
 	const struct geometry *g;
 	struct book *book;
 	struct verdict *verdict; /* of the block being posted; v->where is set */
+	/* What is posted counts so many times: 1; or -1 in a guard, for what is no more. */
+	s64 times;
 	bool audit;
-	/* the rest belongs to sweep.c */
+	bool told;  /* somebody wants to know the postings (struct sweep_options) */
+	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
+		    /* the rest belongs to sweep.c */
 };
 
 struct sweep_stats {
@@ -77,8 +82,9 @@ struct verdict sweep_verdict(struct sweep *sweep, const struct where *where);
 void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 
 /* The same for a piece of the data fork of an inode with the reflink flag: what the refcountbt has
- * as shared is posted to SHARES instead of SPACE. */
-void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
+ * as shared is posted to SHARES instead of SPACE. True when any of it is shared, or nobody can say.
+ */
+bool sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 /* True for the first SWEEP_STRAYS times in a job: may the walk go below a block that is not what
  * its parent says? */
 #define SWEEP_STRAYS 1000
@@ -108,6 +114,7 @@ struct sweep_posting {
 
 struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
+	bool preen;		      /* see struct sweep */
 	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
 	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size and
 	 * where are set). */

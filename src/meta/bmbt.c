@@ -129,6 +129,7 @@ const struct meta_type meta_bmbt = {
     .rules = bmbt_rules,
     .post_inode = forks_post,
     .rebuild = inode_rebuild,
+    .change = forks_change_block,
     .btree = &bmbt_schema,
     .uuid_offset = offsetof(struct btree_long, uuid),
     .blkno_offset = offsetof(struct btree_long, blkno),

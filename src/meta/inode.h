@@ -6,6 +6,8 @@
 #include "format/inode.h"
 #include "format/type.h"
 
+struct txn_change;
+
 /* Magic, checksum, filesystem and place; findings go to v. */
 enum inode_state {
 	INODE_BAD,	  /* no inode, or not this one: nothing in it can be used */
@@ -18,5 +20,8 @@ bool inode_rules(struct verdict *v, const struct geometry *g, const struct inode
 /* Those of its flags that an inode of its type can have. */
 u32 inode_flags_possible(const struct geometry *g, const struct inode *inode);
 u64 inode_flags2_possible(const struct geometry *g, const struct inode *inode);
+
+/* change() of inodes: inode_change.c. */
+int inode_change(struct sweep *sweep, const struct txn_change *c);
 
 #endif

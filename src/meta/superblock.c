@@ -405,6 +405,22 @@ static int superblock_post(struct sweep *sweep, const struct ref *ref, const voi
 	return ag ? compare_with_believed(sweep, block) : 0;
 }
 
+/* Counters alone, of the primary: all else of it stays as it is. */
+static int superblock_change(struct sweep *sweep, const struct txn_change *c)
+{
+	const struct sb *was = (const struct sb *)c->before, *is = (const struct sb *)c->after;
+
+	if (!was || !is || c->where->ag)
+		return 0;
+	tree_change_count(sweep, COUNTER_ICOUNT, NO_AG, SIDE_RIGHT, be64_get(was->icount),
+			  be64_get(is->icount));
+	tree_change_count(sweep, COUNTER_IFREE, NO_AG, SIDE_RIGHT, be64_get(was->ifree),
+			  be64_get(is->ifree));
+	tree_change_count(sweep, COUNTER_FDBLOCKS, NO_AG, SIDE_RIGHT, be64_get(was->fdblocks),
+			  be64_get(is->fdblocks));
+	return 0;
+}
+
 const struct meta_type meta_superblock = {
     .id = META_SUPERBLOCK,
     .name = "superblock",
@@ -421,5 +437,6 @@ const struct meta_type meta_superblock = {
     .rules = superblock_rules,
     .post = superblock_post,
     .rebuild = super_rebuild,
+    .change = superblock_change,
     .kernel_scrub = "xchk_superblock",
 };

@@ -90,6 +90,7 @@ static int gather(struct round *r)
 {
 	struct sick_inodes sick = {NULL, 0};
 	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.memory = r->options->memory, .verdict = &v};
 	struct vol *snapshot = NULL;
 	u64 *ino = env_array(r->vol->env, r->survey.inodes + 1, sizeof(*ino));
 	int err = ino ? chunks_look(r->vol, &r->survey, r->wanted)
@@ -100,7 +101,7 @@ static int gather(struct round *r)
 			ino[sick.count++] = r->survey.inode[i].ino;
 	sick.ino = ino;
 	if (!err)
-		err = vol_snapshot_damaged(r->vol, r->options->memory, &v, &snapshot);
+		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
 	if (!err)
 		err = evidence_gather(snapshot, r->wanted, &sick, &r->repair.evidence);
 	vol_close(snapshot);
@@ -208,6 +209,7 @@ static int run_records(struct round *r)
 {
 	struct facts_options options = {.damaged = rmaps_damaged, .arg = r};
 	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.memory = r->options->memory, .verdict = &v};
 	struct vol *snapshot = NULL;
 	u64 *ino = env_array(r->vol->env, r->survey.inodes + 1, sizeof(*ino));
 	int err = ino ? 0 : fail(-ENOMEM, "repair: out of memory");
@@ -218,7 +220,7 @@ static int run_records(struct round *r)
 	options.ino = ino;
 	options.all = (r->survey.any & OF_SPACE) != 0;
 	if (!err && (options.count || options.all)) {
-		err = vol_snapshot_damaged(r->vol, r->options->memory, &v, &snapshot);
+		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
 		if (!err)
 			err = facts_gather(snapshot, &options, &r->repair.facts);
 		if (!err)
@@ -284,8 +286,10 @@ static int run_round(struct round *r)
 
 static int look(struct round *r, u32 round)
 {
-	const struct survey_options options = {
-	    .finding = r->options->finding, .arg = r->options->arg, .memory = r->options->memory};
+	const struct survey_options options = {.finding = r->options->finding,
+					       .arg = r->options->arg,
+					       .env = r->options->env,
+					       .memory = r->options->memory};
 
 	if (r->options->round)
 		r->options->round(r->options->arg, round);
@@ -301,38 +305,48 @@ static void add_forced(struct round *r)
 	r->survey.fs |= force & scope_mask(r, SCOPE_FS);
 }
 
+/* What the survey of this round asks for. */
+static int go_on(struct round *r, u32 round, u64 *before, bool *more)
+{
+	struct repair_result *result = r->result;
+	bool forced = !round && r->options->force, same = round && r->survey.digest == *before;
+
+	*before = r->survey.digest;
+	result->rounds = round + 1;
+	result->left = r->survey.findings;
+	result->stats = r->survey.stats;
+	if (!round)
+		result->first = r->survey.findings;
+	*more = (r->survey.findings || forced) && !(same && r->all);
+	if (!*more)
+		return 0;
+	r->all = same || forced;
+	if (forced)
+		add_forced(r);
+	return run_round(r);
+}
+
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result)
 {
 	struct round r = {.vol = vol, .options = options, .result = result};
 	u64 before = 0;
+	bool more = true;
 	int err = 0;
 
 	*result = (struct repair_result){0};
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
-	for (u32 round = 0; round < REPAIR_ROUNDS && !err; round++) {
-		bool forced = !round && options->force, same;
+	for (u32 round = 0; round < REPAIR_ROUNDS && !err && more; round++) {
+		struct vol alone;
 
+		vol_alone_begin(vol, &alone);
+		r.vol = &alone;
 		err = look(&r, round);
-		same = round && r.survey.digest == before;
-		before = r.survey.digest;
-		if (!err) {
-			result->rounds = round + 1;
-			result->left = r.survey.findings;
-			result->stats = r.survey.stats;
-			if (!round)
-				result->first = r.survey.findings;
-		}
-		if (err || (!r.survey.findings && !forced) || (same && r.all)) {
-			survey_free(&r.survey);
-			break;
-		}
-		r.all = same || forced;
-		if (forced)
-			add_forced(&r);
-		err = run_round(&r);
+		if (!err)
+			err = go_on(&r, round, &before, &more);
 		survey_free(&r.survey);
+		vol_alone_end(&alone);
 	}
 	return err;
 }

@@ -108,14 +108,14 @@ static u64 mix(u64 h, u64 v)
 	return h ^ h >> 29;
 }
 
-/* The order in which findings come says nothing. */
-static u64 digest_of(const struct finding *f)
+/* The same for the same finding of another run, whose hashes have another key. */
+u64 survey_digest(const struct finding *f)
 {
 	u64 h = mix(f->where.ag, f->where.ino);
-	const char *texts[] = {f->def->id, f->field, f->found};
+	const char *texts[] = {f->def->id, f->field, f->found}, *keyed = strstr(f->found, "hash ");
 
 	for (u32 i = 0; i < ARRAY_COUNT(texts); i++)
-		for (const char *c = texts[i]; *c; c++)
+		for (const char *c = texts[i]; *c && c != keyed; c++)
 			h = mix(h, (u8)*c);
 	return h;
 }
@@ -131,7 +131,7 @@ static void on_finding(void *arg, const struct finding *f)
 	if (f->def->severity < SEVERITY_PREEN)
 		return;
 	s->findings++;
-	s->digest += digest_of(f);
+	s->digest += survey_digest(f); /* they come in any order */
 	err = mark(s, f);
 	if (err && !l->err)
 		l->err = err;
@@ -182,6 +182,7 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	    .posted_accounts = options->posted_accounts,
 	};
 	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.memory = options->memory, .verdict = &v};
 	struct vol *snapshot = NULL;
 	int err;
 
@@ -189,8 +190,9 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	    .env = vol->env, .types = vol->types, .g = &vol->geo, .ags = vol->geo.ag_count};
 	out->ag = env_array(vol->env, out->ags, sizeof(*out->ag));
 	out->corrupt = env_array(vol->env, out->ags, sizeof(*out->corrupt));
-	err = out->ag && out->corrupt ? vol_snapshot_damaged(vol, options->memory, &v, &snapshot)
-				      : fail(-ENOMEM, "the sick list: out of memory");
+	err = out->ag && out->corrupt
+		  ? vol_snapshot(vol, options->env ? options->env : vol->env, &how, &snapshot)
+		  : fail(-ENOMEM, "the sick list: out of memory");
 	if (!err)
 		err = sweep_run(snapshot, &sweep, &out->stats);
 	vol_close(snapshot);

@@ -38,7 +38,8 @@ struct survey_options {
 	/* Told of every finding, also of those that ask for nothing. May be NULL. */
 	void (*finding)(void *arg, const struct finding *finding);
 	void *arg;
-	size_t memory; /* of the cache */
+	struct env *env; /* as in struct repair_options */
+	size_t memory;	 /* of the cache */
 	/* For who also wants to know what was posted; see struct sweep_options. */
 	void (*posted)(void *arg, const struct sweep_posting *posting);
 	void *posted_arg;
@@ -47,6 +48,7 @@ struct survey_options {
 /* A snapshot of the volume, swept. */
 int survey_run(struct vol *vol, const struct survey_options *options, struct survey *out);
 void survey_free(struct survey *s);
+u64 survey_digest(const struct finding *finding);
 /* For a verdict, where the survey has said it all. */
 void survey_ignore(struct verdict *v, const struct finding *finding);
 
