@@ -17,6 +17,7 @@
 #include "meta/dir_rules.h"
 #include "meta/dir_walk.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
 #include <errno.h>
@@ -583,5 +584,7 @@ const struct meta_type meta_directory = {
     .class = CLASS_PRIMARY,
     .crc_offset = CRC_NONE,
     .post_inode = directory_post,
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory, xchk_parent",
 };
