@@ -34,6 +34,18 @@ status preview 0 "$M" repair --preview plain.img
 check preview-says-so grep -q 'nothing was written' "$SCRATCH/out"
 check preview-writes-nothing cmp plain.img before.img
 status found 1 "$M" check plain.img
+status repair-undo-file 0 "$M" repair --undo=undo plain.img
+status undo 0 "$M" undo undo plain.img
+check undone cmp plain.img before.img
+status undo-file-is-kept 4 "$M" repair --undo=undo plain.img
+status repair 0 "$M" repair --undo=undo2 plain.img
+cp plain.img repaired.img
+status damage-again 0 "$MENDFS" damage plain.img agf 1 freeblks add
+status repair-again 0 "$M" repair plain.img
+status undo-refused 4 "$M" undo undo2 plain.img
+check undo-says-why grep -q 'has been changed since' "$SCRATCH/err"
+cp repaired.img plain.img
+status undo-complete 0 "$M" undo undo2 plain.img
 status repair 0 "$M" repair plain.img
 check repair-says-what grep -q '^AG 0: rebuilt' "$SCRATCH/out"
 status clean 0 "$M" check plain.img

@@ -29,6 +29,8 @@ struct env {
 	/* Zeroed memory, or NULL.  Sizes come from bounded arithmetic, never straight from disk
 	 * bytes. */
 	void *(*alloc)(struct env *env, size_t size);
+	/* As alloc, with any content: for what is written over at once. NULL: alloc does it. */
+	void *(*alloc_bytes)(struct env *env, size_t size);
 	void (*free)(struct env *env, void *memory);
 	u64 (*now)(struct env *env); /* ns of a monotonic clock */
 	int (*random)(struct env *env, void *to, size_t size);
@@ -64,6 +66,10 @@ struct env {
 static inline void *env_alloc(struct env *env, size_t size)
 {
 	return env->alloc(env, size);
+}
+static inline void *env_alloc_bytes(struct env *env, size_t size)
+{
+	return env->alloc_bytes ? env->alloc_bytes(env, size) : env->alloc(env, size);
 }
 /* NULL when count * size overflows, too. */
 static inline void *env_array(struct env *env, size_t count, size_t size)

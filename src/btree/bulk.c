@@ -10,6 +10,7 @@
 #include "base/trail.h"
 #include "btree/bnode.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* What a node says of a block below it. */
@@ -116,6 +117,7 @@ int bulk_build(struct bulk *b)
 	u64 entries = b->records;
 	int err = 0;
 
+	assert(b->shape->levels); /* an empty tree has a root, too */
 	for (u32 i = 0; i < b->shape->levels && !err; i++) {
 		struct level l = {
 		    .bulk = b,
@@ -130,7 +132,7 @@ int bulk_build(struct bulk *b)
 		below = l.made;
 		entries = b->shape->blocks[i];
 	}
-	if (!err) {
+	if (!err && below) {
 		b->tree->root = below[0].ptr;
 		b->tree->levels = b->shape->levels;
 	}

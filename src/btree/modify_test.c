@@ -213,6 +213,7 @@ static void open_world(struct world *w, enum meta_id id, u32 block_log, u32 slot
 	host_env_init(&w->env, 1);
 	w->env.front = w;
 	w->env.alloc = limited_alloc;
+	w->env.alloc_bytes = NULL;
 	w->env.free = limited_free;
 	w->allocs_left = -1;
 	w->m.bytes = calloc(FIRST_BLOCK + BLOCKS, w->g.block_size);

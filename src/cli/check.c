@@ -12,7 +12,7 @@ struct check {
 	struct report report;
 	struct cli_image image;
 	const struct meta_type *only;
-	bool json, verbose;
+	bool json, verbose, preen;
 };
 
 static void on_finding(struct env *env, const struct finding *finding)
@@ -36,7 +36,7 @@ static void on_open_finding(struct verdict *v, const struct finding *finding)
 static int sweep(struct check *check, struct vol *vol)
 {
 	struct report *report = &check->report;
-	struct sweep_options options = {.only = check->only};
+	struct sweep_options options = {.only = check->only, .preen = check->preen};
 	int err;
 
 	report->opened = true;
@@ -112,6 +112,7 @@ static int parse(const struct command *self, struct check *check, int argc, char
 	    {"verbose", no_argument, NULL, 'v'},
 	    {"memory", required_argument, NULL, 'm'},
 	    {"only", required_argument, NULL, 'o'},
+	    {"preen", no_argument, NULL, 'p'},
 	    {"log", required_argument, NULL, 'L'},
 	    {"log-device", required_argument, NULL, 'l'},
 	    {"rt-device", required_argument, NULL, 'r'},
@@ -133,6 +134,8 @@ static int parse(const struct command *self, struct check *check, int argc, char
 			check->only = find_type(optarg);
 			if (!check->only)
 				return cli_misuse(self, "there is no type \"%s\"", optarg);
+		} else if (c == 'p') {
+			check->preen = true;
 		} else if (c == 'L') {
 			if (!set_log_choice(check, optarg))
 				return cli_misuse(self, "--log is refuse, accept-loss or ignore");
@@ -185,6 +188,7 @@ const struct command command_check = {
 	"  --json                print one JSON object instead (docs/JSON.md)\n"
 	"  --memory=SIZE         for the cache of blocks: 16M\n"
 	"  --only=TYPE           only metadata of this type: agf, inode\n"
+	"  --preen               also what is sound, but could be better, as kernels leave it\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"
 	"  --log=accept-loss     replay what is whole of a damaged log\n"
 	"  --log=ignore          look at the disk as it is, without replay\n" CLI_HELP_DEVICES "\n"

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/trail.h"
+#include "host/undo.h"
 #include "meta/types_table.h"
 
 #include <errno.h>
@@ -98,6 +99,16 @@ static int put_overlay(struct env *env, struct device **device)
 	return err;
 }
 
+static int put_undo(struct env *env, const char *path, struct device **device)
+{
+	struct device *undo;
+	int err = device_open_undo(env, *device, path, &undo);
+
+	if (!err)
+		*device = undo;
+	return err;
+}
+
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 {
 	struct vol_options options = {
@@ -115,6 +126,8 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 		err = device_open_file(env, image->log, read_only, &options.log);
 	if (!err && image->preview)
 		err = put_overlay(env, &options.data);
+	if (!err && image->undo)
+		err = put_undo(env, image->undo, &options.data);
 	if (!err && image->preview && options.log)
 		err = put_overlay(env, &options.log);
 	if (!err && image->rt)
@@ -125,4 +138,13 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 		return err;
 	}
 	return vol_open(env, &meta_types, &options, out);
+}
+
+void cli_tell_super(const struct vol *vol)
+{
+	if (vol->super_at.v)
+		fprintf(stderr,
+			"mendfs: %s: the primary superblock is lost; this goes by its copy at "
+			"sector %llu\n",
+			vol->data->name, (unsigned long long)vol->super_at.v / 512);
 }

@@ -49,11 +49,14 @@ struct cli_image {
 	bool write;		     /* opened to be changed, with a journal */
 	bool repair;		     /* with write: also what is damaged */
 	bool preview;		     /* with write: in memory alone */
+	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
 	bool no_recovery, accept_loss;
 	size_t memory;
 	struct verdict *verdict;
 };
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out);
+/* Says on stderr when the geometry comes from a copy of the superblock. */
+void cli_tell_super(const struct vol *vol);
 
 #define CLI_HELP_DEVICES                                      \
 	"  --log-device=DEVICE   the log is on this device\n" \

@@ -159,6 +159,7 @@ static int run(const struct command *self, int argc, char **argv)
 	host_env_init(&env, 1);
 	if (cli_open(&env, &image, &vol))
 		return cli_failed();
+	cli_tell_super(vol);
 	err = show(vol, argv + optind + 1, (u32)(argc - optind - 1), field, &status);
 	vol_close(vol);
 	if (err == -EINVAL) {

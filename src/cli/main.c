@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 extern const struct command command_check, command_info, command_inspect, command_damage,
-    command_mount, command_unmount, command_checks, command_mkfs, command_repair;
+    command_mount, command_unmount, command_checks, command_mkfs, command_repair, command_undo;
 
 static const struct command *const commands[] = {
     &command_check, &command_repair,  &command_info,   &command_inspect, &command_damage,
-    &command_mount, &command_unmount, &command_checks, &command_mkfs,
+    &command_mount, &command_unmount, &command_checks, &command_mkfs,	 &command_undo,
 };
 
 static void print_usage(FILE *to)

@@ -157,6 +157,7 @@ static int parse(const struct command *self, struct repair_command *c, int argc,
 	    {"log", required_argument, NULL, 'L'},
 	    {"log-device", required_argument, NULL, 'l'},
 	    {"rt-device", required_argument, NULL, 'r'},
+	    {"undo", required_argument, NULL, 'u'},
 	    {0},
 	};
 	u64 memory = 0;
@@ -178,6 +179,8 @@ static int parse(const struct command *self, struct repair_command *c, int argc,
 			c->image.accept_loss = !strcmp(optarg, "accept-loss");
 			if (!c->image.accept_loss && strcmp(optarg, "refuse") != 0)
 				return cli_misuse(self, "--log is refuse or accept-loss");
+		} else if (o == 'u') {
+			c->image.undo = optarg;
 		} else if (o == 'l') {
 			c->image.log = optarg;
 		} else if (o == 'r') {
@@ -188,6 +191,8 @@ static int parse(const struct command *self, struct repair_command *c, int argc,
 	}
 	if (optind + 1 != argc)
 		return cli_misuse(self, "expected one image");
+	if (c->image.undo && (c->image.preview || c->image.log))
+		return cli_misuse(self, "--undo does not go with --preview, nor with a log device");
 	c->image.data = argv[optind];
 	return 0;
 }

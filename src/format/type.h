@@ -63,9 +63,13 @@ struct btree_schema {
 	 * NULL: the record begins with its key. */
 	void (*key_of)(const void *record, void *low, void *high);
 	/* Records must be strictly ascending by record_key and, where `end` is given, must not
-	 * reach into the next: the first key value that lies behind the record. NULL: no such rule.
-	 */
+	 * reach into the next (but for overlapping trees): the first key value that lies behind the
+	 * record. NULL: no such rule. */
 	u64 (*record_end)(const void *record);
+	/* Should these two records, one behind the other, be one? And the finding when they are
+	 * not. NULL: no such rule. */
+	bool (*mergeable)(const void *left, const void *right);
+	const struct finding_def *merge;
 	const struct layout *record_layout, *key_layout;
 };
 

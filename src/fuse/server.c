@@ -222,6 +222,9 @@ static int lookup_in(struct server *server, const struct inode *dir, const char 
 	struct inum ino;
 	int err;
 
+	/* by a handle; the last to have it open has let go of it, and it is being taken apart */
+	if (!strcmp(name, ".") && !dir->nlink)
+		return -ESTALE;
 	if (!strcmp(name, "."))
 		return node_get(server->nodes, dir->ino, out);
 	if (!S_ISDIR(dir->mode))
@@ -372,6 +375,8 @@ static void do_statfs(fuse_req_t req, fuse_ino_t node)
 	struct statvfs st;
 
 	(void)node;
+	if (server_of(req)->changer)
+		orphans_flush(server_of(req)->changer);
 	statfs_now(server_of(req), &st);
 	fuse_reply_statfs(req, &st);
 }

@@ -2,8 +2,8 @@
  * Requests that change the content of files: write, truncation, fallocate, fsync; see change.h.
  *
  * A write is prepared in a transaction, the data go to the device without any lock of the volume,
- * and a second transaction makes them the file's (fs/file_write.h).  The file's own lock is held
- * over all three.
+ * and a second transaction makes them the file's (fs/file_write.h).  What only overwrites needs no
+ * transaction.  The file's own lock is held over all of it.
  */
 #include "base/trail.h"
 #include "fs/file_range.h"
@@ -73,6 +73,23 @@ static int work_through(struct changer *c, struct piece_of_work *w, u64 *done)
 	return err;
 }
 
+/* True when the range could be written where it lies. An error is left to the ordinary way. */
+static bool overwrite(struct server *server, struct piece_of_work *w)
+{
+	const struct inode *inode;
+	bool can = false;
+	int err;
+
+	vol_read_begin(server->vol);
+	err = node_get(server->nodes, w->ino, &inode);
+	if (!err) {
+		err = file_overwrite_prepare(server->vol, inode, w->off, w->len, &w->plan, &can);
+		node_put(server->nodes, inode);
+	}
+	vol_read_end(server->vol);
+	return !err && can && !file_write_data(server->vol, &w->plan, w->bytes);
+}
+
 struct touch {
 	struct inum ino;
 	struct names_attr attr;
@@ -103,10 +120,13 @@ static void do_write(fuse_req_t req, fuse_ino_t node, const char *bytes, size_t 
 				  .kind = FILE_PLAN_WRITE,
 				  .bytes = (const u8 *)bytes};
 	u64 done = 0;
-	int err;
+	int err = 0;
 
 	file_lock(server->changer, w.ino);
-	err = work_through(server->changer, &w, &done);
+	if (overwrite(server, &w))
+		done = size;
+	else
+		err = work_through(server->changer, &w, &done);
 	/* of what the kernel writes back it tells the times itself */
 	if (done && !fi->writepage)
 		touch_now(server->changer, w.ino);
@@ -197,6 +217,27 @@ static struct names_attr wanted_attr(const struct stat *st, int what)
 	return a;
 }
 
+#define TIMES                                                                  \
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
+	 FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME)
+
+/* The kernel tells the times of what it has unlinked when it lets go of it; nobody will look. */
+static bool for_nobody(struct server *server, struct inum ino, int what)
+{
+	const struct inode *inode;
+	bool gone = false;
+
+	if (what & ~TIMES)
+		return false;
+	vol_read_begin(server->vol);
+	if (!node_get(server->nodes, ino, &inode)) {
+		gone = !inode->nlink;
+		node_put(server->nodes, inode);
+	}
+	vol_read_end(server->vol);
+	return gone;
+}
+
 static void do_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int what,
 		       struct fuse_file_info *fi)
 {
@@ -210,7 +251,7 @@ static void do_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int wha
 	file_lock(server->changer, t.ino);
 	if (what & FUSE_SET_ATTR_SIZE)
 		err = st->st_size < 0 ? -EINVAL : set_size(server, t.ino, (u64)st->st_size);
-	if (!err)
+	if (!err && !for_nobody(server, t.ino, what))
 		err = change(server->changer, touch_step, &t);
 	file_unlock(server->changer, t.ino);
 	vol_read_begin(server->vol);

@@ -84,6 +84,33 @@ static void record(struct book *b, enum account account, enum side side, const s
 		b->err = err;
 }
 
+void book_settle(struct book *b)
+{
+	struct waiting *w = &b->waiting;
+	u128 hash[WAITING];
+
+	hash_many(&b->ledger->key, w->word, w->count, hash);
+	for (u32 i = 0; i < w->count; i++)
+		*w->sum[i] += hash[i] * (u128)(__int128)w->times[i];
+	w->count = 0;
+}
+
+static void add_times(struct book *b, u128 *sum, const struct fact *fact, s64 times)
+{
+	struct waiting *w = &b->waiting;
+
+	memcpy(w->word[w->count], fact->w, sizeof(fact->w));
+	w->sum[w->count] = sum;
+	w->times[w->count] = times;
+	if (++w->count == WAITING)
+		book_settle(b);
+}
+
+void book_add(struct book *b, u128 *sum, const struct fact *fact)
+{
+	add_times(b, sum, fact, 1);
+}
+
 void book_post(struct book *b, enum account account, enum side side, const struct fact *fact,
 	       s64 times, const struct where *witness)
 {
@@ -94,8 +121,7 @@ void book_post(struct book *b, enum account account, enum side side, const struc
 			record(b, account, side, fact, times, witness);
 		return;
 	}
-	b->sums.sum[account][shard][side] +=
-	    hash_words(&b->ledger->key, fact->w) * (u128)(__int128)times;
+	add_times(b, &b->sums.sum[account][shard][side], fact, times);
 }
 
 static void post_ends(struct book *b, enum account account, enum side side, const struct fact *key,
@@ -152,6 +178,7 @@ int book_close(struct book *b)
 
 	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		flush_run(b, (enum account)a);
+	book_settle(b);
 	l->env->lock_take(l->lock);
 	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		for (u32 s = 0; s < LEDGER_SHARDS; s++)

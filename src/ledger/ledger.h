@@ -91,6 +91,10 @@ void book_post_range(struct book *book, enum account account, enum side side,
 u64 book_digest(const struct book *book, const void *bytes, size_t size);
 /* The keyed hash itself, for sums that live and die within one structure (a directory's index). */
 u128 book_hash(const struct book *book, const struct fact *fact);
+/* Adds the keyed hash to *sum, now or later: facts are hashed several at once. So the sum must
+ * stay where it is, and is whole only after book_settle(). */
+void book_add(struct book *book, u128 *sum, const struct fact *fact);
+void book_settle(struct book *book);
 /* An error of the recording that a posting met (spilling failed); 0 if none. */
 int book_error(const struct book *book);
 

@@ -30,9 +30,19 @@ struct run {
 	enum side side;
 };
 
+/* Facts that wait to be hashed together, and what their hashes are added to. */
+#define WAITING 16
+struct waiting {
+	u32 count;
+	u128 *sum[WAITING];
+	s64 times[WAITING];
+	u64 word[WAITING][4];
+};
+
 struct book {
 	struct ledger *ledger;
 	struct sums sums;
+	struct waiting waiting;
 	struct run run[ACCOUNT_COUNT];
 	int err; /* the first that recording met */
 };

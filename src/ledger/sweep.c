@@ -37,7 +37,8 @@ struct frame {
  * one worker busy alone.
  */
 #define POOL_REFS 1024
-#define POOL_TAKE 8  /* at a time, for neighbours to stay together */
+#define POOL_TAKE 8 /* at a time, for neighbours to stay together */
+#define AHEAD_MAX (128u << 10)
 #define OFFER_FROM 4 /* smaller frames are not worth a lock */
 struct pool {
 	struct ref ref[POOL_REFS];
@@ -306,7 +307,10 @@ static int visit(struct job *job, const struct ref *ref)
 		err = type->post(&job->sweep, ref, buf->data, buf->size);
 	job->sweep.verdict = NULL;
 	check_block_lsn(&job->sweep, &v, type, buf);
-	cache_put(job->sweep.vol->cache, buf);
+	if (ref->once)
+		cache_done(job->sweep.vol->cache, buf);
+	else
+		cache_put(job->sweep.vol->cache, buf);
 	return err;
 }
 
@@ -317,13 +321,38 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static bool is_sorted(const struct frame *f)
+{
+	for (u32 i = 1; i < f->count; i++)
+		if (f->ref[i].at.v < f->ref[i - 1].at.v)
+			return false;
+	return true;
+}
+
+/* Those that touch each other are asked for together, up to what a device reads ahead at once. */
+static void read_ahead(struct cache *cache, const struct frame *f)
+{
+	u64 start = 0, end = 0;
+
+	for (u32 i = 0; i < f->count; i++) {
+		const struct ref *ref = &f->ref[i];
+
+		if (ref->at.v != end || ref->at.v + ref->size - start > AHEAD_MAX) {
+			if (end)
+				cache_will_need(cache, daddr_of(start), end - start);
+			start = ref->at.v;
+		}
+		end = ref->at.v + ref->size;
+	}
+	if (end)
+		cache_will_need(cache, daddr_of(start), end - start);
+}
+
 static void sort_frame(struct job *job, struct frame *f)
 {
-	struct cache *cache = job->sweep.vol->cache;
-
-	qsort(f->ref, f->count, sizeof(*f->ref), by_address);
-	for (u32 i = 0; i < f->count; i++)
-		cache_will_need(cache, f->ref[i].at, f->ref[i].size);
+	if (!is_sorted(f))
+		qsort(f->ref, f->count, sizeof(*f->ref), by_address);
+	read_ahead(job->sweep.vol->cache, f);
 }
 
 /* Keeps the first reference and gives away the others, as far as there is room. */
@@ -522,7 +551,8 @@ static int sweep_job(void *arg, u32 index)
 		job->sweep = (struct sweep){.vol = vol,
 					    .g = &vol->geo,
 					    .audit = report->audit,
-					    .found = report->options->found};
+					    .found = report->options->found,
+					    .preen = report->options->preen};
 		job->report = report;
 		job->ag = index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
@@ -569,14 +599,21 @@ static void tell_posting(struct sweep *sweep, const struct sweep_posting *postin
 	report->vol->env->lock_drop(report->lock);
 }
 
+void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
+		   enum side side, const struct fact *fact, s64 times)
+{
+	if (job_of(sweep)->report->options->posted)
+		tell_posting(sweep,
+			     &(struct sweep_posting){account, side, fact, 0, 0, times, where});
+	book_post(sweep->book, account, side, fact, times, where);
+}
+
 void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
 		s64 times)
 {
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
-	if (job_of(sweep)->report->options->posted)
-		tell_posting(sweep, &(struct sweep_posting){account, side, fact, 0, 0, times});
-	book_post(sweep->book, account, side, fact, times, where);
+	sweep_post_of(sweep, where, account, side, fact, times);
 }
 
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
@@ -585,8 +622,8 @@ void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
 	if (job_of(sweep)->report->options->posted)
-		tell_posting(sweep,
-			     &(struct sweep_posting){account, side, key, start, length, times});
+		tell_posting(sweep, &(struct sweep_posting){account, side, key, start, length,
+							    times, where});
 	book_post_range(sweep->book, account, side, key, start, length, times, where);
 }
 
@@ -627,10 +664,11 @@ void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 
 }
 
 /* Splits the mapping by what the refcountbt says: what is shared is posted with its count, the rest
- * as space. */
-static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
+ * as space. True when any of it is shared, or the refcountbt cannot say. */
+static bool post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 {
 	struct job *job = job_of(sweep);
+	bool any = false;
 
 	while (blocks) {
 		struct refcount_record r;
@@ -642,8 +680,10 @@ static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 		err = refcount_next(sweep->vol, &job->share, ag, bno, &r);
 		if (err == -ENOMEM)
 			job->err = err;
-		if (err)
+		if (err) {
 			r.blocks = 0;
+			any = true;
+		}
 		alone = !r.blocks || r.start >= bno + blocks ? blocks
 			: r.start > bno			     ? r.start - bno
 							     : 0;
@@ -652,22 +692,27 @@ static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
 		bno += alone;
 		blocks -= alone;
 		if (!blocks)
-			return;
+			return any;
+		any = true;
 		shared = (u32)min_u64(blocks, (u64)r.start + r.blocks - bno);
 		fact = (struct fact){{ag, r.count, 0, 0}};
 		sweep_post_range(sweep, ACCOUNT_SHARES, SIDE_LEFT, &fact, bno, shared, 1);
 		bno += shared;
 		blocks -= shared;
 	}
+	return any;
 }
 
-void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
+bool sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
 {
+	bool shared = false;
+
 	if (geometry_has(sweep->g, FEATURE_REFLINK))
-		post_shares(sweep, ag, bno, blocks);
+		shared = post_shares(sweep, ag, bno, blocks);
 	else
 		post_space(sweep, ag, bno, blocks);
 	post_owner(sweep, ag, bno, blocks, owner, offset);
+	return shared;
 }
 
 static int audit(struct report *report)

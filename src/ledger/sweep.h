@@ -29,6 +29,7 @@ struct ref {
 	struct daddr at;
 	u32 size;
 	struct where where;
+	bool once; /* nobody is expected to read it again */
 	/* btrees: */
 	s32 level;	 /* 0: leaf; -1: not known */
 	u64 left, right; /* siblings that it must have; NULL64: none, SIBLING_UNKNOWN */
@@ -48,7 +49,8 @@ struct sweep {
 	struct book *book;
 	struct verdict *verdict; /* of the block being posted; v->where is set */
 	bool audit;
-	/* the rest belongs to sweep.c */
+	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
+		    /* the rest belongs to sweep.c */
 };
 
 struct sweep_stats {
@@ -77,8 +79,9 @@ struct verdict sweep_verdict(struct sweep *sweep, const struct where *where);
 void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 
 /* The same for a piece of the data fork of an inode with the reflink flag: what the refcountbt has
- * as shared is posted to SHARES instead of SPACE. */
-void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
+ * as shared is posted to SHARES instead of SPACE. True when any of it is shared, or nobody can say.
+ */
+bool sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 /* True for the first SWEEP_STRAYS times in a job: may the walk go below a block that is not what
  * its parent says? */
 #define SWEEP_STRAYS 1000
@@ -95,6 +98,9 @@ void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
 /* Post about the block at hand, with its place as witness. */
 void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
 		s64 times);
+/* The same of an object that a post() has read by itself. */
+void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
+		   enum side side, const struct fact *fact, s64 times);
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 		      const struct fact *key, u64 start, u64 length, s64 times);
 
@@ -104,10 +110,12 @@ struct sweep_posting {
 	const struct fact *fact;
 	u64 start, length; /* of ranges; then w[3] means nothing */
 	s64 times;
+	const struct where *where; /* who says it; may be NULL */
 };
 
 struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
+	bool preen;		      /* see struct sweep */
 	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
 	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size and
 	 * where are set). */

@@ -33,6 +33,7 @@ struct txn_buf {
 	/* the rest belongs to the transaction */
 	bool fresh;	       /* made by txn_new() */
 	bool of_parts;	       /* verified and sealed part by part */
+	bool gone;	       /* dropped */
 	struct txn_buf *whole; /* what this is a part of, or NULL */
 	struct txn_buf *parts; /* linked by `older` */
 	struct txn_buf *chain, *older;
@@ -86,11 +87,13 @@ int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct wh
 /* The object at `at`, if the transaction has it; NULL. */
 struct txn_buf *txn_known(struct txn *txn, struct daddr at);
 void txn_dirty(struct txn *txn, struct txn_buf *buf);
-/* These bytes of the device belong to nobody any more: they have become free space. */
+/* These bytes of the device belong to nobody any more: they have become free space, and objects
+ * inside are dropped. */
 int txn_freed(struct txn *txn, struct daddr at, u64 size);
 /* What has been freed so far, in no order. */
 const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count);
-/* The object is no more: its place is free, and its content does not matter. Not for parts. */
+/* The object is no more: its place is free, and its content does not matter. Not for parts. More
+ * than once is as once. */
 void txn_drop(struct txn *txn, struct txn_buf *buf);
 
 /* For the journal, while a commit is made known: readers get the changed objects from now on. */

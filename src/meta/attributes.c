@@ -71,7 +71,7 @@ static void post_parent(struct attr_walk *w, const struct where *where,
 		return;
 	fact.w[2] = gen;
 	fact.w[3] = book_digest(w->sweep->book, slot->name, slot->name_length);
-	book_post(w->sweep->book, ACCOUNT_PARENTS, SIDE_RIGHT, &fact, 1, where);
+	sweep_post_of(w->sweep, where, ACCOUNT_PARENTS, SIDE_RIGHT, &fact, 1);
 }
 
 static void short_twice(struct attr_walk *w, const struct attr_short_cursor *c,

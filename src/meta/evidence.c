@@ -147,24 +147,24 @@ static int sweep_for(struct vol *vol, struct gathering *g, const struct found_ch
 	return err ? err : g->ev->err;
 }
 
-int evidence_gather(struct vol *vol, const struct evidence_ag *wanted,
+int evidence_gather(struct vol *snapshot, const struct evidence_ag *wanted,
 		    const struct sick_inodes *sick, struct evidence **out)
 {
-	struct env *env = vol->env;
+	struct env *env = snapshot->env;
 	struct evidence *ev = env_alloc(env, sizeof(*ev));
-	struct found_chunks *found = env_array(env, vol->geo.ag_count, sizeof(*found));
+	struct found_chunks *found = env_array(env, snapshot->geo.ag_count, sizeof(*found));
 	struct gathering g = {.ev = ev, .sick = sick};
 	int err = ev && found ? 0 : fail(-ENOMEM, "gathering evidence: out of memory");
 
 	*out = NULL;
 	if (!err) {
-		*ev = (struct evidence){.env = env, .g = &vol->geo, .wanted = wanted};
-		for (u32 ag = 0; ag < vol->geo.ag_count; ag++)
+		*ev = (struct evidence){.env = env, .g = &snapshot->geo, .wanted = wanted};
+		for (u32 ag = 0; ag < snapshot->geo.ag_count; ag++)
 			found[ag] = wanted[ag].found;
 		err = open_sorters(ev);
 	}
 	if (!err)
-		err = sweep_for(vol, &g, found);
+		err = sweep_for(snapshot, &g, found);
 	if (!err)
 		err = begin_reading(ev);
 	env_free(env, found);

@@ -29,7 +29,8 @@ static int push_piece(struct sweep *sweep, u32 ag, const struct inode_record *r,
 	u64 mask = (count == 64 ? NULL64 : (1ull << count) - 1) << first;
 	const struct meta_type *type = vol_type(sweep->vol, META_INODES);
 	const struct fact used = {{ag, r->startino, mask & ~r->free, 0}};
-	struct ref ref = {.type = type, .level = -1, .arg = {agino, mask, r->startino, r->free}};
+	struct ref ref = {
+	    .type = type, .once = true, .level = -1, .arg = {agino, mask, r->startino, r->free}};
 
 	if (!agino_valid(g, ag, agino) || !agino_valid(g, ag, agino + count - 1))
 		return 0; /* the record's rules have said so */

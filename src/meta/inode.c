@@ -298,7 +298,8 @@ static void check_hint(struct verdict *v, const struct geometry *g, const struct
 static void check_hints(struct verdict *v, const struct geometry *g, const struct inode *inode)
 {
 	const u32 both = INODE_FLAG_RTINHERIT | INODE_FLAG_EXTSZINHERIT;
-	u32 rt_size = g->rt_extent_size ? g->rt_extent_size : 1, off = inode->extsize % rt_size;
+	u32 rt_size = g->rt_extent_size ? g->rt_extent_size : 1;
+	u32 off = inode->extsize ? inode->extsize % rt_size : 0;
 
 	check_hint(v, g, inode, FOUND(INODE_EXTSIZE), inode->extsize,
 		   inode->flags & (INODE_FLAG_EXTSIZE | INODE_FLAG_EXTSZINHERIT));

@@ -37,6 +37,8 @@ int super_rebuild(struct repair *r, u32 ag, u64 ino);
 	 1ull << META_FINOBT)
 /* The entries and the indexes of a directory, in any form. */
 int dir_rebuild(struct repair *r, u32 ag, u64 ino);
+/* Names, link counts, `..` and parent pointers of all inodes, from each other. */
+int names_rebuild(struct repair *r, u32 ag, u64 ino);
 struct dir_remake;
 int dir_short_rebuild(struct repair *r, struct dir_remake *m);
 

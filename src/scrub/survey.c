@@ -34,6 +34,8 @@ static const struct meta_type *type_of(const struct survey *s, const struct find
 {
 	const struct meta_type *type = NULL;
 
+	if (f->def == sweep_defs->loop)
+		return s->types->type[META_NAMES];
 	/* "agf.freeblks" tells whose counter it is */
 	if (of_account(f, ACCOUNT_COUNTERS))
 		type = type_named(s->types, f->found);
@@ -108,14 +110,14 @@ static u64 mix(u64 h, u64 v)
 	return h ^ h >> 29;
 }
 
-/* The order in which findings come says nothing. */
-static u64 digest_of(const struct finding *f)
+/* The same for the same finding of another run, whose hashes have another key. */
+u64 survey_digest(const struct finding *f)
 {
 	u64 h = mix(f->where.ag, f->where.ino);
-	const char *texts[] = {f->def->id, f->field, f->found};
+	const char *texts[] = {f->def->id, f->field, f->found}, *keyed = strstr(f->found, "hash ");
 
 	for (u32 i = 0; i < ARRAY_COUNT(texts); i++)
-		for (const char *c = texts[i]; *c; c++)
+		for (const char *c = texts[i]; *c && c != keyed; c++)
 			h = mix(h, (u8)*c);
 	return h;
 }
@@ -131,7 +133,7 @@ static void on_finding(void *arg, const struct finding *f)
 	if (f->def->severity < SEVERITY_PREEN)
 		return;
 	s->findings++;
-	s->digest += digest_of(f);
+	s->digest += survey_digest(f); /* they come in any order */
 	err = mark(s, f);
 	if (err && !l->err)
 		l->err = err;
