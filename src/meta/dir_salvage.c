@@ -2,6 +2,7 @@
 #include "meta/dir_salvage.h"
 
 #include "base/trail.h"
+#include "fs/attr.h"
 
 #include <errno.h>
 
@@ -193,12 +194,69 @@ static bool search_name(u8 *name, u32 length, u32 hash)
 	return found == 1;
 }
 
+/* A parent pointer of the inode to this directory, with a name of the same length. */
+struct pointed {
+	u64 dir;
+	const struct dir_slot *slot;
+	const struct dir_hint *hint;
+	u32 count;
+	bool same;
+	u8 name[DIR_NAME_MAX];
+};
+
+static int on_pointer(void *arg, const struct attr *attr)
+{
+	struct pointed *p = arg;
+	struct attr_parent parent;
+
+	if (!(attr->flags & ATTR_PARENT) || !attr->value || attr->value_length != sizeof(parent) ||
+	    attr->name_length != p->slot->length)
+		return 0;
+	memcpy(&parent, attr->value, sizeof(parent));
+	if (be64_get(parent.ino) != p->dir)
+		return 0;
+	p->same |= !memcmp(attr->name, p->slot->name, attr->name_length);
+	if (p->hint && be32_get(p->hint->hash) != da_hash(attr->name, attr->name_length))
+		return 0;
+	p->count++;
+	memcpy(p->name, attr->name, attr->name_length);
+	return 0;
+}
+
+/* What the inode itself says that it is called. */
+static bool pointed_name(struct dir_salvage *s, const struct looks *l, u8 *name)
+{
+	struct pointed p = {.dir = s->dir, .slot = &l->slot, .hint = hint_at(s, l->slot.offset)};
+	struct inode inode;
+	int err;
+
+	if (!geometry_has(s->g, FEATURE_PARENT))
+		return false;
+	err = inode_get(s->vol, inum_of(l->slot.ino), &inode);
+	if (!err)
+		err = attr_each(s->vol, &inode, on_pointer, &p);
+	inode_put(s->vol, &inode);
+	trail_clear();
+	if (err || p.same || p.count != 1 || !dir_name_valid(p.name, l->slot.length))
+		return false;
+	memcpy(name, p.name, l->slot.length);
+	s->changed = true;
+	s->mended++;
+	repair_say(s->r, "directory %llu: name '%.*s' restored by its parent pointer",
+		   (unsigned long long)s->dir, (int)l->slot.length, (const char *)name);
+	return true;
+}
+
 /* A name that cannot be one, or is not the one that the index knows. */
 static void mend_name(struct dir_salvage *s, struct looks *l)
 {
 	u8 *name = s->bytes + (l->slot.name - s->bytes);
 	const struct dir_hint *hint = hint_at(s, l->slot.offset);
 
+	if (dir_name_is_dots(name, l->slot.length))
+		return;
+	if ((!l->name || !l->hash) && pointed_name(s, l, name))
+		return;
 	if (l->name && (l->hash || s->verified || !hint || !hint->whole))
 		return;
 	s->changed = true;

@@ -61,8 +61,8 @@ static int drop_other_names(struct names_work *w, const struct named *n, u64 par
 	repair_say(w->r, "directory %llu: has %u names; it stays in directory %llu",
 		   (unsigned long long)n->ino, n->dirs, (unsigned long long)parent);
 	for (u32 i = 0; i < n->dirs && i < NAMERS_MAX && !err; i++)
-		if (n->dir[i] != parent)
-			err = names_fix_add(w, n->dir[i], n->ino, DIR_FIX_DROP);
+		err = names_fix_add(w, n->dir[i], n->ino,
+				    n->dir[i] == parent ? DIR_FIX_TWICE : DIR_FIX_DROP);
 	return err;
 }
 
@@ -116,8 +116,10 @@ static int judge(struct names_work *w, struct circles *c, const struct named *n)
 {
 	const struct geometry *g = &w->vol->geo;
 
-	if (!n->there || inode_internal(g, inum_of(n->ino)))
+	if (!n->there)
 		return 0;
+	if (inode_internal(g, inum_of(n->ino)))
+		return n->names ? put_links(w, n) : 0;
 	if (n->type == DIR_FT_DIR)
 		return judge_directory(w, c, n);
 	if (!n->names)
@@ -205,12 +207,28 @@ static int cut_circles(struct circles *c)
 
 /* ---- all ---- */
 
-static int attach_orphans(struct names_work *w)
+/* Those that say themselves what they are called. */
+static int name_by_pointers(struct names_work *w)
 {
 	struct be64 ino;
 	int err = sorter_sort(w->orphans), more = 0;
 
-	while (!err && (more = sorter_next(w->orphans, &ino)) > 0)
+	while (!err && (more = sorter_next(w->orphans, &ino)) > 0) {
+		u32 added = 0;
+
+		err = tolerate(w, be64_get(ino), names_from_pointers(w, be64_get(ino), &added));
+		if (!err && !added)
+			err = sorter_add(w->rest, &ino);
+	}
+	return err ? err : more;
+}
+
+static int attach_rest(struct names_work *w)
+{
+	struct be64 ino;
+	int err = sorter_sort(w->rest), more = 0;
+
+	while (!err && (more = sorter_next(w->rest, &ino)) > 0)
 		err = tolerate(w, be64_get(ino), names_attach(w, be64_get(ino)));
 	return err ? err : more;
 }
@@ -224,6 +242,9 @@ static int open_work(struct names_work *w, struct circles *c)
 	if (!err)
 		err = sorter_open(env, sizeof(struct be64), sizeof(struct be64), FIXES_MEMORY,
 				  &w->orphans);
+	if (!err)
+		err = sorter_open(env, sizeof(struct be64), sizeof(struct be64), FIXES_MEMORY,
+				  &w->rest);
 	return err ? err : loops_open(env, &c->loops);
 }
 
@@ -238,8 +259,10 @@ static int work(struct names_work *w, struct circles *c)
 	if (!err)
 		err = cut_circles(c);
 	if (!err)
+		err = name_by_pointers(w);
+	if (!err)
 		err = names_fix_dirs(w);
-	return err ? err : attach_orphans(w);
+	return err ? err : attach_rest(w);
 }
 
 int names_rebuild(struct repair *r, u32 ag, u64 ino)
@@ -258,6 +281,7 @@ int names_rebuild(struct repair *r, u32 ag, u64 ino)
 	sorter_close(w.facts);
 	sorter_close(w.fixes);
 	sorter_close(w.orphans);
+	sorter_close(w.rest);
 	loops_close(c->loops);
 	env_free(env, c);
 	return err;

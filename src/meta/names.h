@@ -29,6 +29,7 @@ struct named {
 /* What is to be changed in directories. */
 enum dir_fix_kind {
 	DIR_FIX_DROP,	/* the name leads to no inode, or a directory has another */
+	DIR_FIX_TWICE,	/* of several names of a directory, all but the first go */
 	DIR_FIX_TYPE,	/* its file type is not the inode's */
 	DIR_FIX_POINTER /* the inode has no parent pointer for it */
 };
@@ -45,6 +46,7 @@ struct names_work {
 	bool has_fact;
 	struct sorter *fixes;	/* struct dir_fix */
 	struct sorter *orphans; /* struct be64 */
+	struct sorter *rest;	/* of them: those without a parent pointer that tells a name */
 	struct inum lost_found; /* 0: not known yet */
 	u32 done;		/* changes */
 	int err;
@@ -58,10 +60,10 @@ int names_fix_add(struct names_work *w, u64 dir, u64 ino, enum dir_fix_kind kind
 /* All of w->fixes. */
 int names_fix_dirs(struct names_work *w);
 
-/* Gives an inode without a name one: what its parent pointers say, its directory if `..` tells it,
- * or lost+found. */
+/* Gives an inode without a name one: in its directory if `..` tells it, or in lost+found. */
 int names_attach(struct names_work *w, u64 ino);
-/* Names that its parent pointers tell and the directories lack; *added. */
+/* Names that its parent pointers tell and the directories lack, or have for an inode that does not
+ * point back; *added. */
 int names_from_pointers(struct names_work *w, u64 ino, u32 *added);
 /* Parent pointers that no name stands for go. */
 int names_drop_pointers(struct names_work *w, u64 ino);

@@ -201,11 +201,8 @@ static bool is_directory(struct names_work *w, u64 ino)
 int names_attach(struct names_work *w, u64 ino)
 {
 	u64 parent = 0;
-	u32 added = 0;
-	int err = ino == w->vol->geo.root_ino ? -EINVAL : names_from_pointers(w, ino, &added);
+	int err;
 
-	if (err || added)
-		return err == -EINVAL ? 0 : err;
 	if (is_directory(w, ino) && !lookup(w->vol, ino, "..", 2, &parent) &&
 	    parent != w->vol->geo.root_ino && is_outside(w, parent, ino))
 		return enter_by_number(w, parent, ino);
@@ -247,27 +244,69 @@ static u32 generation(struct names_work *w, u64 dir)
 	return gen;
 }
 
-/* 1: the directory is there and has the name; 0: it is there and has not; -ENOENT: it is not there.
- */
-static int has_name(struct names_work *w, const struct attr_item *item, u64 ino)
+struct sought {
+	const struct attr_item *item;
+	bool found;
+};
+
+static int compare_pointer(void *arg, const struct attr *attr)
+{
+	struct sought *s = arg;
+	const struct attr_item *item = s->item;
+
+	s->found |= attr->flags == item->flags && attr->name_length == item->name_length &&
+		    attr->value_length == item->value_length && attr->value &&
+		    !memcmp(attr->name, item->bytes, item->name_length) &&
+		    !memcmp(attr->value, item->bytes + item->name_length, item->value_length);
+	return s->found;
+}
+
+/* Whether another inode has this parent pointer, too; one that is not there has not. */
+static bool points_back(struct names_work *w, u64 ino, const struct attr_item *item)
+{
+	struct sought s = {item, false};
+	struct inode inode;
+	int err = inode_get(w->vol, inum_of(ino), &inode);
+
+	if (!err)
+		err = attr_each(w->vol, &inode, compare_pointer, &s);
+	inode_put(w->vol, &inode);
+	trail_clear();
+	return s.found || (err < 0 && err != -ENOENT);
+}
+
+/* What a directory says to a parent pointer. */
+enum answer {
+	ANSWER_NONE, /* there is no such directory */
+	ANSWER_YES,  /* the name leads here */
+	ANSWER_FREE, /* it has no such name */
+	ANSWER_FALSE /* it leads to one that does not point back, or to another */
+};
+
+static int has_name(struct names_work *w, const struct attr_item *item, u64 ino,
+		    enum answer *answer, u64 *found)
 {
 	struct attr_parent p;
-	u64 found;
 	int err;
+
+	*answer = ANSWER_NONE;
 
 	if (!pointer_of(item, &p) || !is_directory(w, be64_get(p.ino)) ||
 	    generation(w, be64_get(p.ino)) != be32_get(p.gen) ||
 	    !dir_name_valid(item->bytes, item->name_length))
-		return -ENOENT;
-	err = lookup(w->vol, be64_get(p.ino), (const char *)item->bytes, item->name_length, &found);
-	if (err == -ESTALE || err == -ENOTDIR)
-		return -ENOENT;
-	if (err == -ENOENT)
 		return 0;
-	return err ? err : found == ino ? 1 : -ENOENT;
+	err = lookup(w->vol, be64_get(p.ino), (const char *)item->bytes, item->name_length, found);
+	*answer = err ? ANSWER_FREE : *found == ino ? ANSWER_YES : ANSWER_FALSE;
+	if (err == -ESTALE || err == -ENOTDIR)
+		*answer = ANSWER_NONE;
+	else if (err && err != -ENOENT)
+		return err;
+	trail_clear();
+	return 0;
 }
 
-static int restore_name(struct names_work *w, const struct attr_item *item, u64 ino)
+/* replace: the name is there, and leads elsewhere. */
+static int restore_name(struct names_work *w, const struct attr_item *item, u64 ino, bool replace)
 {
 	const struct attr_parent *p =
 	    (const struct attr_parent *)(const void *)(item->bytes + item->name_length);
@@ -277,8 +316,13 @@ static int restore_name(struct names_work *w, const struct attr_item *item, u64 
 	struct vol view;
 	int err = vol_begin(w->vol, &view, &txn);
 
+	if (err)
+		return err;
+	if (replace)
+		err = dir_remove(w->vol, txn, at.dir, at.name, at.length);
 	if (!err)
-		err = vol_end(w->vol, txn, enter(w, txn, &at, ino, true));
+		err = enter(w, txn, &at, ino, true);
+	err = vol_end(w->vol, txn, err);
 	if (!err)
 		repair_say(w->r, "directory %llu: name '%.*s' of inode %llu restored",
 			   (unsigned long long)be64_get(p->ino), (int)item->name_length,
@@ -286,32 +330,41 @@ static int restore_name(struct names_work *w, const struct attr_item *item, u64 
 	return err;
 }
 
+static int try_pointer(struct names_work *w, const struct attr_item *item, u64 ino, bool is_dir,
+		       u32 *added)
+{
+	struct attr_parent p;
+	enum answer answer;
+	u64 found = 0;
+	int err = has_name(w, item, ino, &answer, &found);
+
+	if (err || answer == ANSWER_NONE || answer == ANSWER_YES || !pointer_of(item, &p))
+		return err;
+	if (answer == ANSWER_FALSE && points_back(w, found, item))
+		return 0;
+	if (is_dir && !is_outside(w, be64_get(p.ino), ino))
+		return 0;
+	err = restore_name(w, item, ino, answer == ANSWER_FALSE);
+	*added += !err;
+	w->done += !err;
+	return err;
+}
+
 int names_from_pointers(struct names_work *w, u64 ino, u32 *added)
 {
 	struct attr_list list;
-	bool is_dir = is_directory(w, ino);
-	int err = 0;
+	bool is_dir;
+	int err;
 
 	*added = 0;
-	if (!geometry_has(&w->vol->geo, FEATURE_PARENT))
+	if (!geometry_has(&w->vol->geo, FEATURE_PARENT) || ino == w->vol->geo.root_ino)
 		return 0;
+	is_dir = is_directory(w, ino);
 	attr_list_open(w->vol->env, &list);
 	err = read_pointers(w, ino, &list);
-	for (const struct attr_item *item = list.first; item && !err; item = item->next) {
-		struct attr_parent p;
-		int has;
-
-		if (!pointer_of(item, &p) || (is_dir && *added))
-			continue;
-		has = has_name(w, item, ino);
-		if (has == -ENOENT || has > 0 || (is_dir && !is_outside(w, be64_get(p.ino), ino))) {
-			trail_clear();
-			continue;
-		}
-		err = has ? has : restore_name(w, item, ino);
-		*added += !err;
-		w->done += !err;
-	}
+	for (const struct attr_item *item = list.first; item && !err; item = item->next)
+		if (item->flags & ATTR_PARENT && !(is_dir && *added))
+			err = try_pointer(w, item, ino, is_dir, added);
 	attr_list_close(&list);
 	return err;
 }
@@ -344,15 +397,16 @@ int names_drop_pointers(struct names_work *w, u64 ino)
 	attr_list_open(w->vol->env, &list);
 	err = read_pointers(w, ino, &list);
 	for (const struct attr_item *item = list.first; item && !err; item = item->next) {
-		int has;
+		enum answer answer;
+		u64 found;
 
 		if (!(item->flags & ATTR_PARENT))
 			continue;
-		has = has_name(w, item, ino);
-		trail_clear();
-		if (has == -ENOENT || !has)
-			err = drop_pointer(w, item, ino);
-		w->done += has == -ENOENT || !has;
+		err = has_name(w, item, ino, &answer, &found);
+		if (err || answer == ANSWER_YES)
+			continue;
+		err = drop_pointer(w, item, ino);
+		w->done += !err;
 	}
 	attr_list_close(&list);
 	return err;

@@ -28,6 +28,7 @@ struct fixing {
 	u64 dir, cookie;
 	u32 gen;
 	struct dir_fix fix[BATCH]; /* sorted by inode */
+	bool seen[BATCH];	   /* a name of it */
 	u32 fixes;
 	struct change change[OPS];
 	u32 changes;
@@ -54,6 +55,10 @@ static int on_entry(void *arg, const struct dir_entry *entry)
 	fix = bsearch(&key, f->fix, f->fixes, sizeof(key), compare);
 	if (!fix)
 		return 0;
+	if (fix->kind == DIR_FIX_TWICE && !f->seen[fix - f->fix]) {
+		f->seen[fix - f->fix] = true;
+		return 0;
+	}
 	*c = (struct change){entry->ino.v, fix->kind, (u8)entry->length, {0}};
 	memcpy(c->name, entry->name, entry->length);
 	f->changes++;
@@ -100,7 +105,7 @@ static int apply(struct fixing *f)
 	for (u32 i = 0; i < f->changes && !err; i++) {
 		const struct change *c = &f->change[i];
 
-		if (c->kind == DIR_FIX_DROP)
+		if (c->kind == DIR_FIX_DROP || c->kind == DIR_FIX_TWICE)
 			err = drop_name(f, txn, c);
 		else if (c->kind == DIR_FIX_TYPE)
 			err = set_type(f, txn, c);
@@ -117,7 +122,7 @@ static int fix_one_dir(struct fixing *f)
 	struct names_work *w = f->w;
 	int stopped = 1, err = 0;
 
-	qsort(f->fix, f->fixes, sizeof(f->fix[0]), compare);
+	memset(f->seen, 0, sizeof(f->seen));
 	f->cookie = 0;
 	while (!err && stopped == 1) {
 		struct inode dir;
@@ -162,7 +167,9 @@ int names_fix_dirs(struct names_work *w)
 		if (f->fixes && (be64_get(fix.dir) != f->dir || f->fixes == BATCH))
 			err = fix_batch(f);
 		f->dir = be64_get(fix.dir);
-		f->fix[f->fixes++] = fix;
+		/* what comes first of one inode is what counts most */
+		if (!f->fixes || compare(&f->fix[f->fixes - 1], &fix))
+			f->fix[f->fixes++] = fix;
 	}
 	if (!err && more >= 0)
 		err = fix_batch(f);
