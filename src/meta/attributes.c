@@ -9,6 +9,7 @@
 #include "meta/attr_rules.h"
 #include "meta/da_walk.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
 #include <errno.h>
@@ -313,5 +314,7 @@ const struct meta_type meta_attributes = {
     .class = CLASS_PRIMARY,
     .crc_offset = CRC_NONE,
     .post_inode = attributes_post,
+    .rebuild = attr_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_xattr, xchk_parent",
 };

@@ -37,6 +37,10 @@ int super_rebuild(struct repair *r, u32 ag, u64 ino);
 	 1ull << META_FINOBT)
 /* The entries and the indexes of a directory, in any form. */
 int dir_rebuild(struct repair *r, u32 ag, u64 ino);
+/* The attributes of an inode that are whole, in a new fork. */
+int attr_rebuild(struct repair *r, u32 ag, u64 ino);
+/* The target of a symbolic link, as far as it is there. */
+int symlink_rebuild(struct repair *r, u32 ag, u64 ino);
 /* Names, link counts, `..` and parent pointers of all inodes, from each other. */
 int names_rebuild(struct repair *r, u32 ag, u64 ino);
 struct dir_remake;
