@@ -80,7 +80,8 @@ static int gather(struct quota_work *w)
 			      &w->charges);
 
 	if (!err)
-		err = vol_snapshot_damaged(w->r->vol, 0, &v, &snapshot);
+		err = vol_snapshot(w->r->vol, w->r->vol->env,
+				   &(struct vol_options){.memory = 0, .verdict = &v}, &snapshot);
 	if (!err)
 		err = sweep_run(snapshot, &options, &stats);
 	vol_close(snapshot);
