@@ -274,9 +274,10 @@ static bool attr_fork_at(const struct mend_inode *m, u32 forkoff, u32 aformat, u
 static u32 data_end(const struct mend_inode *m)
 {
 	struct inode inode;
-	const struct fork *data = &inode.fork[FORK_DATA];
+	struct fork *data = &inode.fork[FORK_DATA];
 
 	parse(m, &inode);
+	data->size = m->g->inode_size - (u32)sizeof(struct dinode);
 	switch (data->format) {
 	case FORMAT_DEV:
 		return DEV_FORK_SIZE;
@@ -331,6 +332,14 @@ static void find_attr_fork(struct mend_inode *m)
 			return;
 		}
 	}
+}
+
+static u64 attr_extents(const struct mend_inode *m)
+{
+	struct inode inode;
+
+	parse(m, &inode);
+	return inode.fork[FORK_ATTR].extents;
 }
 
 static bool attr_place_possible(const struct mend_inode *m)
@@ -645,7 +654,9 @@ void inode_mend(struct mend_inode *m)
 	mend_flags(m);
 	mend_rest(m);
 	mend_hints(m);
-	if (!attr_place_possible(m))
+	if (core(m)->aformat == FORMAT_EXTENTS && !attr_extents(m))
+		better(m, "forkoff", 0);
+	if (!attr_place_possible(m) || (core(m)->forkoff && core(m)->aformat == FORMAT_LOCAL))
 		find_attr_fork(m);
 	inode_mend_size(m);
 	mend_format(m);
