@@ -29,9 +29,22 @@ struct reading {
 	const struct inode *inode;
 	enum fork_id which;
 	struct mapped *out;
-	u64 records, after;
+	u64 records, after, end;
+	/* of each level: the last block, and the right sibling that it named */
+	u64 seen[BTREE_LEVELS_MAX], right[BTREE_LEVELS_MAX];
+	u64 moved; /* records with an impossible offset */
 	bool whole, realtime;
 };
+
+/* Where no block of the fork can be any more. */
+static u64 offset_end(const struct reading *r)
+{
+	u32 block_log = r->vol->geo.block_log;
+
+	if (r->which == FORK_ATTR || S_ISDIR(r->inode->mode))
+		return 1ull << 32;
+	return min_u64(FILEOFF_END, 1ull << (63 - block_log));
+}
 
 static int take_record(struct reading *r, const struct bmbt_rec *rec)
 {
@@ -41,13 +54,20 @@ static int take_record(struct reading *r, const struct bmbt_rec *rec)
 
 	extent_load(rec, &e);
 	r->records++;
-	good = e.count && e.off >= r->after && e.off + e.count <= FILEOFF_END;
+	/* blocks that are somewhere in the file are most likely behind the others */
+	if (e.off < r->after || e.off + e.count > r->end) {
+		e.off = r->after;
+		r->whole = false;
+		r->moved++;
+	}
+	good = e.count && e.off + e.count <= r->end;
 	if (r->realtime)
 		good = good && e.start < g->rt_blocks && e.count <= g->rt_blocks - e.start;
 	else
 		good = good && fsblock_valid(g, fsblock_of(e.start), e.count) &&
 		       fsblock_bno(g, fsblock_of(e.start)) >= geometry_ag_header_blocks(g);
-	if (e.unwritten && (r->which == FORK_ATTR || !S_ISREG(r->inode->mode))) {
+	if (e.unwritten && (r->which == FORK_ATTR || !S_ISREG(r->inode->mode) ||
+			    inode_internal(g, r->inode->ino))) {
 		e.unwritten = false;
 		r->whole = false;
 	}
@@ -59,7 +79,33 @@ static int take_record(struct reading *r, const struct bmbt_rec *rec)
 	return mapped_add(r->vol->env, g, r->out, &e);
 }
 
-static int take_block(struct reading *r, u64 ptr, u32 level)
+/* Where a block begins, and which neighbours it has, as those who lead to it have it? */
+static bool joins(struct reading *r, const struct btree_block *b, u64 ptr, u64 key)
+{
+	const struct btree_schema *schema = b->schema;
+	struct btree_key first;
+	bool good;
+
+	if (b->level)
+		schema->key_load(btree_key_at(b, 0, false), &first);
+	else
+		schema->record_key(btree_record(b, 0), &first);
+	good = first.w[0] == key && btree_left(b) == r->seen[b->level] &&
+	       (r->seen[b->level] == NULL64 || r->right[b->level] == ptr);
+	r->seen[b->level] = ptr;
+	r->right[b->level] = btree_right(b);
+	return good;
+}
+
+static u64 child_key(const struct btree_block *b, u32 i)
+{
+	struct btree_key key;
+
+	b->schema->key_load(btree_key_at(b, i, false), &key);
+	return key.w[0];
+}
+
+static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 {
 	const struct geometry *g = &r->vol->geo;
 	const struct meta_type *type = vol_type(r->vol, META_BMBT);
@@ -85,8 +131,10 @@ static int take_block(struct reading *r, u64 ptr, u32 level)
 		r->whole = false;
 	else
 		r->out->map_blocks++;
+	if (b.level == level && b.count && !joins(r, &b, ptr, key))
+		r->whole = false;
 	for (u32 i = 0; b.level == level && i < b.count && !err; i++)
-		err = level ? take_block(r, btree_ptr(&b, i), level - 1)
+		err = level ? take_block(r, btree_ptr(&b, i), level - 1, child_key(&b, i))
 			    : take_record(r, btree_record(&b, i));
 	cache_put(r->vol->cache, buf);
 	return err;
@@ -100,6 +148,9 @@ static int read_fork(struct reading *r)
 	int err = 0;
 
 	r->whole = true;
+	r->end = offset_end(r);
+	for (u32 i = 0; i < BTREE_LEVELS_MAX; i++)
+		r->seen[i] = r->right[i] = NULL64;
 	if (fork->format == FORMAT_EXTENTS) {
 		r->whole = fork->extents <= fork_capacity(fork);
 		for (u64 i = 0; i < min_u64(fork->extents, fork_capacity(fork)) && !err; i++)
@@ -114,7 +165,10 @@ static int read_fork(struct reading *r)
 		return 0;
 	}
 	for (u32 i = 0; i < root.count && !err; i++)
-		err = take_block(r, be64_get(root.ptrs[i]), root.level - 1);
+		err = take_block(r, be64_get(root.ptrs[i]), root.level - 1,
+				 be64_get(root.keys[i].startoff));
+	for (u32 i = 0; i < root.level; i++)
+		r->whole = r->whole && (r->right[i] == NULL64);
 	return err;
 }
 

@@ -293,6 +293,15 @@ static u32 data_end(const struct mend_inode *m)
 	}
 }
 
+static void mend_attr_header(struct mend_inode *m, u32 at)
+{
+	struct attr_short *header = (struct attr_short *)(m->raw + at);
+
+	if (header->padding)
+		note(m, "padding of the attributes");
+	header->padding = 0;
+}
+
 /* Looks for the attribute fork where it is said to be, and then everywhere. */
 static void find_attr_fork(struct mend_inode *m)
 {
@@ -309,8 +318,10 @@ static void find_attr_fork(struct mend_inode *m)
 			return;
 		if (attr->format == FORMAT_BTREE && !inode_broken(m))
 			return;
-		if (attr->format == FORMAT_LOCAL && short_attr_whole(attr->data, attr->size, &any))
+		if (attr->format == FORMAT_LOCAL && short_attr_whole(attr->data, attr->size, &any)) {
+			mend_attr_header(m, (u32)(attr->data - m->raw));
 			return;
+		}
 	} else if (!inode.forkoff && inode.fork[FORK_ATTR].format == FORMAT_EXTENTS &&
 		   !inode.fork[FORK_ATTR].extents && !m->facts->seen[FORK_ATTR].count) {
 		return;

@@ -5,11 +5,22 @@
  * when its own rules let it pass.  Nothing else has changed until then but blocks of new maps.
  */
 #include "base/trail.h"
+#include "format/symlink.h"
 #include "format/verify.h"
+#include "fs/fork.h"
 #include "fs/inode.h"
 #include "meta/fork_rebuild.h"
 
 #include <errno.h>
+#include <sys/stat.h>
+
+#define SYMLINK_TARGET_MAX 1024
+
+struct target {
+	struct vol *view;
+	u64 ino, bytes;
+	bool broken;
+};
 
 struct place {
 	struct txn_buf *cluster;
@@ -72,6 +83,42 @@ static bool checksum_right(const u8 *raw, u32 size)
 	       le32_get(((const struct dinode *)raw)->crc);
 }
 
+/* The length of a target in blocks of its own: what their headers say. */
+static int add_target(void *arg, const struct extent *e)
+{
+	struct target *t = arg;
+	const struct geometry *g = &t->view->geo;
+
+	for (u64 i = 0; i < e->count && !t->broken; i++) {
+		struct fsblock at = fsblock_of(e->start + i);
+		struct symlink_hdr header;
+
+		t->broken = device_read(t->view->data, fsblock_daddr(g, at), &header,
+					sizeof(header)) ||
+			    be32_get(header.magic) != SYMLINK_MAGIC ||
+			    be64_get(header.owner) != t->ino;
+		if (!t->broken)
+			t->bytes += be32_get(header.bytes);
+	}
+	return t->broken;
+}
+
+static void mend_target_size(struct mend_inode *m, struct vol *view)
+{
+	struct target t = {.view = view, .ino = m->ino};
+	struct inode inode;
+
+	inode_parse(m->g, inum_of(m->ino), m->raw, &inode);
+	if (!S_ISLNK(inode.mode) || inode.fork[FORK_DATA].format != FORMAT_EXTENTS ||
+	    !inode.fork[FORK_DATA].extents)
+		return;
+	if (fork_each(view, &inode, FORK_DATA, fileoff_of(0), add_target, &t) || !t.bytes ||
+	    t.bytes > SYMLINK_TARGET_MAX)
+		trail_clear();
+	else
+		inode_set(m, "size", t.bytes);
+}
+
 static int mend(struct repair *r, struct vol *view, struct txn *txn, struct mend_inode *m,
 		struct fork_work *w, bool *changed)
 {
@@ -89,6 +136,8 @@ static int mend(struct repair *r, struct vol *view, struct txn *txn, struct mend
 		err = forks_rebuild(w);
 	if (!err && !m->freed)
 		inode_mend_size(m);
+	if (!err && !m->freed)
+		mend_target_size(m, view);
 	/* a wrong checksum alone is put right by writing */
 	*changed = !err && (*m->what || w->rewritten[0] || w->rewritten[1] ||
 			    !checksum_right(p.cluster->data + p.offset, size));
