@@ -627,6 +627,11 @@ void inode_mend_size(struct mend_inode *m)
 	} else {
 		size = 0;
 	}
+	/* the files of the realtime section are as long as it says, or longer */
+	if (m->ino == m->g->rbm_ino)
+		size = max_u64(size, (u64)m->g->rt_bitmap_blocks << m->g->block_log);
+	if (m->ino == m->g->rsum_ino)
+		size = max_u64(size, m->g->rt_summary_size);
 	inode_set(m, "size", size);
 }
 
