@@ -42,7 +42,8 @@ struct vol {
 	struct vol *origin;	 /* whose copy it is then */
 	struct txn_guard *guard; /* of all commits from then on; NULL: none */
 	const struct meta_types *types;
-	bool replayed; /* a dirty log was replayed into the overlay */
+	bool replayed;	  /* a dirty log was replayed into the overlay */
+	bool log_emptied; /* for vol_options.discard_log, or after a loss that was accepted */
 	/* What the log was like, and what its replay did; zeros with no_recovery. */
 	struct log_status log_status;
 };
@@ -54,6 +55,8 @@ struct vol_options {
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	/* With write: a log that is not clean is emptied instead, and what it has is lost. */
+	bool discard_log;
 	bool repair;   /* with write: damage is no reason to refuse */
 	bool no_guard; /* its commits are not guarded: to measure what that costs */
 	size_t memory; /* of the cache, bytes; 0: the default */

@@ -318,7 +318,8 @@ static void find_attr_fork(struct mend_inode *m)
 			return;
 		if (attr->format == FORMAT_BTREE && !inode_broken(m))
 			return;
-		if (attr->format == FORMAT_LOCAL && short_attr_whole(attr->data, attr->size, &any)) {
+		if (attr->format == FORMAT_LOCAL &&
+		    short_attr_whole(attr->data, attr->size, &any)) {
 			mend_attr_header(m, (u32)(attr->data - m->raw));
 			return;
 		}
@@ -440,12 +441,19 @@ static void mend_times(struct mend_inode *m)
 
 static void mend_rest(struct mend_inode *m)
 {
+	bool internal = inode_internal(m->g, inum_of(m->ino));
+
 	struct dinode *d = core(m);
 	bool large = be64_get(d->flags2) & INODE_FLAG2_NREXT64;
 
 	inode_set(m, large ? "nrext64_pad" : "v3_pad", 0);
 	better(m, "next_unlinked", NULL32);
 	better(m, "projid_hi", 0);
+	/* root's, always */
+	if (internal && be32_get(d->uid) == NULL32)
+		inode_set(m, "uid", 0);
+	if (internal && be32_get(d->gid) == NULL32)
+		inode_set(m, "gid", 0);
 	if (be32_get(d->nlink) > INODE_NLINK_MAX)
 		inode_set(m, "nlink", min_u64(m->facts->names, INODE_NLINK_MAX));
 	mend_times(m);

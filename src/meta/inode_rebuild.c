@@ -93,10 +93,9 @@ static int add_target(void *arg, const struct extent *e)
 		struct fsblock at = fsblock_of(e->start + i);
 		struct symlink_hdr header;
 
-		t->broken = device_read(t->view->data, fsblock_daddr(g, at), &header,
-					sizeof(header)) ||
-			    be32_get(header.magic) != SYMLINK_MAGIC ||
-			    be64_get(header.owner) != t->ino;
+		t->broken =
+		    device_read(t->view->data, fsblock_daddr(g, at), &header, sizeof(header)) ||
+		    be32_get(header.magic) != SYMLINK_MAGIC || be64_get(header.owner) != t->ino;
 		if (!t->broken)
 			t->bytes += be32_get(header.bytes);
 	}

@@ -227,9 +227,9 @@ static int rebuild(struct rt_work *w)
 	if (!err)
 		err = put_summary(w);
 	if (!err && w->changed)
-		repair_say(w->r,
-			   "realtime: bitmap and summary from what files map: %llu extents are free",
-			   (unsigned long long)w->free);
+		repair_say(
+		    w->r, "realtime: bitmap and summary from what files map: %llu extents are free",
+		    (unsigned long long)w->free);
 	return err;
 }
 
