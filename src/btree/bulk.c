@@ -27,7 +27,7 @@ static u64 blocks_for(u64 entries, u32 max, u32 percent)
 	u64 each = max_u64(1, (u64)max * percent / 100);
 	u64 count = div_up_u64(entries, each);
 
-	if (entries <= max)
+	if (!max || entries <= max)
 		return 1;
 	if (least && count > entries / least)
 		count = entries / least;

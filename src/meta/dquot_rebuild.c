@@ -15,6 +15,7 @@
 #include "ledger/sweep.h"
 #include "meta/rebuild.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -275,6 +276,7 @@ static int fill_up(struct quota_work *w, u64 off)
 	u32 per_block = dquots_per_block(w->g);
 	int err = 0;
 
+	assert(per_block);
 	if (!(quota_types_counted(w->g) & w->type))
 		return 0;
 	while (!err && w->has && be32_get(w->next.type) <= w->type) {
@@ -294,7 +296,7 @@ static int fill_up(struct quota_work *w, u64 off)
 static int mend_file(struct quota_work *w)
 {
 	struct vol *vol = w->r->vol;
-	u64 end = (u64)NULL32 / dquots_per_block(w->g) + 1;
+	u64 end = (u64)NULL32 / max_u64(dquots_per_block(w->g), 1) + 1;
 	int err = 0;
 
 	w->changed = w->lost = 0;

@@ -359,6 +359,8 @@ u64 facts_free_blocks(const struct facts *f, u64 fsblock, u64 count, bool *known
 	u64 from = fsblock_bno(g, fsblock_of(fsblock)), end = from + count, sum = 0;
 
 	*known = f->run != NULL;
+	if (!f->run)
+		return 0;
 	while (low < high) {
 		u32 middle = low + (high - low) / 2;
 		const struct free_run *r = &f->run[middle];

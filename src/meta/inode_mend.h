@@ -30,7 +30,7 @@ void inode_mend(struct mend_inode *m);
  * they have together, or NULL64. */
 u32 inode_count_extents(const struct geometry *g, const struct fork *fork, u64 blocks);
 /* For fields that others work out, with a note of what was changed. */
-void inode_set(struct mend_inode *m, const char *field, u64 value);
+void inode_set(struct mend_inode *m, const char *name, u64 value);
 /* The size, once the maps are right. */
 void inode_mend_size(struct mend_inode *m);
 bool inode_is_realtime(const struct mend_inode *m);

@@ -92,11 +92,12 @@ static int gather(struct rt_work *w)
 
 static void end_run(struct rt_work *w)
 {
-	u32 level, block = (u32)(w->run_start / rt_bits_per_block(w->g));
+	u32 bits = rt_bits_per_block(w->g), level, block;
 	struct le32 *count;
 
-	if (!w->run_length)
+	if (!w->run_length || !bits)
 		return;
+	block = (u32)(w->run_start / bits);
 	level = 63u - (u32)__builtin_clzll(w->run_length);
 	count = &w->summary[(u64)level * w->g->rt_bitmap_blocks + block].count;
 	*count = le32_make(le32_get(*count) + 1);
