@@ -75,6 +75,7 @@ static bool take_flag(struct mount_options *options, const char *word)
 	    {"debug", &options->debug},
 	    {"discard", &options->discard},
 	    {"wsync", &options->sync},
+	    {"heal", &options->heal},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(flags); i++)
@@ -120,6 +121,12 @@ static int take_list(struct mount_options *options, const struct command *comman
 			options->read_only = false;
 		if (!strcmp(word, "sync") || !strcmp(word, "dirsync") || !strcmp(word, "async"))
 			options->sync = *word != 'a';
+		if (!strncmp(word, "heal=", 5)) {
+			options->heal = !strcmp(word, "heal=repair");
+			if (!options->heal && strcmp(word, "heal=none") != 0)
+				return cli_misuse(command, "heal is none or repair");
+			continue;
+		}
 		if (!strcmp(word, "nodiscard")) {
 			options->discard = false;
 			continue;

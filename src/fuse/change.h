@@ -28,6 +28,7 @@ struct changer {
 	u32 ready_count;
 	struct discards *discards; /* NULL: what is freed is not discarded */
 	bool sync;		   /* a request is durable when it is answered */
+	struct heal *heal;	   /* NULL: damage is not mended by itself */
 };
 
 /* NULL for a volume that is only read. */

@@ -1,6 +1,7 @@
 /* The frame of the writing server; see change.h. */
 #include "base/trail.h"
 #include "fuse/change.h"
+#include "fuse/heal.h"
 
 #include <errno.h>
 #include <time.h>
@@ -80,12 +81,14 @@ int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn,
 
 int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg)
 {
+	bool healed = false;
 	u32 tries = 0;
 	int err;
 
 	do
 		err = change_once(c, step, arg);
-	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)));
+	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+	       heal_changed(c->heal, err, &healed));
 	return settle(c, err);
 }
 
@@ -93,8 +96,8 @@ int change_series(struct changer *c,
 		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg)
 {
 	struct txn *txn;
+	bool more, healed = false;
 	u32 tries = 0;
-	bool more;
 	int err;
 
 	do {
@@ -102,7 +105,7 @@ int change_series(struct changer *c,
 		err = vol_begin(c->vol, NULL, &txn);
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
-	} while ((!err && more) || again(c, err, tries++));
+	} while ((!err && more) || again(c, err, tries++) || heal_changed(c->heal, err, &healed));
 	return settle(c, err);
 }
 

@@ -5,6 +5,7 @@
 #define MENDFS_FUSE_REQUEST_H
 
 #include "fs/inode.h"
+#include "fuse/heal.h"
 #include "fuse/server.h"
 
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ struct server {
 	struct server_options options;
 	struct node_cache *nodes;
 	struct changer *changer; /* NULL: read-only */
+	struct heal *heal;	 /* NULL: damage is not mended by itself */
 	struct background *background;
 	bool no_open, no_opendir; /* the kernel can do without open requests */
 	atomic_bool down;	  /* shut down: nothing is answered any more but EIO */
