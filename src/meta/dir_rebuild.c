@@ -35,6 +35,7 @@ struct remake {
 	bool one_block; /* its index is in it */
 	bool started;	/* its first block has been written, or was as it should be */
 	bool written;	/* with its index */
+	bool is_short;
 	u64 parent;
 	struct again again[AGAIN_MAX];
 	u32 agains, blocks, lost, twice;
@@ -407,13 +408,16 @@ static int remake(struct remake *k)
 	struct inode inode;
 
 	dir_parse(&k->m.op, &inode);
-	if (inode.fork[FORK_DATA].format == FORMAT_LOCAL)
+	k->is_short = inode.fork[FORK_DATA].format == FORMAT_LOCAL;
+	if (k->is_short)
 		return dir_short_rebuild(k->r, &k->m);
 	return remake_blocks(k);
 }
 
 static void tell(struct remake *k)
 {
+	if (k->is_short)
+		return; /* it has said so itself */
 	repair_say(k->r,
 		   "directory %llu: rebuilt: %u blocks written anew, %u lost, %u names mended, %u "
 		   "dropped",

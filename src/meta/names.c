@@ -207,6 +207,15 @@ static int cut_circles(struct circles *c)
 
 /* ---- all ---- */
 
+static int put_aside(struct names_work *w, const struct be64 *ino)
+{
+	u8 type;
+
+	if (dir_salvage_inode(w->vol, be64_get(*ino), &type) > 0)
+		w->orphan_types[type]++;
+	return sorter_add(w->rest, ino);
+}
+
 /* Those that say themselves what they are called. */
 static int name_by_pointers(struct names_work *w)
 {
@@ -218,7 +227,7 @@ static int name_by_pointers(struct names_work *w)
 
 		err = tolerate(w, be64_get(ino), names_from_pointers(w, be64_get(ino), &added));
 		if (!err && !added)
-			err = sorter_add(w->rest, &ino);
+			err = put_aside(w, &ino);
 	}
 	return err ? err : more;
 }

@@ -19,6 +19,7 @@ struct round {
 	struct repair_result *result;
 	struct survey survey;
 	struct repair repair;
+	struct lost_names *lost;
 	struct evidence_ag *wanted;
 	u64 *ag;   /* by AG: what is to be rebuilt of it */
 	u64 stuck; /* types that nothing can rebuild */
@@ -191,8 +192,11 @@ static int run_round(struct round *r)
 	r->wanted = env_array(r->vol->env, ags, sizeof(*r->wanted));
 	r->ag = env_array(r->vol->env, ags, sizeof(*r->ag));
 	err = r->wanted && r->ag ? 0 : fail(-ENOMEM, "repair: out of memory");
-	r->repair = (struct repair){
-	    .vol = r->vol, .wanted = r->wanted, .say = r->options->say, .arg = r->options->arg};
+	r->repair = (struct repair){.vol = r->vol,
+				    .lost = r->lost,
+				    .wanted = r->wanted,
+				    .say = r->options->say,
+				    .arg = r->options->arg};
 	if (!err)
 		err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
 	if (!err) {
@@ -232,6 +236,9 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	int err = 0;
 
 	*result = (struct repair_result){0};
+	r.lost = env_alloc(vol->env, sizeof(*r.lost));
+	if (!r.lost)
+		return fail(-ENOMEM, "repair: out of memory");
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
@@ -258,5 +265,6 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 		err = run_round(&r);
 		survey_free(&r.survey);
 	}
+	env_free(vol->env, r.lost);
 	return err;
 }
