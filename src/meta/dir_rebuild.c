@@ -416,13 +416,16 @@ static int remake(struct remake *k)
 
 static void tell(struct remake *k)
 {
-	if (k->is_short)
-		return; /* it has said so itself */
-	repair_say(k->r,
-		   "directory %llu: rebuilt: %u blocks written anew, %u lost, %u names mended, %u "
-		   "dropped",
-		   (unsigned long long)k->ino, k->blocks, k->lost, k->s.mended,
-		   k->s.dropped + k->twice);
+	u32 dropped = k->s.dropped + k->twice;
+
+	if (k->is_short || (k->one_block && !k->blocks))
+		return; /* it has said so itself, or there was nothing to do */
+	repair_say(k->r, "directory %llu: %s", (unsigned long long)k->ino,
+		   k->one_block ? "its block written anew" : "its indexes built anew");
+	if (k->blocks + k->lost + k->s.mended + dropped)
+		repair_say(k->r,
+			   "directory %llu: %u blocks mended, %u lost; %u names mended, %u dropped",
+			   (unsigned long long)k->ino, k->blocks, k->lost, k->s.mended, dropped);
 }
 
 int dir_rebuild(struct repair *r, u32 ag, u64 ino)
