@@ -273,10 +273,13 @@ static int choose_base(struct bulk *b)
 		b->series = false;
 		b->base = g->dir_leaf_off + g->dir_fsblocks;
 	}
-	if (!b->series)
-		err = give_back(b, g->dir_leaf_off, g->dir_free_off);
 	b->next = b->base;
-	return err;
+	if (b->series)
+		return 0;
+	/* From the first old block that goes to the new root, all in one. */
+	err = dir_remake_room(b->m, b->total * g->dir_block_size);
+	b->m->hold = true;
+	return err ? err : give_back(b, g->dir_leaf_off, g->dir_free_off);
 }
 
 /* ---- blocks ---- */
@@ -411,6 +414,7 @@ static int build(struct bulk *b)
 		err = write_nodes(b, level);
 	if (!err)
 		err = write_free_index(b);
+	b->m->hold = false;
 	if (!err && b->series)
 		err = give_back(b, b->g->dir_leaf_off + b->g->dir_fsblocks, b->base);
 	return err;

@@ -28,7 +28,7 @@ int dir_remake_room(struct dir_remake *m, u64 bytes)
 {
 	int err = 0;
 
-	if (m->changed && m->changed + bytes > m->most) {
+	if (!m->hold && m->changed && m->changed + bytes > m->most) {
 		err = dir_remake_end(m, 0);
 		if (!err)
 			err = reopen(m);

@@ -98,12 +98,16 @@ void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn);
 int sweep_link(struct sweep *sweep, u64 dir, u64 parent);
 /* Adds to the statistics, and tells the progress now and then. */
 void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
-/* Post about the block at hand, with its place as witness. */
-void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
-		s64 times);
-/* The same of an object that a post() has read by itself. */
+/* Post what `where` says. */
 void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
 		   enum side side, const struct fact *fact, s64 times);
+/* Post about the block at hand, with its place as witness. */
+static inline void sweep_post(struct sweep *sweep, enum account account, enum side side,
+			      const struct fact *fact, s64 times)
+{
+	sweep_post_of(sweep, sweep->verdict ? &sweep->verdict->where : NULL, account, side, fact,
+		      times);
+}
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 		      const struct fact *key, u64 start, u64 length, s64 times);
 

@@ -35,6 +35,7 @@ struct remake {
 	bool one_block; /* its index is in it */
 	bool started;	/* its first block has been written, or was as it should be */
 	bool written;	/* with its index */
+	bool is_short;
 	u64 parent;
 	struct again again[AGAIN_MAX];
 	u32 agains, blocks, lost, twice;
@@ -407,18 +408,24 @@ static int remake(struct remake *k)
 	struct inode inode;
 
 	dir_parse(&k->m.op, &inode);
-	if (inode.fork[FORK_DATA].format == FORMAT_LOCAL)
+	k->is_short = inode.fork[FORK_DATA].format == FORMAT_LOCAL;
+	if (k->is_short)
 		return dir_short_rebuild(k->r, &k->m);
 	return remake_blocks(k);
 }
 
 static void tell(struct remake *k)
 {
-	repair_say(k->r,
-		   "directory %llu: rebuilt: %u blocks written anew, %u lost, %u names mended, %u "
-		   "dropped",
-		   (unsigned long long)k->ino, k->blocks, k->lost, k->s.mended,
-		   k->s.dropped + k->twice);
+	u32 dropped = k->s.dropped + k->twice;
+
+	if (k->is_short || (k->one_block && !k->blocks))
+		return; /* it has said so itself, or there was nothing to do */
+	repair_say(k->r, "directory %llu: %s", (unsigned long long)k->ino,
+		   k->one_block ? "its block written anew" : "its indexes built anew");
+	if (k->blocks + k->lost + k->s.mended + dropped)
+		repair_say(k->r,
+			   "directory %llu: %u blocks mended, %u lost; %u names mended, %u dropped",
+			   (unsigned long long)k->ino, k->blocks, k->lost, k->s.mended, dropped);
 }
 
 int dir_rebuild(struct repair *r, u32 ag, u64 ino)
