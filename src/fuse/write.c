@@ -400,6 +400,26 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, o
 		fuse_reply_err(req, 0);
 }
 
+/* ---- for others ---- */
+
+int data_write(struct server *server, struct inum ino, u64 off, const u8 *bytes, u64 len, u64 *done)
+{
+	struct piece_of_work w = {
+	    .ino = ino, .off = off, .len = len, .kind = FILE_PLAN_WRITE, .bytes = bytes};
+
+	return work_through(server->changer, &w, done);
+}
+
+int data_grow(struct server *server, struct inum ino, u64 size)
+{
+	return set_size(server, ino, 0, size);
+}
+
+int data_touch(struct server *server, struct inum ino)
+{
+	return touch_now(server->changer, ino);
+}
+
 /* ---- durability ---- */
 
 static void do_fsync(fuse_req_t req, fuse_ino_t node, int data_only, struct fuse_file_info *fi)
@@ -419,6 +439,7 @@ void write_ops(struct fuse_lowlevel_ops *ops)
 	ops->write = do_write;
 	ops->setattr = do_setattr;
 	ops->fallocate = do_fallocate;
+	ops->copy_file_range = do_copy_file_range;
 	ops->fsync = do_fsync;
 	ops->fsyncdir = do_fsync;
 }
