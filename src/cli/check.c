@@ -135,9 +135,9 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 	static const struct option options[] = {
 	    {"json", no_argument, NULL, 'j'},
 	    {"verbose", no_argument, NULL, 'v'},
+	    {"preen", no_argument, NULL, 'p'},
 	    {"memory", required_argument, NULL, 'm'},
 	    {"only", required_argument, NULL, 'o'},
-	    {"preen", no_argument, NULL, 'p'},
 	    {"log", required_argument, NULL, 'L'},
 	    {"log-device", required_argument, NULL, 'l'},
 	    {"rt-device", required_argument, NULL, 'r'},
@@ -151,6 +151,8 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 			check->json = true;
 		} else if (c == 'v') {
 			check->verbose = true;
+		} else if (c == 'p') {
+			check->preen = true;
 		} else if (c == 'm') {
 			if (!cli_parse_size(optarg, &memory) || !memory)
 				return cli_misuse(self, "\"%s\" is no size", optarg);
@@ -159,8 +161,6 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 			check->only = find_type(optarg);
 			if (!check->only)
 				return cli_misuse(self, "there is no type \"%s\"", optarg);
-		} else if (c == 'p') {
-			check->preen = true;
 		} else if (c == 'L') {
 			if (!set_log_choice(check, optarg))
 				return cli_misuse(self, "--log is refuse, accept-loss or ignore");
@@ -190,9 +190,9 @@ const struct command command_check = {
 	"\n"
 	"  -v, --verbose         show findings on stderr as they come, and notes\n"
 	"  --json                print one JSON object instead (docs/JSON.md)\n"
+	"  --preen               also what is sound, but could be better, as kernels leave it\n"
 	"  --memory=SIZE         for the cache of blocks: 16M\n"
 	"  --only=TYPE           only metadata of this type: agf, inode\n"
-	"  --preen               also what is sound, but could be better, as kernels leave it\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"
 	"  --log=accept-loss     replay what is whole of a damaged log\n"
 	"  --log=ignore          look at the disk as it is, without replay\n" CLI_HELP_DEVICES "\n"

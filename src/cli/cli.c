@@ -152,6 +152,15 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 	return vol_open(env, &meta_types, &options, out);
 }
 
+void cli_tell_super(FILE *err, const struct vol *vol)
+{
+	if (vol->super_at.v)
+		fprintf(err,
+			"mendfs: %s: the primary superblock is lost; this goes by its copy at "
+			"sector %llu\n",
+			vol->data->name, (unsigned long long)vol->super_at.v / 512);
+}
+
 int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol **out)
 {
 	const struct vol_options options = {.memory = image->memory, .verdict = image->verdict};
@@ -184,13 +193,4 @@ int cli_run_command(const struct command *command, int argc, char **argv)
 							 : run_here(command, image);
 	free(image);
 	return status;
-}
-
-void cli_tell_super(FILE *to, const struct vol *vol)
-{
-	if (vol->super_at.v)
-		fprintf(to,
-			"mendfs: %s: the primary superblock is lost; this goes by its copy at "
-			"sector %llu\n",
-			vol->data->name, (unsigned long long)vol->super_at.v / 512);
 }

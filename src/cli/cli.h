@@ -84,10 +84,10 @@ struct cli_image {
 	struct verdict *verdict;
 };
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out);
+/* Says so when the geometry comes from a copy of the superblock. */
+void cli_tell_super(FILE *err, const struct vol *vol);
 /* The same for a run: of a mounted filesystem, what it is at this moment. */
 int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol **out);
-/* Says so when the geometry comes from a copy of the superblock. */
-void cli_tell_super(FILE *to, const struct vol *vol);
 
 #define CLI_HELP_DEVICES                                      \
 	"  --log-device=DEVICE   the log is on this device\n" \

@@ -5,8 +5,6 @@
 #include "cli/object.h"
 #include "format/verify.h"
 
-#include <stdio.h>
-
 static void tell(struct verdict *v, const struct finding *finding)
 {
 	char text[512];
@@ -21,7 +19,7 @@ static void ignore(struct verdict *v, const struct finding *finding)
 	(void)finding;
 }
 
-/* What is wrong with the primary superblock, on stderr; an exit status. */
+/* What is wrong with the primary superblock; an exit status. */
 static int tell_primary(struct cli_run *run, struct vol *vol)
 {
 	char *words[] = {(char[]){"superblock"}};

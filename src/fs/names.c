@@ -319,6 +319,7 @@ static int take_away(struct vol *vol, struct txn *txn, const struct names_entry 
 	int err = open_dir(vol, txn, at->dir, true, &dir);
 
 	*gone = inum_of(0);
+	txn_set_giving(txn);
 	if (!err)
 		err = find(vol, txn, at, &ino);
 	if (!err)

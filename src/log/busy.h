@@ -3,9 +3,8 @@
  * durable, so after a crash it may have its old owner again; or a snapshot still shows what lay
  * there.
  *
- * Ranges are kept in the order of their commits, joined where one follows the other, with a count
- * of them for each region of the device, so that looking at a place where nothing was freed costs
- * nothing.  Without memory for one more, everything counts as busy until the next settling.
+ * Runs are kept by address, so that looking at a place costs no more where much was freed.  Without
+ * memory for one more, everything counts as busy until that commit is settled.
  *
  * Locked by itself: commits add, the journal settles, allocation asks.
  */

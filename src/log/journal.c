@@ -31,7 +31,7 @@ struct journal {
 	struct log_writer *writer;
 	struct busy *busy;
 	struct env_lock *work, *commits;
-	struct env_shared *readers;
+	struct env_shared *readers, *gate;
 	void (*on_durable)(void *arg, u64 number);
 	void *durable_arg;
 	size_t memory;
@@ -69,7 +69,10 @@ int journal_open(struct env *env, const struct journal_options *options, struct 
 	j->work = env->lock_create(env);
 	j->commits = env->lock_create(env);
 	j->readers = env->shared_create(env);
-	err = j->work && j->commits && j->readers ? 0 : fail(-ENOMEM, "the journal: out of memory");
+	j->gate = env->shared_create(env);
+	err = j->work && j->commits && j->readers && j->gate
+		  ? 0
+		  : fail(-ENOMEM, "the journal: out of memory");
 	if (!err)
 		err = versions_open(env, j->home, j->memory, &j->versions);
 	if (!err)
@@ -136,6 +139,8 @@ void journal_close(struct journal *j)
 		j->env->lock_destroy(j->env, j->commits);
 	if (j->readers)
 		j->env->shared_destroy(j->env, j->readers);
+	if (j->gate)
+		j->env->shared_destroy(j->env, j->gate);
 	env_free(j->env, j);
 }
 
@@ -198,11 +203,10 @@ void journal_hold(struct journal *j, bool hold)
 	j->held = hold;
 }
 
-int journal_begin(struct journal *j, struct txn **out)
+static int begin_at_gate(struct journal *j, struct txn **out)
 {
 	int err;
 
-	*out = NULL;
 	for (;;) {
 		j->env->lock_take(j->commits);
 		if (j->stopped || !crowded(j))
@@ -223,13 +227,36 @@ int journal_begin(struct journal *j, struct txn **out)
 	return err;
 }
 
-int journal_end(struct journal *j, struct txn *txn, int err)
+int journal_begin(struct journal *j, bool alone, struct txn **out)
+{
+	int err;
+
+	*out = NULL;
+	if (!alone)
+		j->env->shared_take(j->gate, false);
+	err = begin_at_gate(j, out);
+	if (err && !alone)
+		j->env->shared_drop(j->gate, false);
+	return err;
+}
+
+void journal_alone(struct journal *j, bool alone)
+{
+	if (alone)
+		j->env->shared_take(j->gate, true);
+	else
+		j->env->shared_drop(j->gate, true);
+}
+
+int journal_end(struct journal *j, bool alone, struct txn *txn, int err)
 {
 	if (err)
 		txn_rollback(txn);
 	else
 		err = txn_commit(txn);
 	j->env->lock_drop(j->commits);
+	if (!alone)
+		j->env->shared_drop(j->gate, false);
 	return err;
 }
 

@@ -14,9 +14,11 @@
  * it; later, the 128-byte chunks that changed.  So replay never builds on what a torn write has
  * left, and LSNs need not be stamped into what is written home.
  *
- * Locking: `commits` is the writer's: a transaction from its first read to its end.  `readers` is
- * held shared by who reads several buffers that belong together, and alone for the moment in which
- * a commit is published.  `work` is held during checkpoints; it comes before both.
+ * Locking: `gate` is held shared during a transaction, and alone by who wants a series of them
+ * without others in between; it comes first. `commits` is the writer's: a transaction from its
+ * first read to its end.  `readers` is held shared by who reads several buffers that belong
+ * together, and alone for the moment in which a commit is published.  `work` is held during
+ * checkpoints; it comes before both.
  *
  * When the log or the device fails, the error goes to who forced, all stays in memory as it was,
  * and the next force tries again; when too much is pending, no more transactions begin.
@@ -58,9 +60,11 @@ void journal_close(struct journal *j); /* without that: what is not durable is l
  * transactions are refused with -ENOSPC when they would not fit. */
 void journal_hold(struct journal *j, bool hold);
 /* A transaction of the only writer, when there is room for one; journal_end() lets the next in. */
-int journal_begin(struct journal *j, struct txn **out);
+int journal_begin(struct journal *j, bool alone, struct txn **out);
 /* Commits when err is 0, rolls back otherwise; returns err or what the commit says. */
-int journal_end(struct journal *j, struct txn *txn, int err);
+int journal_end(struct journal *j, bool alone, struct txn *txn, int err);
+/* Between the two calls nobody begins a transaction but who says `alone`. */
+void journal_alone(struct journal *j, bool alone);
 /* What txn_commit() does in the end. Not for anybody else. */
 int journal_commit(struct journal *j, struct txn *txn, const struct version_change *changes,
 		   u32 count);

@@ -80,7 +80,7 @@ static void plan_ags(struct round *r)
 			if (sick >> i & 1 && type->rebuild && !waits(r, type, ag))
 				r->ag[ag] |= 1ull << i;
 		}
-		r->wanted[ag].space = r->ag[ag] != 0;
+		r->wanted[ag].space = (r->ag[ag] & ~(1ull << META_SUPERBLOCK)) != 0;
 		r->wanted[ag].inodes = (r->ag[ag] & INODE_TREES) != 0;
 		r->wanted[ag].rmaps_sick = r->survey.corrupt[ag] >> META_RMAPBT & 1;
 	}
@@ -138,16 +138,25 @@ static int run_types(struct round *r, u64 types, u32 ag, u64 ino)
 	return err;
 }
 
+/* Everything else has been looked at in its light. */
+static int run_super(struct round *r)
+{
+	u64 bit = 1ull << META_SUPERBLOCK;
+
+	if (!(r->survey.ag[0] & bit))
+		return 0;
+	r->survey.ag[0] &= ~bit;
+	return run_types(r, bit, 0, NO_INO);
+}
+
 static int run_ags(struct round *r)
 {
-	u64 any = 0;
+	bool any = false;
 	int err;
 
 	for (u32 ag = 0; ag < r->survey.ags; ag++)
-		any |= r->ag[ag];
-	if (!any)
-		return 0;
-	err = gather(r);
+		any |= r->wanted[ag].space;
+	err = any ? gather(r) : 0;
 	for (u32 ag = 0; ag < r->survey.ags && !err; ag++)
 		err = run_types(r, r->ag[ag], ag, NO_INO);
 	evidence_free(r->repair.evidence);
@@ -173,7 +182,7 @@ static int run_inodes(struct round *r)
 {
 	int err = 0;
 
-	for (u32 i = 0; i < r->survey.inodes && !err; i++) {
+	for (u32 i = 0; i < r->survey.inodes && !err && !r->repair.moved; i++) {
 		const struct sick_inode *s = &r->survey.inode[i];
 		bool valid = inum_valid(&r->vol->geo, inum_of(s->ino));
 		u32 ag = valid ? inum_ag(&r->vol->geo, inum_of(s->ino)) : NO_AG;
@@ -184,6 +193,17 @@ static int run_inodes(struct round *r)
 	return err;
 }
 
+static int run_sick(struct round *r)
+{
+	int err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
+
+	if (err || r->repair.moved)
+		return err;
+	plan_ags(r);
+	err = run_ags(r);
+	return err ? err : run_inodes(r);
+}
+
 static int run_round(struct round *r)
 {
 	u32 ags = r->survey.ags;
@@ -192,16 +212,15 @@ static int run_round(struct round *r)
 	r->wanted = env_array(r->vol->env, ags, sizeof(*r->wanted));
 	r->ag = env_array(r->vol->env, ags, sizeof(*r->ag));
 	err = r->wanted && r->ag ? 0 : fail(-ENOMEM, "repair: out of memory");
-	r->repair = (struct repair){
-	    .vol = r->vol, .wanted = r->wanted, .say = r->options->say, .arg = r->options->arg};
+	r->repair = (struct repair){.vol = r->vol,
+				    .wanted = r->wanted,
+				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
+				    .say = r->options->say,
+				    .arg = r->options->arg};
 	if (!err)
-		err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
-	if (!err) {
-		plan_ags(r);
-		err = run_ags(r);
-	}
-	if (!err)
-		err = run_inodes(r);
+		err = run_super(r);
+	if (!err && !r->repair.moved)
+		err = run_sick(r);
 	env_free(r->vol->env, r->wanted);
 	env_free(r->vol->env, r->ag);
 	return err;
@@ -209,8 +228,10 @@ static int run_round(struct round *r)
 
 static int look(struct round *r, u32 round)
 {
-	const struct survey_options options = {
-	    .finding = r->options->finding, .arg = r->options->arg, .memory = r->options->memory};
+	const struct survey_options options = {.finding = r->options->finding,
+					       .arg = r->options->arg,
+					       .env = r->options->env,
+					       .memory = r->options->memory};
 
 	if (r->options->round)
 		r->options->round(r->options->arg, round);
@@ -226,38 +247,48 @@ static void add_forced(struct round *r)
 	r->survey.fs |= force & scope_mask(r, SCOPE_FS);
 }
 
+/* What the survey of this round asks for. */
+static int go_on(struct round *r, u32 round, u64 *before, bool *more)
+{
+	struct repair_result *result = r->result;
+	bool forced = !round && r->options->force, same = round && r->survey.digest == *before;
+
+	*before = r->survey.digest;
+	result->rounds = round + 1;
+	result->left = r->survey.findings;
+	result->stats = r->survey.stats;
+	if (!round)
+		result->first = r->survey.findings;
+	*more = (r->survey.findings || forced) && !(same && r->all);
+	if (!*more)
+		return 0;
+	r->all = same || forced;
+	if (forced)
+		add_forced(r);
+	return run_round(r);
+}
+
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result)
 {
 	struct round r = {.vol = vol, .options = options, .result = result};
 	u64 before = 0;
+	bool more = true;
 	int err = 0;
 
 	*result = (struct repair_result){0};
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
-	for (u32 round = 0; round < REPAIR_ROUNDS && !err; round++) {
-		bool forced = !round && options->force, same;
+	for (u32 round = 0; round < REPAIR_ROUNDS && !err && more; round++) {
+		struct vol alone;
 
+		vol_alone_begin(vol, &alone);
+		r.vol = &alone;
 		err = look(&r, round);
-		same = round && r.survey.digest == before;
-		before = r.survey.digest;
-		if (!err) {
-			result->rounds = round + 1;
-			result->left = r.survey.findings;
-			result->stats = r.survey.stats;
-			if (!round)
-				result->first = r.survey.findings;
-		}
-		if (err || (!r.survey.findings && !forced) || (same && r.all)) {
-			survey_free(&r.survey);
-			break;
-		}
-		r.all = same || forced;
-		if (forced)
-			add_forced(&r);
-		err = run_round(&r);
+		if (!err)
+			err = go_on(&r, round, &before, &more);
 		survey_free(&r.survey);
+		vol_alone_end(&alone);
 	}
 	return err;
 }

@@ -34,6 +34,8 @@ static const struct meta_type *type_of(const struct survey *s, const struct find
 {
 	const struct meta_type *type = NULL;
 
+	if (f->def == sweep_defs->loop)
+		return s->types->type[META_NAMES];
 	/* "agf.freeblks" tells whose counter it is */
 	if (of_account(f, ACCOUNT_COUNTERS))
 		type = type_named(s->types, f->found);
@@ -190,8 +192,9 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	    .env = vol->env, .types = vol->types, .g = &vol->geo, .ags = vol->geo.ag_count};
 	out->ag = env_array(vol->env, out->ags, sizeof(*out->ag));
 	out->corrupt = env_array(vol->env, out->ags, sizeof(*out->corrupt));
-	err = out->ag && out->corrupt ? vol_snapshot(vol, vol->env, &how, &snapshot)
-				      : fail(-ENOMEM, "the sick list: out of memory");
+	err = out->ag && out->corrupt
+		  ? vol_snapshot(vol, options->env ? options->env : vol->env, &how, &snapshot)
+		  : fail(-ENOMEM, "the sick list: out of memory");
 	if (!err)
 		err = sweep_run(snapshot, &sweep, &out->stats);
 	vol_close(snapshot);
