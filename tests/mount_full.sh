@@ -35,7 +35,7 @@ mends() {
 }
 trap '' XFSZ # a write beyond the limit is an error, not the end of the server
 
-for kind in full failing; do
+for kind in ${KINDS:-full failing}; do
 	for end in mended unmounted killed; do
 		name=$kind-$end model=$SCRATCH/model-$kind-$end
 		$kind || { not_ok "$name-mount" "no mount"; continue; }
@@ -64,3 +64,14 @@ for kind in full failing; do
 		umount "$disk"
 	done
 done
+
+# A flush fails, and the device tells it once: all whose data were on their way are told. (Of a write that is lost as a whole a loop device does tell.)
+if new_disk 1 && loop=$(losetup -f --show "$image" 2>/dev/null); then
+	trap 'undo; losetup -d "$loop"; umount "$disk" 2>/dev/null' EXIT
+	serve "$loop" "$dir" rw
+	check lost-told "$SOURCE_TOP/tests/mount/lost.py" "$dir" "$disk/filler"
+	check lost-quit quit "$dir"
+	check lost-clean clean "$loop"
+else
+	skip lost "no loop devices"
+fi

@@ -107,8 +107,7 @@ static void reply_opened(fuse_req_t req, int err, fuse_ino_t dir, const struct f
 		reply_failure(req, err, "create", dir);
 		return;
 	}
-	fi->keep_cache = 1;
-	fi->noflush = 1;
+	opened(server_of(req), fi);
 	fuse_reply_create(req, e, fi);
 }
 
