@@ -109,9 +109,14 @@ int change_series(struct changer *c,
 	return settle(c, err);
 }
 
+static u32 lock_index(struct inum ino)
+{
+	return (ino.v * 0x9e3779b97f4a7c15ull >> 32) % FILE_LOCKS;
+}
+
 static struct env_lock *lock_of(struct changer *c, struct inum ino)
 {
-	return c->file[(ino.v * 0x9e3779b97f4a7c15ull >> 32) % FILE_LOCKS];
+	return c->file[lock_index(ino)];
 }
 
 void file_lock(struct changer *c, struct inum ino)
@@ -122,4 +127,20 @@ void file_lock(struct changer *c, struct inum ino)
 void file_unlock(struct changer *c, struct inum ino)
 {
 	c->vol->env->lock_drop(lock_of(c, ino));
+}
+
+void files_lock(struct changer *c, struct inum a, struct inum b)
+{
+	bool first = lock_index(a) <= lock_index(b);
+
+	file_lock(c, first ? a : b);
+	if (lock_index(a) != lock_index(b))
+		file_lock(c, first ? b : a);
+}
+
+void files_unlock(struct changer *c, struct inum a, struct inum b)
+{
+	file_unlock(c, a);
+	if (lock_index(a) != lock_index(b))
+		file_unlock(c, b);
 }

@@ -58,6 +58,9 @@ void geometry_now(struct server *server, struct geometry *g);
 /* A program with the powers of who administers this mount. */
 bool request_is_admin(fuse_req_t req);
 
+/* What every open file is: of the device's failed flushes it remembers how many there were. */
+void opened(struct server *server, struct fuse_file_info *fi);
+
 /* stat.c */
 void stat_fill(const struct geometry *g, const struct inode *inode, struct stat *st);
 void statfs_fill(const struct geometry *g, struct statvfs *st);

@@ -324,6 +324,13 @@ static void do_readlink(fuse_req_t req, fuse_ino_t node)
 		fuse_reply_readlink(req, target);
 }
 
+void opened(struct server *server, struct fuse_file_info *fi)
+{
+	fi->keep_cache = 1;
+	fi->noflush = 1;
+	fi->fh = atomic_load(&server->vol->home->lost);
+}
+
 /* ENOSYS tells a kernel that knows it never to ask again: there is nothing to open. */
 static void do_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
@@ -332,8 +339,7 @@ static void do_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	fi->keep_cache = 1;
-	fi->noflush = 1;
+	opened(server_of(req), fi);
 	fuse_reply_open(req, fi);
 }
 

@@ -584,7 +584,6 @@ static int find_loops(struct report *report)
 	struct loop_report r = {.report = report};
 	struct verdict v = directory_verdict(report, NO_INO);
 	int err = loops_find(report->loops, raise_loop, &r);
-
 	char more[24];
 
 	if (r.count <= LOOP_FINDINGS)
