@@ -62,10 +62,13 @@ int journal_commit(struct journal *j, struct txn *txn, const struct version_chan
 /* More bytes may not be changed by one transaction. */
 u64 journal_txn_max(const struct journal *j);
 
-/* Whether any of these bytes was freed by a commit that is not durable, or that a snapshot that is
- * still open came before: then it must not be overwritten by data. [*from, *end) is the first such
- * run there, in bytes of the device. For who has a transaction. */
+/* Whether any of these bytes was freed by a commit that is not durable: then it must not be
+ * overwritten by data. [*from, *end) is the first such run there, in bytes of the device. For who
+ * has a transaction. */
 bool journal_busy(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end);
+/* Data are going to be written there, in free space that is not busy: what a snapshot that is still
+ * open shows there is kept for it. For who has a transaction. */
+int journal_keep(struct journal *j, struct daddr at, u64 size);
 
 void journal_read_begin(struct journal *j);
 void journal_read_end(struct journal *j);
