@@ -8,7 +8,6 @@
  */
 #include "base/test.h"
 
-#include "disk.h"
 #include "format/attr.h"
 #include "fs/attr_modify.h"
 #include "fs/file_data.h"
@@ -25,6 +24,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,7 +48,8 @@ struct worker {
 
 struct test {
 	struct env env;
-	struct disk disk;
+	int fd;
+	char path[64]; /* of the image: the kernel does not mind reads beside writes */
 	struct vol *vol;
 	struct changer *changer;
 	struct worker worker[THREADS];
@@ -416,10 +417,19 @@ static void make_dirs(struct test *t)
 	}
 }
 
+static struct device *open_image(struct test *t)
+{
+	struct device *dev;
+
+	must(device_open_file(&t->env, t->path, false, &dev));
+	return dev;
+}
+
 static void open_test(struct test *t, u32 block_size)
 {
 	const struct mkfs_target target = {.data_size = 40u << 20};
-	struct vol_options options = {.data = &t->disk.dev, .write = true, .memory = 1u << 20};
+	struct vol_options options = {.write = true, .memory = 1u << 20};
+	struct mkfs_devices devices = {0};
 	struct mkfs_options mkfs;
 	struct geometry g;
 
@@ -427,13 +437,17 @@ static void open_test(struct test *t, u32 block_size)
 	host_env_init(&t->env, 1);
 	t->env.front = t;
 	t->env.finding = count_finding;
-	disk_open(&t->disk, NULL, target.data_size);
+	t->fd = memfd_create("mendfs-threads", MFD_CLOEXEC);
+	assert_true(t->fd >= 0);
+	snprintf(t->path, sizeof(t->path), "/proc/self/fd/%d", t->fd);
+	assert_int_equal(ftruncate(t->fd, (off_t)target.data_size), 0);
+	devices.data = open_image(t);
 	mkfs_options_init(&mkfs);
 	mkfs.block_size = block_size;
 	mkfs.ag_count = 2;
 	must(mkfs_plan(&t->env, &mkfs, &target, &g));
-	must(mkfs_build(&t->env, &meta_types, &mkfs, &g,
-			&(struct mkfs_devices){.data = &t->disk.dev}));
+	must(mkfs_build(&t->env, &meta_types, &mkfs, &g, &devices));
+	options.data = devices.data;
 	must(vol_open(&t->env, &meta_types, &options, &t->vol));
 	must(changer_open(t->vol, &t->changer));
 	make_dirs(t);
@@ -476,16 +490,17 @@ static void leave_little(struct test *t, u64 blocks)
 
 static void close_test(struct test *t)
 {
-	const struct vol_options options = {.data = &t->disk.dev};
+	struct vol_options options = {0};
 	struct sweep_stats stats;
 	struct vol *vol;
 
 	changer_close(t->changer);
 	must(vol_close(t->vol));
+	options.data = open_image(t);
 	must(vol_open(&t->env, &meta_types, &options, &vol));
 	must(sweep_run(vol, NULL, &stats));
 	vol_close(vol);
-	disk_close(&t->disk);
+	close(t->fd);
 }
 
 static u64 number(const char *name, u64 otherwise)
