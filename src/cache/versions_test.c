@@ -153,7 +153,7 @@ static void add_change(struct world *w, struct commit *c)
 		if (c->change[i].range.at.v == at)
 			return;
 	range = (struct cache_range){daddr_of(at), size};
-	assert_int_equal(cache_make(w->cache, &range, 1, &buf), 0);
+	assert_int_equal(cache_make(w->cache, &range, 1, true, &buf), 0);
 	if (!fresh) {
 		assert_int_equal(cache_get_raw(w->cache, range.at, size, &before), 0);
 		assert_memory_equal(before->data, w->now.bytes + at, size);

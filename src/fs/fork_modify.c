@@ -175,6 +175,7 @@ static void map_tree(struct fork_edit *f, struct btree *out)
 	    .arg = f,
 	    .ag = NO_AG,
 	    .owner = f->ino.v,
+	    .offset = RMAP_OFFSET_BMBT | (f->which == FORK_ATTR ? RMAP_OFFSET_ATTR : 0),
 	    .root = NULL64,
 	    .levels = fork.size < sizeof(*root) ? 0 : be16_get(root->level) + 1u,
 	    .root_buf = f->buf,

@@ -18,6 +18,7 @@
 #define MENDFS_FUSE_SERVER_H
 
 #include "fs/vol.h"
+#include "fuse/control.h"
 
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
@@ -30,8 +31,10 @@ struct server;
 
 struct server_options {
 	bool permissions;      /* the kernel checks modes and POSIX ACLs */
+	bool sync, discard;    /* the mount options */
 	void (*up)(void *arg); /* the kernel has said hello; NULL: nobody waits */
 	void *arg;
+	const struct control_address *control; /* where commands are taken; NULL: nowhere */
 };
 
 /* The volume stays the caller's, and must outlive the server. */

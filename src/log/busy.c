@@ -165,28 +165,40 @@ void busy_add(struct busy *b, u64 at, u64 size, u64 number)
 	env_free(b->env, spare[1]);
 }
 
-static struct run *settled(struct busy *b, struct run *r, u64 number)
+struct settle {
+	struct busy *b;
+	u64 number;
+	void (*fn)(void *arg, u64 at, u64 size);
+	void *arg;
+};
+
+/* What is left of the tree below r. */
+static struct run *settled(const struct settle *s, struct run *r)
 {
 	struct run *left, *right;
 
 	if (!r)
 		return NULL;
-	left = settled(b, r->left, number);
-	right = settled(b, r->right, number);
-	if (r->number > number) {
+	left = settled(s, r->left);
+	right = settled(s, r->right);
+	if (r->number > s->number) {
 		r->left = left;
 		r->right = right;
 		return r;
 	}
-	env_free(b->env, r);
-	b->count--;
+	if (s->fn)
+		s->fn(s->arg, r->at, r->end - r->at);
+	env_free(s->b->env, r);
+	s->b->count--;
 	return join(left, right);
 }
 
-void busy_settle(struct busy *b, u64 number)
+void busy_settle(struct busy *b, u64 number, void (*fn)(void *arg, u64 at, u64 size), void *arg)
 {
+	const struct settle s = {b, number, fn, arg};
+
 	b->env->lock_take(b->lock);
-	b->root = settled(b, b->root, number);
+	b->root = settled(&s, b->root);
 	if (b->overflow <= number)
 		b->overflow = 0;
 	b->env->lock_drop(b->lock);

@@ -19,8 +19,9 @@ struct busy;
 int busy_open(struct env *env, struct busy **out);
 void busy_close(struct busy *b);
 void busy_add(struct busy *b, u64 at, u64 size, u64 number);
-/* Commits up to `number` are no longer in anybody's way. */
-void busy_settle(struct busy *b, u64 number);
+/* Commits up to `number` are no longer in anybody's way. fn, when there is one, is called for what
+ * they have freed, under the lock. */
+void busy_settle(struct busy *b, u64 number, void (*fn)(void *arg, u64 at, u64 size), void *arg);
 /* The first busy run that touches [at, at + size). */
 bool busy_find(struct busy *b, u64 at, u64 size, u64 *from, u64 *end);
 bool busy_any(struct busy *b);

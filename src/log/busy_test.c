@@ -58,11 +58,11 @@ static void like_an_array(void **state)
 			number[n] = commit;
 		if (draw(&seed, 100))
 			continue;
-		busy_settle(b, commit - 3);
+		busy_settle(b, commit - 3, NULL, NULL);
 		for (u32 n = 0; n < BYTES; n++)
 			number[n] = commit > 3 && number[n] <= commit - 3 ? 0 : number[n];
 	}
-	busy_settle(b, NULL64);
+	busy_settle(b, NULL64, NULL, NULL);
 	assert_false(busy_any(b));
 	busy_close(b);
 }

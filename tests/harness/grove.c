@@ -292,11 +292,12 @@ static void balanced(struct grove *g)
 
 void grove_check(struct grove *g)
 {
+	const struct vol_options how = {.memory = 1u << 20};
 	struct sweep_stats stats;
 	struct vol *snapshot;
 
 	g->world.print = true;
-	grove_must(g, vol_snapshot(g->vol, 1u << 20, &snapshot));
+	grove_must(g, vol_snapshot(g->vol, g->vol->env, &how, &snapshot));
 	grove_must(g, sweep_run(snapshot, NULL, &stats));
 	grove_must(g, vol_close(snapshot));
 	balanced(g);

@@ -80,10 +80,11 @@ static bool disarm(struct test *s)
 /* A check of a snapshot ends with an error, or has found that it could not look everywhere. */
 static int snapshot(struct scene *s)
 {
+	const struct vol_options how = {.memory = 1};
 	struct sweep_stats stats;
 	struct vol *vol;
 	bool has;
-	int err = vol_snapshot(s->g->vol, 1, &vol);
+	int err = vol_snapshot(s->g->vol, s->g->vol->env, &how, &vol);
 
 	if (!err)
 		err = sweep_run(vol, NULL, &stats);

@@ -388,13 +388,14 @@ static void count_finding(struct env *env, const struct finding *finding)
 static void *check(void *arg)
 {
 	struct test *t = arg;
+	const struct vol_options how = {.memory = 1u << 20};
 	struct sweep_stats stats;
 	u64 seed = 7;
 
 	while (!stopped(t) && !t->findings) {
 		struct vol *snapshot;
 
-		must(vol_snapshot(t->vol, 1u << 20, &snapshot));
+		must(vol_snapshot(t->vol, &t->env, &how, &snapshot));
 		usleep(draw(&seed, 100000));
 		must(sweep_run(snapshot, NULL, &stats));
 		must(vol_close(snapshot));
