@@ -103,6 +103,26 @@ together() {
 	fi
 }
 
+# What is written in large pieces fills all there is, then nothing more can be written, and removing gives it back.
+append() { dd if=/dev/zero of="$dir/fill" bs="$1" count="$2" oflag=append conv=notrunc status=none 2>/dev/null; }
+free_kib() { df --output=avail -k "$dir" | tail -1; }
+full() {
+	local before
+	rm -f "$image"
+	"$MENDFS" mkfs -q -d "file,size=96m" -b size=1024 "$image" || { not_ok full-mkfs "mkfs"; return; }
+	serve "$image" "$dir" rw || { not_ok full-mount "no mount"; return; }
+	before=$(free_kib)
+	: >"$dir/fill"
+	append 1M 1000
+	check full-to-the-end eval '! append 1k 1'
+	cp --reflink=never "$dir/fill" "$dir/copy" 2>/dev/null
+	check full-removes rm "$dir/fill" "$dir/copy"
+	check full-gives-back wait_until eval "[ \$(free_kib) -ge $((before - 200)) ]"
+	check full-quit quit "$dir"
+	check full-clean repair
+}
+
+full
 fsx fsx-1k -b size=1024 -m rmapbt=1
 fsx fsx-4k
 together together-1k -b size=1024 -m rmapbt=1 -d agcount=3
