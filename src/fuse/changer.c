@@ -102,7 +102,7 @@ int change_series(struct changer *c,
 		err = vol_begin(c->vol, NULL, &txn);
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
-	} while ((!err && more) || again(c, err, tries++));
+	} while ((!err && more) || again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)));
 	return settle(c, err);
 }
 

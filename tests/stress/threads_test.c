@@ -404,6 +404,19 @@ static void *check(void *arg)
 	return NULL;
 }
 
+/* What the server's thread does, all the time. */
+static void *background(void *arg)
+{
+	struct test *t = arg;
+
+	while (!stopped(t)) {
+		orphans_flush(t->changer);
+		must(journal_work(t->vol->journal));
+		usleep(100);
+	}
+	return NULL;
+}
+
 static void make_dirs(struct test *t)
 {
 	char name[16];
@@ -516,7 +529,7 @@ static void run(u32 block_size, u64 room)
 	static struct test test;
 	struct test *t = &test;
 	u32 operations = 0, no_space = 0;
-	pthread_t checker;
+	pthread_t checker, ground;
 
 	open_test(t, block_size);
 	leave_little(t, room);
@@ -527,6 +540,7 @@ static void run(u32 block_size, u64 room)
 				 0);
 	}
 	assert_int_equal(pthread_create(&checker, NULL, check, t), 0);
+	assert_int_equal(pthread_create(&ground, NULL, background, t), 0);
 	usleep((useconds_t)(number("SECONDS_EACH", 3) * 1000000));
 	__atomic_store_n(&t->stop, true, __ATOMIC_RELAXED);
 	for (u32 i = 0; i < THREADS; i++) {
@@ -538,6 +552,7 @@ static void run(u32 block_size, u64 room)
 				look(&t->worker[i], n);
 	}
 	pthread_join(checker, NULL);
+	pthread_join(ground, NULL);
 	close_test(t);
 	printf("blocks of %u bytes, %llu of them free: %u operations, %u times no space, %u "
 	       "snapshots\n",
