@@ -21,9 +21,9 @@
 
 #define SIZE (96u << 20)
 
-enum failing { ALLOC, READ, WRITE, FLUSH, ALL_WRITES, FAILINGS };
-static const char *const failing_names[FAILINGS] = {"allocation", "read", "write", "flush",
-						    "all writes from"};
+enum failing { ALLOC, READ, WRITE, FLUSH, ALL_WRITES, ALL_ALLOCS, FAILINGS };
+static const char *const failing_names[FAILINGS] = {
+    "allocation", "read", "write", "flush", "all writes from", "all allocations from"};
 
 struct test {
 	struct scene scene;
@@ -50,7 +50,8 @@ static void arm(struct test *s, u64 n)
 	struct world *w = &s->g->world;
 
 	w->alloc_failed = false;
-	w->fail_alloc = s->failing == ALLOC ? w->allocs + n : 0;
+	w->fail_alloc = s->failing == ALLOC || s->failing == ALL_ALLOCS ? w->allocs + n : 0;
+	w->fail_on = s->failing == ALL_ALLOCS;
 	switch (s->failing) {
 	case READ:
 		disk_fail(&s->g->disk, DISK_READ, n, false);
