@@ -101,6 +101,9 @@ void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
 /* Post about the block at hand, with its place as witness. */
 void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
 		s64 times);
+/* The same of an object that a post() has read by itself. */
+void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
+		   enum side side, const struct fact *fact, s64 times);
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 		      const struct fact *key, u64 start, u64 length, s64 times);
 
@@ -110,6 +113,7 @@ struct sweep_posting {
 	const struct fact *fact;
 	u64 start, length; /* of ranges; then w[3] means nothing */
 	s64 times;
+	const struct where *where; /* who says it; may be NULL */
 };
 
 struct sweep_options {

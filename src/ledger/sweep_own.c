@@ -16,14 +16,21 @@ static void tell_posting(struct sweep *sweep, const struct sweep_posting *postin
 	report->vol->env->lock_drop(report->lock);
 }
 
+void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
+		   enum side side, const struct fact *fact, s64 times)
+{
+	if (sweep->told)
+		tell_posting(sweep,
+			     &(struct sweep_posting){account, side, fact, 0, 0, times, where});
+	book_post(sweep->book, account, side, fact, times * sweep->times, where);
+}
+
 void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
 		s64 times)
 {
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
-	if (sweep->told)
-		tell_posting(sweep, &(struct sweep_posting){account, side, fact, 0, 0, times});
-	book_post(sweep->book, account, side, fact, times * sweep->times, where);
+	sweep_post_of(sweep, where, account, side, fact, times);
 }
 
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
@@ -32,8 +39,8 @@ void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
 	if (sweep->told)
-		tell_posting(sweep,
-			     &(struct sweep_posting){account, side, key, start, length, times});
+		tell_posting(sweep, &(struct sweep_posting){account, side, key, start, length,
+							    times, where});
 	book_post_range(sweep->book, account, side, key, start, length, times * sweep->times,
 			where);
 }
@@ -63,7 +70,7 @@ static void post_owner(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 own
 	if (!geometry_has(sweep->g, FEATURE_RMAPBT)) {
 		if (sweep->told)
 			tell_posting(sweep, &(struct sweep_posting){ACCOUNT_OWNERS, SIDE_LEFT,
-								    &owns, bno, blocks, 1});
+								    &owns, bno, blocks, 1, NULL});
 		return;
 	}
 	sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno, blocks, 1);

@@ -36,4 +36,20 @@ int super_rebuild(struct repair *r, u32 ag, u64 ino);
 /* All quota records: their usage from what inodes are charged; what else they say stays. */
 int dquot_rebuild(struct repair *r, u32 ag, u64 ino);
 
+/* Inodes can be read, and space can be had. */
+#define NAMES_NEED_SPACE                                                                       \
+	(AG_REBUILD_NEEDS | 1ull << META_INODES | 1ull << META_REFCOUNTBT | 1ull << META_AGF | \
+	 1ull << META_AGFL | 1ull << META_AGI | 1ull << META_BNOBT | 1ull << META_CNTBT |      \
+	 1ull << META_RMAPBT | 1ull << META_INOBT | 1ull << META_FINOBT)
+/* The entries and the indexes of a directory, in any form. */
+int dir_rebuild(struct repair *r, u32 ag, u64 ino);
+/* The attributes of an inode that are whole, in a new fork. */
+int attr_rebuild(struct repair *r, u32 ag, u64 ino);
+/* The target of a symbolic link, as far as it is there. */
+int symlink_rebuild(struct repair *r, u32 ag, u64 ino);
+/* Names, link counts, `..` and parent pointers of all inodes, from each other. */
+int names_rebuild(struct repair *r, u32 ag, u64 ino);
+struct dir_remake;
+int dir_short_rebuild(struct repair *r, struct dir_remake *m);
+
 #endif

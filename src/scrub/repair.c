@@ -20,9 +20,9 @@ struct round {
 	struct survey survey;
 	struct repair repair;
 	struct evidence_ag *wanted;
-	u64 *ag;   /* by AG: what is to be rebuilt of it */
-	u64 stuck; /* types that nothing can rebuild */
-	bool all;  /* also what waits for others */
+	u64 *ag;    /* by AG: what is to be rebuilt of it */
+	u64 stuck;  /* types that nothing can rebuild */
+	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
 };
 
 static void say_failed(struct round *r, const char *what, u64 number)
@@ -58,15 +58,17 @@ static u64 scope_mask(const struct round *r, enum meta_scope scope)
 	return bits;
 }
 
-/* Does it need something that is sick, and can be cured first? ag NO_AG: in any. */
+/* Does it need something that is sick, and can be cured first? What hangs on inodes waits for all
+ * AGs: a name that leads nowhere may lead to an inode that cannot be seen yet. */
 static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
 {
 	u64 needs = type->needs_rebuild & ~together(r, type) & ~r->stuck;
 	u64 in_ag = scope_mask(r, SCOPE_AG);
+	bool anywhere = ag == NO_AG || type->scope == SCOPE_INODE;
 	u64 sick =
-	    (r->survey.any & ~in_ag) | ((ag == NO_AG ? r->survey.any : r->survey.ag[ag]) & in_ag);
+	    (r->survey.any & ~in_ag) | ((anywhere ? r->survey.any : r->survey.ag[ag]) & in_ag);
 
-	return !r->all && needs & sick;
+	return r->daring < (type->scope == SCOPE_AG ? 1 : 2) && needs & sick;
 }
 
 static void plan_ags(struct round *r)
@@ -259,10 +261,10 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	result->stats = r->survey.stats;
 	if (!round)
 		result->first = r->survey.findings;
-	*more = (r->survey.findings || forced) && !(same && r->all);
+	*more = (r->survey.findings || forced) && !(same && r->daring == 2);
 	if (!*more)
 		return 0;
-	r->all = same || forced;
+	r->daring = same ? r->daring + 1 : 0;
 	if (forced)
 		add_forced(r);
 	return run_round(r);

@@ -87,6 +87,10 @@ class File:
         length = random.randrange(half - off) + 1
         to = half + random.randrange(SIZE_MAX - half)
         length = min(length, SIZE_MAX - to)
+        if random.random() < 0.6:  # whole blocks can be shared
+            off, to, length = off & ~4095, to & ~4095, length & ~4095
+            if to < off + length:
+                return
         done = os.copy_file_range(self.fd, self.fd, length, off, to) if length else 0
         if done:
             self.put(to, self.model[off : off + done])
