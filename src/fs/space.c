@@ -127,7 +127,7 @@ static int around(struct ag *ag, u32 bno, struct extent32 *left, struct extent32
 }
 
 /* Into the trees, joined with its neighbours. */
-static int free_extent(struct ag *ag, u32 bno, u32 blocks)
+static int free_extent(struct ag *ag, u32 bno, u32 blocks, bool data)
 {
 	struct extent32 left, right, whole = {bno, blocks};
 	u64 end = (u64)bno + blocks;
@@ -161,7 +161,7 @@ static int free_extent(struct ag *ag, u32 bno, u32 blocks)
 		err = record_insert(ag, whole);
 	if (!err)
 		err = txn_freed(ag->txn, agblock_daddr(&ag->vol->geo, ag->number, bno),
-				(u64)blocks << ag->vol->geo.block_log);
+				(u64)blocks << ag->vol->geo.block_log, data);
 	return err ? err : settle(ag, blocks);
 }
 
@@ -215,7 +215,7 @@ static int list_trim(struct ag *ag)
 		if (!err)
 			err = rmap_unmap(ag, bno, 1, &ag_owner);
 		if (!err)
-			err = free_extent(ag, bno, 1);
+			err = free_extent(ag, bno, 1, false);
 	}
 	return err;
 }
@@ -286,7 +286,7 @@ int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
 		err = rmap_unmap(ag, bno, blocks, owner);
 	if (!err)
-		err = free_extent(ag, bno, blocks);
+		err = free_extent(ag, bno, blocks, (s64)owner->owner == OWNER_ELSEWHERE);
 	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
 }
 
@@ -478,6 +478,17 @@ static int nothing(struct ag *ag, const struct space_want *want)
 	return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, want->least);
 }
 
+/* Data goes past the journal, which must keep what a snapshot shows there. */
+static int keep_shown(struct ag *ag, u32 bno, u32 blocks)
+{
+	const struct geometry *g = &ag->vol->geo;
+
+	if (!ag->vol->journal)
+		return 0;
+	return journal_keep(ag->vol->journal, agblock_daddr(g, ag->number, bno),
+			    (u64)blocks << g->block_log);
+}
+
 int space_take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
 	       u32 *blocks)
 {
@@ -508,6 +519,8 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
 	}
 	if (err == -ENOENT)
 		return nothing(ag, &w);
+	if (!err && w.data)
+		err = keep_shown(ag, *bno, *blocks);
 	if (!err)
 		err = use_middle(ag, e, *bno, *blocks);
 	if (!err)

@@ -105,7 +105,8 @@ int change_series(struct changer *c,
 		err = vol_begin(c->vol, NULL, &txn);
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
-	} while ((!err && more) || again(c, err, tries++) || heal_changed(c->heal, err, &healed));
+	} while ((!err && more) || again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+		 heal_changed(c->heal, err, &healed));
 	return settle(c, err);
 }
 

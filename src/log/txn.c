@@ -397,14 +397,14 @@ static void drop_inside(struct txn *txn, u64 at, u64 size)
 
 /* What lies there may become something else in this very transaction. Neighbours that are freed
  * one after the other are kept as one. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size)
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data)
 {
 	struct version_freed *last = txn->freed_count ? &txn->freed[txn->freed_count - 1] : NULL;
 	u32 room = txn->freed_room ? txn->freed_room * 2 : 16;
 	struct version_freed *more;
 
 	drop_inside(txn, at.v, size);
-	if (last && last->at + last->size == at.v) {
+	if (last && last->at + last->size == at.v && last->data == data) {
 		last->size += size;
 		return 0;
 	}
@@ -418,7 +418,7 @@ int txn_freed(struct txn *txn, struct daddr at, u64 size)
 		txn->freed = more;
 		txn->freed_room = room;
 	}
-	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size};
+	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size, data};
 	return 0;
 }
 

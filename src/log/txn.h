@@ -96,8 +96,8 @@ void txn_dirty(struct txn *txn, struct txn_buf *buf);
 void txn_set_giving(struct txn *txn);
 bool txn_giving(const struct txn *txn);
 /* These bytes of the device belong to nobody any more: they have become free space, and objects
- * inside are dropped. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size);
+ * inside are dropped. data: of a file, so no snapshot shows them. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data);
 /* What has been freed so far, in no order. */
 const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count);
 /* The object is no more: its place is free, and its content does not matter. Not for parts. More
