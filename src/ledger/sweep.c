@@ -183,7 +183,9 @@ int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct w
 					.at = (*out)->at,
 					.size = (*out)->size,
 					.where = *where,
-					.level = -1};
+					.level = -1,
+					.ranges = count > 1 ? ranges : NULL,
+					.range_count = count > 1 ? count : 0};
 
 		tell_visited(job, &ref);
 		verify(&v, type, sweep->g, (*out)->data, (*out)->size);
