@@ -18,10 +18,10 @@ static const char *const swallowed[] = {
     "X-*", "comment=", "uhelper=", "helper=", "default_permissions",
     /* of XFS: for writers, or nothing since long */
     "nouuid", "inode64", "inode32", "attr2", "noattr2", "ikeep", "noikeep", "largeio", "nolargeio",
-    "swalloc", "wsync", "discard", "nodiscard",
-    "allocsize=", "logbufs=", "logbsize=", "sunit=", "swidth=", "noalign", "quota", "noquota",
-    "uquota", "usrquota", "uqnoenforce", "qnoenforce", "gquota", "grpquota", "gqnoenforce",
-    "pquota", "prjquota", "pqnoenforce", "grpid", "nogrpid", "bsdgroups", "sysvgroups"};
+    "swalloc", "allocsize=", "logbufs=", "logbsize=", "sunit=", "swidth=", "noalign", "quota",
+    "noquota", "uquota", "usrquota", "uqnoenforce", "qnoenforce", "gquota", "grpquota",
+    "gqnoenforce", "pquota", "prjquota", "pqnoenforce", "grpid", "nogrpid", "bsdgroups",
+    "sysvgroups"};
 
 /* What libfuse, or the kernel behind it, understands. */
 static const char *const passed[] = {"allow_other", "allow_root", "auto_unmount", "suid",
@@ -73,6 +73,9 @@ static bool take_flag(struct mount_options *options, const char *word)
 	    {"norecovery", &options->no_recovery},
 	    {"no_default_permissions", &options->no_permissions},
 	    {"debug", &options->debug},
+	    {"discard", &options->discard},
+	    {"wsync", &options->sync},
+	    {"heal", &options->heal},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(flags); i++)
@@ -116,6 +119,18 @@ static int take_list(struct mount_options *options, const struct command *comman
 			options->read_write = false;
 		if (!strcmp(word, "rw"))
 			options->read_only = false;
+		if (!strcmp(word, "sync") || !strcmp(word, "dirsync") || !strcmp(word, "async"))
+			options->sync = *word != 'a';
+		if (!strncmp(word, "heal=", 5)) {
+			options->heal = !strcmp(word, "heal=repair");
+			if (!options->heal && strcmp(word, "heal=none") != 0)
+				return cli_misuse(command, "heal is none or repair");
+			continue;
+		}
+		if (!strcmp(word, "nodiscard")) {
+			options->discard = false;
+			continue;
+		}
 		if (!*word || take_flag(options, word) || take_value(options, word) ||
 		    listed(swallowed, ARRAY_COUNT(swallowed), word))
 			continue;

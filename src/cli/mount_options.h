@@ -13,6 +13,7 @@ struct mount_options {
 	const char *log, *rt, *fsname, *subtype; /* NULL: not given */
 	bool read_only, read_write;		 /* asked for */
 	bool no_recovery, no_permissions, foreground, debug, one_thread;
+	bool discard, sync, heal;
 	char passed[MOUNT_PASSED_MAX]; /* for libfuse, comma separated */
 };
 

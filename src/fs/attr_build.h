@@ -39,9 +39,8 @@ int attr_list_add(struct attr_list *list, const struct attr *attr);
  * none. */
 bool attr_list_remove(struct attr_list *list, const struct attr *attr);
 
-/* f->which is FORK_ATTR; the inode has an attribute fork. */
-int attr_build(struct fork_edit *f, struct attr_list *list);
-/* Gives up the fork, which is empty, where XFS does. */
-void attr_fork_drop(struct fork_edit *f);
+/* These are the attributes of the inode now, and no others; f->which is FORK_ATTR. The fork is made
+ * when there is none yet, and given up with the last attribute where XFS does. */
+int attr_list_write(struct fork_edit *f, const struct attr_list *list);
 
 #endif

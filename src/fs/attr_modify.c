@@ -2,8 +2,6 @@
 #include "fs/attr_modify.h"
 
 #include "base/trail.h"
-#include "format/super.h"
-#include "fs/ag.h"
 #include "fs/attr_build.h"
 
 #include <errno.h>
@@ -35,42 +33,12 @@ static int edit_open(struct vol *vol, struct txn *txn, struct inum ino, struct a
 	return err;
 }
 
-/* The superblock says that there are attributes. */
-static int tell_superblock(struct vol *vol, struct txn *txn)
-{
-	struct txn_buf *buf;
-	struct sb *sb;
-	int err = ag_super(vol, txn, &buf);
-
-	if (err)
-		return err;
-	sb = (struct sb *)buf->data;
-	if (be16_get(sb->versionnum) & SB_VERSION_ATTR)
-		return 0;
-	txn_dirty(txn, buf);
-	sb->versionnum = be16_make(be16_get(sb->versionnum) | SB_VERSION_ATTR);
-	return 0;
-}
-
 static int edit_write(struct attr_edit *e)
 {
-	struct dinode *d = (struct dinode *)e->buf->data;
 	struct fork_edit f;
-	int err = 0;
 
 	fork_edit_open(&f, e->vol, e->txn, e->ino, e->buf, FORK_ATTR);
-	if (e->list.count && !d->forkoff) {
-		err = fork_add_attr(&f);
-		if (!err)
-			err = tell_superblock(e->vol, e->txn);
-	}
-	if (err || !d->forkoff)
-		return err;
-	txn_dirty(e->txn, e->buf);
-	err = attr_build(&f, &e->list);
-	if (!err && !e->list.count)
-		attr_fork_drop(&f);
-	return err;
+	return attr_list_write(&f, &e->list);
 }
 
 static int edit_close(struct attr_edit *e, int err)
@@ -110,6 +78,7 @@ int attr_remove(struct vol *vol, struct txn *txn, struct inum ino, const struct 
 	struct attr_edit e;
 	int err = edit_open(vol, txn, ino, &e);
 
+	txn_set_giving(txn);
 	if (!err && !attr_list_remove(&e.list, attr))
 		err = fail(-ENODATA, "there is no such attribute");
 	return edit_close(&e, err);

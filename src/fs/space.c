@@ -290,8 +290,14 @@ int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
 }
 
-/* What the trees of reverse mappings and reference counts, with the most records that the AG can
- * give them, may still need, about: their blocks are at least half full. */
+/* Blocks of a tree with a record for so many: they are at least half full. */
+static u64 tree_blocks(const struct geometry *g, u64 records, u32 size)
+{
+	return div_up_u64(records * 2 * size, g->block_size);
+}
+
+/* What the trees may still need, about, with the most records that the AG can give them: reverse
+ * mappings and reference counts one a block, free inodes one a chunk. */
 static u32 reserve(const struct ag *ag)
 {
 	const struct geometry *g = &ag->vol->geo;
@@ -300,17 +306,19 @@ static u32 reserve(const struct ag *ag)
 	u64 want = 4;
 
 	if (geometry_has(g, FEATURE_RMAPBT)) {
-		want += div_up_u64((u64)length * 2 * sizeof(struct rmap_rec), g->block_size);
+		want += tree_blocks(g, length, sizeof(struct rmap_rec));
 		used += be32_get(agf->rmap_blocks);
 	}
 	if (geometry_has(g, FEATURE_REFLINK)) {
-		want += div_up_u64((u64)length * 2 * sizeof(struct refcount_rec), g->block_size);
+		want += tree_blocks(g, length, sizeof(struct refcount_rec));
 		used += be32_get(agf->refcount_blocks);
 	}
+	if (geometry_has(g, FEATURE_FINOBT))
+		want += tree_blocks(g, length / g->chunk_blocks, sizeof(struct inobt_rec));
 	return want > used ? (u32)(want - used) : 0;
 }
 
-u32 space_for_data(const struct ag *ag)
+u32 space_for_files(const struct ag *ag)
 {
 	u32 unused = be32_get(((const struct agf *)ag->agf_buf->data)->freeblks),
 	    kept = reserve(ag);
@@ -479,8 +487,8 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
 
 	if (err)
 		return err;
-	if (w.data)
-		w.most = (u32)min_u64(w.most, space_for_data(ag));
+	if (w.data || (w.leaves && !txn_giving(ag->txn)))
+		w.most = (u32)min_u64(w.most, space_for_files(ag));
 	if (!w.least || w.most < w.least)
 		return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, w.least);
 	err = find_near(ag, &w, &e, bno, blocks);

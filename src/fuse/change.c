@@ -60,6 +60,7 @@ static int make(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, d
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct create c = {.at = entry_of(server, dir, name),
 			   .new = {.mode = (u16)mode,
+				   .umask = (u16)(ctx->umask & 0777),
 				   .uid = ctx->uid,
 				   .gid = ctx->gid,
 				   .major = major(device),
@@ -249,18 +250,20 @@ struct attr_request {
 	struct inum ino;
 	struct attr attr;
 	enum attr_how how;
-	bool remove;
-	int mode; /* of an access ACL: the permissions; -1: they stay */
+	bool remove, none; /* none: it shall not be there, and may be so already */
+	int mode;	   /* of an access ACL: the permissions; -1: they stay */
 	struct names_time now;
 };
 
 static int attr_step(struct vol *vol, struct txn *txn, void *arg)
 {
 	const struct attr_request *r = arg;
-	struct names_attr touch = {.what = SETATTR_CTIME, .ctime = r->now};
-	int err = r->remove ? attr_remove(vol, txn, r->ino, &r->attr)
-			    : attr_set(vol, txn, r->ino, &r->attr, r->how);
+	struct names_attr touch = {.what = SETATTR_CTIME | SETATTR_MEANT, .ctime = r->now};
+	int err = r->remove || r->none ? attr_remove(vol, txn, r->ino, &r->attr)
+				       : attr_set(vol, txn, r->ino, &r->attr, r->how);
 
+	if (err == -ENODATA && r->none)
+		err = 0;
 	if (!err && r->mode >= 0) {
 		touch.what |= SETATTR_RWX;
 		touch.mode = (u16)r->mode;
@@ -281,8 +284,11 @@ static void do_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const
 	struct scratch *scratch = scratch_take(server, ATTR_VALUE_MAX);
 	int err = scratch ? stored_attr(name, value, size, scratch->bytes, &r.attr) : -ENOMEM;
 
-	if (!err && !strcmp(name, ACL_ACCESS_XATTR))
+	if (!err && !strcmp(name, ACL_ACCESS_XATTR)) {
 		r.mode = acl_mode(r.attr.value, r.attr.value_length);
+		/* one that says no more than a mode is kept as that alone */
+		r.none = acl_is_mode(r.attr.value, r.attr.value_length);
+	}
 	if (!err)
 		err = change(server->changer, attr_step, &r);
 	reply(req, err, "setxattr", node);

@@ -31,6 +31,8 @@ struct server;
 
 struct server_options {
 	bool permissions;      /* the kernel checks modes and POSIX ACLs */
+	bool sync, discard;    /* the mount options */
+	bool heal;	       /* damage is mended when a request meets it; see heal.h */
 	void (*up)(void *arg); /* the kernel has said hello; NULL: nobody waits */
 	void *arg;
 	const struct control_address *control; /* where commands are taken; NULL: nowhere */

@@ -50,6 +50,9 @@ enum counter {
 	COUNTER_AGI_FBLOCKS,
 	COUNTER_COUNT
 };
+/* What is counted of a file, in the account FILES: blocks, and extents of the fork behind it. */
+enum file_count { FILE_BLOCKS, FILE_EXTENTS };
+
 const char *counter_name(u64 counter);
 
 struct account_def {
@@ -78,6 +81,10 @@ void ledger_close(struct ledger *ledger);
 int book_open(struct ledger *ledger, struct book **out);
 /* Adds the book to the ledger and frees it; what it recorded for an audit is handed over. */
 int book_close(struct book *book);
+
+/* For a book that is used again and again: 1 << account for each account in which the two sides
+ * have not changed by the same; then all sums are zero again. */
+u64 book_balance(struct book *book);
 
 /* Post `times` occurrences of a fact. The witness (may be NULL) names who said it, for the audit.
  */

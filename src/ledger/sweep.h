@@ -48,7 +48,10 @@ struct sweep {
 	const struct geometry *g;
 	struct book *book;
 	struct verdict *verdict; /* of the block being posted; v->where is set */
+	/* What is posted counts so many times: 1; or -1 in a guard, for what is no more. */
+	s64 times;
 	bool audit;
+	bool told;  /* somebody wants to know the postings (struct sweep_options) */
 	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
 		    /* the rest belongs to sweep.c */
 };
@@ -98,6 +101,9 @@ void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
 /* Post about the block at hand, with its place as witness. */
 void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
 		s64 times);
+/* The same of an object that a post() has read by itself. */
+void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
+		   enum side side, const struct fact *fact, s64 times);
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 		      const struct fact *key, u64 start, u64 length, s64 times);
 
@@ -107,6 +113,7 @@ struct sweep_posting {
 	const struct fact *fact;
 	u64 start, length; /* of ranges; then w[3] means nothing */
 	s64 times;
+	const struct where *where; /* who says it; may be NULL */
 };
 
 struct sweep_options {

@@ -37,6 +37,9 @@ struct journal {
 	size_t memory;
 	u64 durable; /* under `work` */
 	bool cleared, finished, held;
+	bool stopped; /* written under `work` and `commits`, read under either */
+	void (*on_settled)(void *arg, u64 at, u64 size);
+	void *settled_arg;
 	struct journal_stats stats;
 };
 
@@ -99,6 +102,28 @@ void journal_on_durable(struct journal *j, void (*fn)(void *arg, u64 number), vo
 {
 	j->on_durable = fn;
 	j->durable_arg = arg;
+}
+
+void journal_on_settled(struct journal *j, void (*fn)(void *arg, u64 at, u64 size), void *arg)
+{
+	j->env->lock_take(j->work);
+	j->on_settled = fn;
+	j->settled_arg = arg;
+	j->env->lock_drop(j->work);
+}
+
+void journal_stop(struct journal *j)
+{
+	j->env->lock_take(j->work);
+	j->env->lock_take(j->commits);
+	j->stopped = true;
+	j->env->lock_drop(j->commits);
+	j->env->lock_drop(j->work);
+}
+
+static int stopped(const struct journal *j)
+{
+	return j->stopped ? fail(-EIO, "the filesystem has been shut down") : 0;
 }
 
 void journal_close(struct journal *j)
@@ -184,7 +209,7 @@ static int begin_at_gate(struct journal *j, struct txn **out)
 
 	for (;;) {
 		j->env->lock_take(j->commits);
-		if (!crowded(j))
+		if (j->stopped || !crowded(j))
 			break;
 		j->env->lock_drop(j->commits);
 		err = j->held ? fail(-ENOSPC, "the log has no room for all of it at once")
@@ -192,7 +217,7 @@ static int begin_at_gate(struct journal *j, struct txn **out)
 		if (err)
 			return err;
 	}
-	err = j->finished ? fail(-EROFS, "the filesystem is being unmounted") : 0;
+	err = j->finished ? fail(-EROFS, "the filesystem is being unmounted") : stopped(j);
 	if (!err)
 		err = txn_begin(j->env, j->cache, journal_device(j), j->g, out);
 	if (!err)
@@ -360,7 +385,10 @@ static int log_item(void *arg, const struct version_item *item)
 
 static int write_home(struct journal *j)
 {
-	int err = versions_write_home(j->versions);
+	int err = stopped(j);
+
+	if (!err)
+		err = versions_write_home(j->versions);
 
 	if (err)
 		return fail_in(err, "writing metadata home");
@@ -391,7 +419,8 @@ static int write_items(struct journal *j, struct checkpoint *c)
 /* What an open snapshot may show stays busy with what is not durable. */
 static void settle_busy(struct journal *j)
 {
-	busy_settle(j->busy, min_u64(j->durable, versions_oldest(j->versions)));
+	busy_settle(j->busy, min_u64(j->durable, versions_oldest(j->versions)), j->on_settled,
+		    j->settled_arg);
 }
 
 /* All commits up to now, as one transaction of the log. -EAGAIN: there is no room before the rest
@@ -423,7 +452,10 @@ static int freeze_and_log(struct journal *j)
 
 static int checkpoint(struct journal *j)
 {
-	int err = freeze_and_log(j);
+	int err = stopped(j);
+
+	if (!err)
+		err = freeze_and_log(j);
 
 	if (err == -EAGAIN) {
 		err = write_home(j);
@@ -446,7 +478,7 @@ int journal_force(struct journal *j, u64 number, bool data)
 	int err = 0;
 
 	j->env->lock_take(j->work);
-	if (number > j->durable)
+	if (j->stopped || number > j->durable)
 		err = checkpoint(j); /* flushes the data, too */
 	else if (data)
 		err = device_flush(j->home);

@@ -44,11 +44,16 @@ struct journal_options {
 int journal_open(struct env *env, const struct journal_options *options, struct journal **out);
 void journal_attach(struct journal *j, struct cache *cache);
 struct device *journal_device(struct journal *j);
+/* Called for space that was freed, when that is durable and no snapshot shows it: bytes of the
+ * device. It may be in use again. */
+void journal_on_settled(struct journal *j, void (*fn)(void *arg, u64 at, u64 size), void *arg);
 /* Called with the number of a commit when it and all before it are in the log. */
 void journal_on_durable(struct journal *j, void (*fn)(void *arg, u64 number), void *arg);
 /* Puts all home and marks the log clean. On an error the log stays dirty, and has all that was
  * durable. In any case no more can be committed. */
 int journal_finish(struct journal *j);
+/* Nothing is written any more, neither to the log nor home: -EIO, also for new transactions. */
+void journal_stop(struct journal *j);
 void journal_close(struct journal *j); /* without that: what is not durable is lost */
 
 /* While held, nothing is logged to make room, so that all commits come into one checkpoint:

@@ -17,6 +17,7 @@
 #include "meta/dir_rules.h"
 #include "meta/dir_walk.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
 #include <errno.h>
@@ -81,7 +82,7 @@ static void post(struct dir_walk *w, const struct where *where, enum account acc
 {
 	const struct fact fact = {{w0, w1, w2, w3}};
 
-	book_post(w->sweep->book, account, side, &fact, 1, where);
+	sweep_post_of(w->sweep, where, account, side, &fact, 1);
 }
 
 static void post_dots(struct dir_walk *w, const struct where *where, const struct dir_slot *slot)
@@ -579,5 +580,7 @@ const struct meta_type meta_directory = {
     .class = CLASS_PRIMARY,
     .crc_offset = CRC_NONE,
     .post_inode = directory_post,
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory, xchk_parent",
 };

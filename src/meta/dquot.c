@@ -13,6 +13,7 @@
 #include "meta/findings.h"
 #include "meta/forks.h"
 #include "meta/internal.h"
+#include "meta/rebuild.h"
 
 #include <stdio.h>
 
@@ -229,6 +230,7 @@ const struct meta_type meta_dquot = {
     .parts = dquot_parts,
     .rules = dquot_rules,
     .post_inode = dquot_post_inode,
+    .rebuild = dquot_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
     .kernel_scrub = "xchk_quota, xchk_quotacheck",

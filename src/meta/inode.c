@@ -567,6 +567,7 @@ const struct meta_type meta_inode = {
     .layout = &dinode_layout,
     .parts = inode_parts,
     .rules = inode_type_rules,
+    .change = inode_change,
     .uuid_offset = offsetof(struct dinode, uuid),
     .owner_offset = offsetof(struct dinode, ino),
     .owner_width = 8,
