@@ -278,20 +278,15 @@ static bool is_sorted(const struct frame *f)
 /* Those that touch each other are asked for together, up to what a device reads ahead at once. */
 static void read_ahead(struct cache *cache, const struct frame *f)
 {
-	u64 start = 0, end = 0;
+	for (u32 i = 0; i < f->count;) {
+		u64 start = f->ref[i].at.v, end = start;
 
-	for (u32 i = 0; i < f->count; i++) {
-		const struct ref *ref = &f->ref[i];
-
-		if (ref->at.v != end || ref->at.v + ref->size - start > AHEAD_MAX) {
-			if (end)
-				cache_will_need(cache, daddr_of(start), end - start);
-			start = ref->at.v;
-		}
-		end = ref->at.v + ref->size;
-	}
-	if (end)
+		do
+			end += f->ref[i++].size;
+		while (i < f->count && f->ref[i].at.v == end &&
+		       end + f->ref[i].size - start <= AHEAD_MAX);
 		cache_will_need(cache, daddr_of(start), end - start);
+	}
 }
 
 static void sort_frame(struct job *job, struct frame *f)
