@@ -54,6 +54,22 @@ static void let_go(struct guard *guard, bool after)
 		inode_put(guard_vol(&guard->sweep, after), &guard->kept[after]);
 }
 
+/* A free inode is one as well, where it lies outside of what the transaction has changed, too. */
+static bool read_free(struct guard *guard, struct inum ino, bool after, struct daddr at, u32 size,
+		      u32 offset)
+{
+	struct vol *vol = guard_vol(&guard->sweep, after);
+	const struct dinode *d;
+	struct buf *buf;
+
+	if (cache_get_raw(vol->cache, at, size, &buf))
+		return false;
+	d = (const struct dinode *)(buf->data + offset);
+	inode_parse(&vol->geo, ino, buf->data + offset, &guard->kept[after]);
+	guard->kept[after].buf = buf;
+	return be16_get(d->magic) == INODE_MAGIC && be64_get(d->ino) == ino.v;
+}
+
 bool guard_inode(struct sweep *sweep, struct inum ino, bool after, struct inode *out)
 {
 	const struct geometry *g = sweep->g;
@@ -72,6 +88,11 @@ bool guard_inode(struct sweep *sweep, struct inum ino, bool after, struct inode 
 
 		let_go(guard, after);
 		err = inode_get(guard_vol(sweep, after), ino, &guard->kept[after]);
+		if (err == -ENOENT)
+			err = read_free(guard, ino, after, agblock_daddr(g, ag, bno),
+					blocks << g->block_log, offset)
+				  ? 0
+				  : err;
 		*out = guard->kept[after];
 		out->buf = NULL;
 		if (err)
@@ -109,7 +130,7 @@ static u32 alike(const struct guard_array *a, const struct guard_array *b, u32 s
 	u32 most = a->count < b->count ? a->count : b->count, n = 0;
 	const u8 *x = a->bytes, *y = b->bytes;
 
-	if (back) {
+	if (back && most) {
 		x += (size_t)a->count * size - size;
 		y += (size_t)b->count * size - size;
 	}
