@@ -339,8 +339,10 @@ static void mark(struct unit *unit, const struct version_change *c)
 		version_mark_all(unit->map, unit->size);
 		return;
 	}
-	for (u32 i = 0; i < unit->size / VERSION_CHUNK; i++)
-		if (memcmp(new + i *VERSION_CHUNK, old + i * VERSION_CHUNK, VERSION_CHUNK))
+	for (u32 i = 0, at = c->offset / VERSION_CHUNK; i < unit->size / VERSION_CHUNK; i++, at++)
+		if (c->map ? c->map[at / 32] >> at % 32 & 1
+			   : memcmp(new + i *VERSION_CHUNK, old + i * VERSION_CHUNK,
+				    VERSION_CHUNK) != 0)
 			unit->map[i / 32] |= 1u << i % 32;
 }
 

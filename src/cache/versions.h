@@ -48,6 +48,7 @@ struct version_change {
 	struct buf *buf;    /* the new content; held by versions for as long as needed */
 	u32 offset;	    /* of the unit in it */
 	struct buf *before; /* the content before, same offset; NULL: it was not the same unit */
+	const u32 *map;	    /* the chunks of buf that differ from it, if that is known already */
 };
 /* Space that a commit frees, in bytes of the device: units inside are no more, unless the same
  * commit changes them. */

@@ -1,6 +1,7 @@
 /* Changing attributes; see attr_modify.h. */
 #include "fs/attr_modify.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/attr_build.h"
 
@@ -147,13 +148,16 @@ int attr_drop_all(struct vol *vol, struct txn *txn, struct inum ino)
 int parent_change(struct vol *vol, struct txn *txn, struct inum child, struct inum dir, u32 gen,
 		  const char *name, u32 length, bool add)
 {
-	const struct attr_parent value = {.ino = be64_make(dir.v), .gen = be32_make(gen)};
+	const struct attr_parent value = {
+	    .ino = be64_make(dir.v), .gen = be32_make(gen + (add && MUTATE(PARENT_GENERATION)))};
 	const struct attr attr = {.flags = ATTR_PARENT,
 				  .name = name,
 				  .name_length = length,
 				  .value = &value,
 				  .value_length = sizeof(value)};
 
+	if (add ? MUTATE(PARENT_NOT_ADDED) : MUTATE(PARENT_NOT_REMOVED))
+		return 0;
 	return add ? attr_set(vol, txn, child, &attr, ATTR_HOW_CREATE)
 		   : attr_remove(vol, txn, child, &attr);
 }

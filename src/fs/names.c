@@ -6,6 +6,7 @@
  */
 #include "fs/names.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "format/dir.h"
 #include "fs/acl.h"
@@ -76,7 +77,9 @@ static int point(struct vol *vol, struct txn *txn, struct inum child, const stru
 static int enter(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		 const struct node *dir, const struct node *child)
 {
-	int err = dir_add(vol, txn, at->dir, at->name, at->length, child->ino, type_of(child));
+	int err = MUTATE(NAME_NOT_ADDED) ? 0
+					 : dir_add(vol, txn, at->dir, at->name, at->length,
+						   child->ino, type_of(child));
 
 	return err ? err : point(vol, txn, child->ino, at, dir, true);
 }
@@ -84,7 +87,8 @@ static int enter(struct vol *vol, struct txn *txn, const struct names_entry *at,
 static int leave(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		 const struct node *dir, const struct node *child)
 {
-	int err = dir_remove(vol, txn, at->dir, at->name, at->length);
+	int err =
+	    MUTATE(NAME_NOT_REMOVED) ? 0 : dir_remove(vol, txn, at->dir, at->name, at->length);
 
 	return err ? err : point(vol, txn, child->ino, at, dir, false);
 }
@@ -203,7 +207,7 @@ int names_create(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		err = node_links(txn, &n, S_ISDIR(new->mode) ? 2 : 1);
 	if (!err)
 		err = enter(vol, txn, at, &dir, &n);
-	if (!err && S_ISDIR(new->mode))
+	if (!err && S_ISDIR(new->mode) && !MUTATE(MKDIR_PARENT))
 		err = node_links(txn, &dir, 1);
 	if (err)
 		return err;
@@ -303,7 +307,8 @@ static int lose(struct vol *vol, struct txn *txn, struct node *dir, struct node 
 	int err = 0;
 
 	if (node_is(n, S_IFDIR)) {
-		err = node_links(txn, dir, -1);
+		if (!MUTATE(RMDIR_PARENT))
+			err = node_links(txn, dir, -1);
 		if (!err)
 			err = node_links(txn, n, -1);
 	}
@@ -444,7 +449,8 @@ static int move_dotdot(struct rename *r, struct node *n, struct node *old, struc
 
 	if (!node_is(n, S_IFDIR) || old->ino.v == new->ino.v)
 		return 0;
-	err = dir_replace(r->vol, r->txn, n->ino, "..", 2, new->ino, DIR_FT_DIR);
+	err =
+	    MUTATE(DOTDOT) ? 0 : dir_replace(r->vol, r->txn, n->ino, "..", 2, new->ino, DIR_FT_DIR);
 	if (!err)
 		err = node_links(r->txn, old, -1);
 	return err ? err : node_links(r->txn, new, 1);

@@ -11,6 +11,7 @@
  */
 #include "fs/space.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/rmap_modify.h"
 
@@ -50,7 +51,7 @@ static int record_delete(struct ag *ag, struct extent32 e)
 		err = btree_delete(&t, &by_start);
 	if (!err)
 		err = ag_tree(ag, META_CNTBT, &t);
-	if (!err)
+	if (!err && !MUTATE(CNT_NOT_DELETED))
 		err = btree_delete(&t, &by_size);
 	return err == -ENOENT ? lost(ag, t.type->name, e) : err;
 }
@@ -61,11 +62,11 @@ static int record_insert(struct ag *ag, struct extent32 e)
 	struct btree t;
 	int err = ag_tree(ag, META_BNOBT, &t);
 
-	if (!err)
+	if (!err && !MUTATE(BNO_NOT_INSERTED))
 		err = btree_insert(&t, &record);
 	if (!err)
 		err = ag_tree(ag, META_CNTBT, &t);
-	if (!err)
+	if (!err && !MUTATE(CNT_NOT_INSERTED))
 		err = btree_insert(&t, &record);
 	return err;
 }
@@ -96,7 +97,7 @@ static int settle(struct ag *ag, s64 amount)
 	struct alloc_rec record = {0};
 	struct agf *agf = ag_agf(ag);
 	struct btree t;
-	int err = ag_count(ag, &agf->freeblks, amount);
+	int err = ag_count(ag, &agf->freeblks, amount + MUTATE(FREEBLKS));
 
 	if (!err)
 		err = ag_tree(ag, META_CNTBT, &t);
@@ -104,7 +105,8 @@ static int settle(struct ag *ag, s64 amount)
 		err = btree_find_le(&t, &last, &record);
 	if (err && err != -ENOENT)
 		return err;
-	agf->longest = record.blockcount;
+	if (!MUTATE(LONGEST))
+		agf->longest = record.blockcount;
 	return 0;
 }
 
@@ -256,7 +258,7 @@ static int list_fill(struct ag *ag)
 		err = use_start(ag, e, want);
 		for (u32 i = 0; i < want && !err; i++)
 			err = ag_list_put(ag, e.start + i);
-		if (!err)
+		if (!err && !MUTATE(LIST_NOT_MAPPED))
 			err = rmap_map(ag, e.start, want, &ag_owner);
 	}
 	return err;
@@ -283,9 +285,9 @@ int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 	err = space_prepare(ag);
 	if (!err && (s64)owner->owner == OWNER_UNKNOWN)
 		err = rmap_forget(ag, bno, blocks);
-	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
+	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE && !MUTATE(FREE_STILL_MAPPED))
 		err = rmap_unmap(ag, bno, blocks, owner);
-	if (!err)
+	if (!err && !MUTATE(FREE_NOT_FREED))
 		err = free_extent(ag, bno, blocks, (s64)owner->owner == OWNER_ELSEWHERE);
 	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
 }
@@ -521,11 +523,11 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
 		return nothing(ag, &w);
 	if (!err && w.data)
 		err = keep_shown(ag, *bno, *blocks);
-	if (!err)
+	if (!err && !MUTATE(TAKE_STILL_FREE))
 		err = use_middle(ag, e, *bno, *blocks);
 	if (!err)
 		err = settle(ag, -(s64)*blocks);
-	if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
+	if (!err && (s64)owner->owner != OWNER_ELSEWHERE && !MUTATE(TAKE_NOT_MAPPED))
 		err = rmap_map(ag, *bno, *blocks, owner);
 	return err ? err : ag_count_free(ag->vol, ag->txn, -(s64)*blocks);
 }
