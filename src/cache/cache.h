@@ -75,9 +75,10 @@ void cache_done(struct cache *cache, struct buf *buf);
 void cache_hold(struct cache *cache, struct buf *buf);
 
 /* A new content for these ranges that only the caller sees, to be written to: all zeroes, or with
- * zeroed false anything, to be written over. cache_put() throws it away, unless cache_publish() has made it what readers get from now on. That it obeys the rules of
- * `type` (NULL: not known) with this owner is the caller's word. Who holds what was there before,
- * keeps it. Neither the device nor buffers that overlap otherwise are touched. */
+ * zeroed false anything, to be written over. cache_put() throws it away, unless cache_publish() has
+ * made it what readers get from now on. That it obeys the rules of `type` (NULL: not known) with
+ * this owner is the caller's word. Who holds what was there before, keeps it. Neither the device
+ * nor buffers that overlap otherwise are touched. */
 int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, bool zeroed,
 	       struct buf **out);
 static inline u8 *cache_made_bytes(struct buf *buf)

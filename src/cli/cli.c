@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/trail.h"
+#include "cli/control.h"
 #include "host/undo.h"
 #include "meta/types_table.h"
 
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void print_usage(FILE *to, const struct command *command)
 {
@@ -44,10 +46,20 @@ int cli_help(const struct command *command)
 	return 0;
 }
 
+static int tell_failure(FILE *to)
+{
+	fprintf(to, "mendfs: %s\n", trail_text());
+	return STATUS_FAILED;
+}
+
 int cli_failed(void)
 {
-	fprintf(stderr, "mendfs: %s\n", trail_text());
-	return STATUS_FAILED;
+	return tell_failure(stderr);
+}
+
+int cli_failed_in(const struct cli_run *run)
+{
+	return tell_failure(run->err);
 }
 
 bool cli_parse_number(const char *text, u64 *number)
@@ -140,11 +152,45 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 	return vol_open(env, &meta_types, &options, out);
 }
 
-void cli_tell_super(const struct vol *vol)
+void cli_tell_super(FILE *err, const struct vol *vol)
 {
 	if (vol->super_at.v)
-		fprintf(stderr,
+		fprintf(err,
 			"mendfs: %s: the primary superblock is lost; this goes by its copy at "
 			"sector %llu\n",
 			vol->data->name, (unsigned long long)vol->super_at.v / 512);
+}
+
+int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol **out)
+{
+	const struct vol_options options = {.memory = image->memory, .verdict = image->verdict};
+
+	if (run->mounted)
+		return vol_snapshot(run->mounted, &run->env, &options, out);
+	return cli_open(&run->env, image, out);
+}
+
+static int run_here(const struct command *command, void *options)
+{
+	struct cli_run run = {.out = stdout, .err = stderr, .terminal = isatty(STDERR_FILENO)};
+
+	host_env_init(&run.env, 0);
+	return command->work(&run, options);
+}
+
+int cli_run_command(const struct command *command, int argc, char **argv)
+{
+	struct cli_image *image = calloc(1, command->options_size);
+	int status;
+
+	if (!image) {
+		fail(-ENOMEM, "out of memory");
+		return cli_failed();
+	}
+	status = command->parse(command, image, argc, argv);
+	if (!status)
+		status = control_is_mounted(image->data) ? control_ask(image->data, argc, argv)
+							 : run_here(command, image);
+	free(image);
+	return status;
 }

@@ -11,24 +11,26 @@
 #include <stdio.h>
 
 struct repair_command {
-	struct report report; /* of the survey at hand */
-	struct env *env;
-	struct cli_image image;
-	bool json, verbose, reported;
+	struct cli_image image; /* first */
+	bool verbose;
 	u64 force;
+};
+
+/* One repair at work. */
+struct repairing {
+	struct cli_run *run;
+	const struct repair_command *options;
+	struct report report; /* of the survey at hand */
+	struct progress_line line;
+	bool reported;
 	u32 actions;
 };
 
 static void on_finding(void *arg, const struct finding *finding)
 {
-	struct repair_command *c = arg;
+	struct repairing *r = arg;
 
-	report_add(&c->report, finding);
-}
-
-static void on_env_finding(struct env *env, const struct finding *finding)
-{
-	on_finding(env->front, finding);
+	report_add(&r->report, finding);
 }
 
 static void on_open_finding(struct verdict *v, const struct finding *finding)
@@ -37,89 +39,112 @@ static void on_open_finding(struct verdict *v, const struct finding *finding)
 	(void)finding;
 }
 
-static void on_note(struct env *env, const char *line)
-{
-	(void)env;
-	fprintf(stderr, "mendfs: %s\n", line);
-}
-
 /* What was found before is void. */
 static void on_round(void *arg, u32 round)
 {
-	struct repair_command *c = arg;
+	struct repairing *r = arg;
 
 	(void)round;
-	if (c->reported)
-		report_close(&c->report);
-	c->reported = !report_open(c->env, &c->report);
-	c->report.image = c->image.data;
-	c->report.live = c->verbose;
+	if (r->reported)
+		report_close(&r->report);
+	r->reported = !report_open(&r->run->env, &r->report);
+	r->report.image = r->options->image.data;
+	r->report.mounted = r->run->mounted != NULL;
+	r->report.live = r->options->verbose ? r->run->err : NULL;
 }
 
 static void on_say(void *arg, const char *line)
 {
-	struct repair_command *c = arg;
+	struct repairing *r = arg;
 
-	c->actions++;
-	progress_end();
-	printf("%s\n", line);
+	r->actions++;
+	progress_end(&r->line);
+	fprintf(r->run->out, "%s\n", line);
+	fflush(r->run->out);
 }
 
-static void print_result(const struct repair_command *c, const struct repair_result *result)
+static void print_result(const struct repairing *r, const struct repair_result *result)
 {
-	if (!result->first && !c->actions) {
-		printf("nothing to repair\n");
+	FILE *out = r->run->out;
+
+	if (!result->first && !r->actions) {
+		fprintf(out, "nothing to repair\n");
 		return;
 	}
-	printf("%" PRIu64 " findings at first, %" PRIu64 " left after %u rounds; rebuilt: %" PRIu64
-	       ", failed: %" PRIu64 "%s\n",
-	       result->first, result->left, result->rounds, result->rebuilt, result->failed,
-	       c->image.preview ? "; nothing was written, this was a preview" : "");
+	fprintf(out,
+		"%" PRIu64 " findings at first, %" PRIu64 " left after %u rounds; rebuilt: %" PRIu64
+		", failed: %" PRIu64 "%s\n",
+		result->first, result->left, result->rounds, result->rebuilt, result->failed,
+		r->options->image.preview ? "; nothing was written, this was a preview" : "");
 }
 
-static int repair(struct repair_command *c, struct vol *vol)
+static int repair(struct repairing *r, struct vol *vol)
 {
 	const struct repair_options options = {
 	    .round = on_round,
 	    .finding = on_finding,
 	    .say = on_say,
-	    .arg = c,
-	    .memory = c->image.memory,
-	    .force = c->force,
+	    .arg = r,
+	    .env = &r->run->env,
+	    .memory = r->options->image.memory,
+	    .force = r->options->force,
 	};
 	struct repair_result result;
 	int err = repair_run(vol, &options, &result);
 
 	if (err)
 		return err;
-	c->report.stats = result.stats;
-	c->report.g = &vol->geo;
-	c->report.opened = true;
-	c->report.log = vol->log_status;
-	err = report_finish(&c->report, vol);
-	progress_end();
+	r->report.stats = result.stats;
+	r->report.g = vol->geo;
+	r->report.opened = true;
+	r->report.log = vol->log_status;
+	err = report_finish(&r->report, vol);
+	progress_end(&r->line);
 	if (!err && result.left)
-		report_print(&c->report);
+		report_print(r->run->out, &r->report);
 	if (!err)
-		print_result(c, &result);
+		print_result(r, &result);
 	return err;
 }
 
-/* Returns the exit status. */
-static int repair_image(struct repair_command *c)
+static int repair_mounted(struct repairing *r)
+{
+	struct vol *vol = r->run->mounted;
+
+	if (r->options->image.preview || r->options->image.undo || !vol->journal)
+		return fail(-EOPNOTSUPP, "%s: %s", r->options->image.data,
+			    vol->journal ? "--preview and --undo are for what is not mounted"
+					 : "is mounted read-only");
+	return repair(r, vol);
+}
+
+static int repair_image(struct repairing *r)
 {
 	struct verdict v = {.raise = on_open_finding};
+	struct cli_image image = r->options->image;
 	struct vol *vol = NULL;
+	int err, closed;
+
+	image.verdict = &v;
+	err = cli_open(&r->run->env, &image, &vol);
+	if (!err)
+		err = repair(r, vol);
+	closed = vol_close(vol);
+	return err ? err : closed;
+}
+
+static int work(struct cli_run *run, void *options)
+{
+	struct repairing r = {.run = run, .options = options};
 	int err, status;
 
-	c->image.verdict = &v;
-	err = cli_open(c->env, &c->image, &vol);
-	if (!err)
-		err = repair(c, vol);
-	progress_end();
-	status = err ? cli_failed() : report_status(&c->report);
-	if (vol && vol_close(vol) && !err)
-		status |= cli_failed();
+	on_round(&r, 0);
+	progress_begin(&run->env, &r.line, run->err, run->terminal);
+	err = run->mounted ? repair_mounted(&r) : repair_image(&r);
+	progress_end(&r.line);
+	status = err ? cli_failed_in(run) : report_status(&r.report);
+	if (r.reported)
+		report_close(&r.report);
 	return status;
 }
 
@@ -147,8 +172,9 @@ static bool parse_types(const char *text, u64 *types)
 }
 
 /* 0, or STATUS_USAGE. */
-static int parse(const struct command *self, struct repair_command *c, int argc, char **argv)
+static int parse(const struct command *self, void *to, int argc, char **argv)
 {
+	struct repair_command *c = to;
 	static const struct option options[] = {
 	    {"preview", no_argument, NULL, 'p'},
 	    {"verbose", no_argument, NULL, 'v'},
@@ -194,34 +220,13 @@ static int parse(const struct command *self, struct repair_command *c, int argc,
 	if (c->image.undo && (c->image.preview || c->image.log))
 		return cli_misuse(self, "--undo does not go with --preview, nor with a log device");
 	c->image.data = argv[optind];
+	c->image.write = c->image.repair = true;
 	return 0;
-}
-
-static int run(const struct command *self, int argc, char **argv)
-{
-	struct repair_command c = {.image = {.write = true, .repair = true}};
-	struct env env;
-	int status = parse(self, &c, argc, argv);
-
-	if (status)
-		return status;
-	host_env_init(&env, 0);
-	c.env = &env;
-	env.front = &c;
-	env.finding = on_env_finding;
-	if (c.verbose)
-		env.note = on_note;
-	on_round(&c, 0);
-	progress_begin(&env);
-	status = repair_image(&c);
-	if (c.reported)
-		report_close(&c.report);
-	return status;
 }
 
 const struct command command_repair = {
     .name = "repair",
-    .arguments = "[OPTION...] IMAGE",
+    .arguments = "[OPTION...] IMAGE|DIRECTORY",
     .summary = "check a filesystem, and mend what is wrong with it",
     .help = "What is damaged is made anew from the other structures that tell the same. What was\n"
 	    "done is printed on stdout, then what is left, as `mendfs check` would print it.\n"
@@ -235,5 +240,7 @@ const struct command command_repair = {
 	    "  --log=accept-loss     replay what is whole of a damaged log\n" CLI_HELP_DEVICES "\n"
 	    "Exit status, of what is left, OR of: 1 corruption, 2 warnings or optimizations only,\n"
 	    "4 the repair could not be finished, 8 usage.\n",
-    .run = run,
+    .options_size = sizeof(struct repair_command),
+    .parse = parse,
+    .work = work,
 };

@@ -84,33 +84,6 @@ static void record(struct book *b, enum account account, enum side side, const s
 		b->err = err;
 }
 
-void book_settle(struct book *b)
-{
-	struct waiting *w = &b->waiting;
-	u128 hash[WAITING];
-
-	hash_many(&b->ledger->key, w->word, w->count, hash);
-	for (u32 i = 0; i < w->count; i++)
-		*w->sum[i] += hash[i] * (u128)(__int128)w->times[i];
-	w->count = 0;
-}
-
-static void add_times(struct book *b, u128 *sum, const struct fact *fact, s64 times)
-{
-	struct waiting *w = &b->waiting;
-
-	memcpy(w->word[w->count], fact->w, sizeof(fact->w));
-	w->sum[w->count] = sum;
-	w->times[w->count] = times;
-	if (++w->count == WAITING)
-		book_settle(b);
-}
-
-void book_add(struct book *b, u128 *sum, const struct fact *fact)
-{
-	add_times(b, sum, fact, 1);
-}
-
 void book_post(struct book *b, enum account account, enum side side, const struct fact *fact,
 	       s64 times, const struct where *witness)
 {
@@ -121,7 +94,9 @@ void book_post(struct book *b, enum account account, enum side side, const struc
 			record(b, account, side, fact, times, witness);
 		return;
 	}
-	add_times(b, &b->sums.sum[account][shard][side], fact, times);
+	b->touched[account] |= 1ull << shard;
+	b->sums.sum[account][shard][side] +=
+	    hash_words(&b->ledger->key, fact->w) * (u128)(__int128)times;
 }
 
 static void post_ends(struct book *b, enum account account, enum side side, const struct fact *key,
@@ -171,6 +146,24 @@ void book_post_range(struct book *b, enum account account, enum side side, const
 	*run = (struct run){*key, start, start + length, times, side};
 }
 
+u64 book_balance(struct book *b)
+{
+	u64 uneven = 0;
+
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		flush_run(b, (enum account)a);
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++) {
+		for (u64 left = b->touched[a]; left; left &= left - 1) {
+			u128 *sum = b->sums.sum[a][__builtin_ctzll(left)];
+
+			uneven |= (u64)(sum[SIDE_LEFT] != sum[SIDE_RIGHT]) << a;
+			sum[SIDE_LEFT] = sum[SIDE_RIGHT] = 0;
+		}
+		b->touched[a] = 0;
+	}
+	return uneven;
+}
+
 int book_close(struct book *b)
 {
 	struct ledger *l = b->ledger;
@@ -178,7 +171,6 @@ int book_close(struct book *b)
 
 	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		flush_run(b, (enum account)a);
-	book_settle(b);
 	l->env->lock_take(l->lock);
 	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		for (u32 s = 0; s < LEDGER_SHARDS; s++)

@@ -38,6 +38,9 @@ struct ref {
 	struct btree_key next; /* the parent's next key: all records are below */
 	struct btree_key high; /* overlapping trees: the greatest high key in it */
 	u64 arg[4];	       /* whatever type->post and its pusher agreed on */
+	/* For visited() alone: where the pieces of the object are, while it runs. NULL: in one. */
+	const struct cache_range *ranges;
+	u32 range_count;
 };
 
 struct sweep {
@@ -48,7 +51,10 @@ struct sweep {
 	const struct geometry *g;
 	struct book *book;
 	struct verdict *verdict; /* of the block being posted; v->where is set */
+	/* What is posted counts so many times: 1; or -1 in a guard, for what is no more. */
+	s64 times;
 	bool audit;
+	bool told;  /* somebody wants to know the postings (struct sweep_options) */
 	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
 		    /* the rest belongs to sweep.c */
 };
@@ -121,8 +127,8 @@ struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
 	bool preen;		      /* see struct sweep */
 	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
-	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size and
-	 * where are set). */
+	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size, where
+	 * and ranges are set). */
 	void (*visited)(void *arg, const struct ref *ref);
 	void *visited_arg;
 	/* NULL: findings go to env->finding. Else here, one at a time. */

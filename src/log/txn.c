@@ -30,6 +30,8 @@ struct txn {
 	u64 objects; /* on `newest` */
 	u64 memory, memory_max;
 	struct journal *journal; /* NULL: commits go to the device */
+	struct txn_guard *guard; /* NULL: none */
+	bool giving;
 	struct version_freed *freed;
 	u32 freed_count, freed_room;
 };
@@ -97,6 +99,21 @@ void txn_use_journal(struct txn *txn, struct journal *journal)
 {
 	txn->journal = journal;
 	txn->memory_max = journal_txn_max(journal);
+}
+
+void txn_use_guard(struct txn *txn, struct txn_guard *guard)
+{
+	txn->guard = guard;
+}
+
+void txn_set_giving(struct txn *txn)
+{
+	txn->giving = true;
+}
+
+bool txn_giving(const struct txn *txn)
+{
+	return txn->giving;
 }
 
 struct cache *txn_view(struct txn *txn)
@@ -231,6 +248,7 @@ static int get(struct txn *txn, const struct meta_type *type, const struct meta_
 	}
 	memcpy((*out)->data, buf->data, buf->size);
 	(*out)->before = buf;
+	(*out)->was = type;
 	return 0;
 }
 
@@ -286,6 +304,7 @@ int txn_part(struct txn *txn, struct txn_buf *whole, const struct meta_type *typ
 	if (err)
 		return err;
 	(*out)->whole = whole;
+	(*out)->was = whole->before ? type : NULL;
 	(*out)->older = whole->parts;
 	whole->parts = *out;
 	return 0;
@@ -378,14 +397,14 @@ static void drop_inside(struct txn *txn, u64 at, u64 size)
 
 /* What lies there may become something else in this very transaction. Neighbours that are freed
  * one after the other are kept as one. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size)
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data)
 {
 	struct version_freed *last = txn->freed_count ? &txn->freed[txn->freed_count - 1] : NULL;
 	u32 room = txn->freed_room ? txn->freed_room * 2 : 16;
 	struct version_freed *more;
 
 	drop_inside(txn, at.v, size);
-	if (last && last->at + last->size == at.v) {
+	if (last && last->at + last->size == at.v && last->data == data) {
 		last->size += size;
 		return 0;
 	}
@@ -399,7 +418,7 @@ int txn_freed(struct txn *txn, struct daddr at, u64 size)
 		txn->freed = more;
 		txn->freed_room = room;
 	}
-	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size};
+	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size, data};
 	return 0;
 }
 
@@ -407,6 +426,65 @@ const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count)
 {
 	*count = txn->freed_count;
 	return txn->freed;
+}
+
+/* ---- what a commit changes ---- */
+
+const u8 *txn_before(const struct txn_buf *buf)
+{
+	const struct txn_buf *whole = buf->whole ? buf->whole : buf;
+
+	return whole->before ? whole->before->data + (buf->at.v - whole->at.v) : NULL;
+}
+
+struct each_change {
+	int (*fn)(void *arg, const struct txn_change *change);
+	void *arg;
+};
+
+static int tell_change(const struct each_change *e, const struct txn_buf *buf, bool stays)
+{
+	struct txn_change c = {.type = buf->type,
+			       .where = &buf->where,
+			       .before = txn_before(buf),
+			       .after = stays ? buf->data : NULL,
+			       .size = buf->size};
+	const u8 *after = c.after;
+	int err;
+
+	if (!c.before && !c.after)
+		return 0;
+	if (!c.before || buf->was == buf->type)
+		return e->fn(e->arg, &c);
+	c.type = buf->was;
+	c.after = NULL;
+	err = e->fn(e->arg, &c);
+	c.type = buf->type;
+	c.before = NULL;
+	c.after = after;
+	return err || !after ? err : e->fn(e->arg, &c);
+}
+
+/* An object that stays, or its parts, as far as they are dirty; all of one that goes. */
+static int tell_changes(const struct each_change *e, const struct txn_buf *buf, bool stays)
+{
+	int err = 0;
+
+	for (; buf && !err; buf = buf->older)
+		if (buf->of_parts)
+			err = tell_changes(e, buf->parts, stays);
+		else if (buf->dirty || !stays)
+			err = tell_change(e, buf, stays);
+	return err;
+}
+
+int txn_each_change(struct txn *txn, int (*fn)(void *arg, const struct txn_change *change),
+		    void *arg)
+{
+	const struct each_change e = {fn, arg};
+	int err = tell_changes(&e, txn->newest, true);
+
+	return err ? err : tell_changes(&e, txn->dropped, false);
 }
 
 /* The changed objects in the order of the disk. A piece is one range of one. */
@@ -571,6 +649,8 @@ int txn_commit(struct txn *txn)
 
 	if (!err)
 		err = seal(txn);
+	if (!err && __builtin_expect(txn->guard != NULL, true))
+		err = txn->guard->check(txn->guard, txn);
 	if (!err && (c.count || txn->freed_count))
 		err = txn->journal ? to_journal(txn, &c) : write_all(txn, &c);
 	env_free(txn->env, c.piece);

@@ -91,10 +91,7 @@ static int write_fork(struct repair *r, struct attr_salvage *s, struct txn *txn,
 		return err;
 	fork_edit_open(&f, r->vol, txn, s->inode.ino, buf, FORK_ATTR);
 	txn_dirty(txn, buf);
-	err = attr_build(&f, &s->list);
-	if (!err && !s->list.count)
-		attr_fork_drop(&f);
-	return err;
+	return attr_list_write(&f, &s->list);
 }
 
 static int rebuild(struct repair *r, struct attr_salvage *s, struct vol *view, struct txn *txn)

@@ -80,7 +80,7 @@ static int read_raw(struct remake *k, enum meta_id id, u64 off, struct buf **out
 	int err;
 
 	*out = NULL;
-	dir_parse(&k->m.op, &inode);
+	da_parse(&k->m.op, &inode);
 	err = da_place_at(&k->m.op.view, &inode, FORK_DATA, off, &place);
 	if (err || place.blocks != k->g->dir_fsblocks) {
 		trail_clear();
@@ -276,7 +276,7 @@ static int lose_block(struct remake *k, u64 off)
 	int err = dir_remake_room(&k->m, 16u << k->g->block_log);
 
 	k->lost++;
-	return err ? err : dir_blocks_free(&k->m.op, off, off + k->g->dir_fsblocks);
+	return err ? err : da_blocks_free(&k->m.op, off, off + k->g->dir_fsblocks);
 }
 
 /* Where the entries end that are to be believed: before an index that is believable, too. */
@@ -356,7 +356,7 @@ static int drop_strays(struct remake *k)
 
 	if (err || (e.start == NULL64 && e.off + e.count >= FILEOFF_END))
 		return err;
-	return dir_blocks_free(&k->m.op, end, FILEOFF_END);
+	return da_blocks_free(&k->m.op, end, FILEOFF_END);
 }
 
 static int add_again(struct remake *k)
@@ -407,7 +407,7 @@ static int remake(struct remake *k)
 {
 	struct inode inode;
 
-	dir_parse(&k->m.op, &inode);
+	da_parse(&k->m.op, &inode);
 	k->is_short = inode.fork[FORK_DATA].format == FORMAT_LOCAL;
 	if (k->is_short)
 		return dir_short_rebuild(k->r, &k->m);

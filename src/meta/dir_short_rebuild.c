@@ -211,7 +211,7 @@ static int store(struct reading *d, struct dir_remake *m)
 	for (u32 i = 0; i < d->skipped && i < SKIPPED_MAX; i++)
 		repair_lost_name(d->r, d->dir, d->skip[i].type, d->skip[i].name, d->skip[i].length);
 	place_all(d->g, list);
-	dir_parse(&m->op, &inode);
+	da_parse(&m->op, &inode);
 	if (!dir_list_size(&m->op, list, inode.fork[FORK_DATA].size))
 		return fail(-ENOSPC, "directory %llu: its entries do not fit into the inode",
 			    (unsigned long long)d->dir);
@@ -235,7 +235,7 @@ int dir_short_rebuild(struct repair *r, struct dir_remake *m)
 
 	if (!d)
 		return fail(-ENOMEM, "rebuilding a directory: out of memory");
-	dir_parse(&m->op, &inode);
+	da_parse(&m->op, &inode);
 	/* The size, as the inode has it, or as much as there is; as the header says, or otherwise.
 	 */
 	for (u32 i = 0; i < 4 && !err; i++) {

@@ -1,5 +1,6 @@
 /* The block of a directory that has only one: entries, and their hash index at the end. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
 #include "meta/rebuild.h"
@@ -127,6 +128,7 @@ const struct meta_type meta_dirblock = {
     .layout = &dir_data_layout,
     .parts = dir_data_parts,
     .rules = dirblock_rules,
+    .change = dir_change_names,
     .uuid_offset = offsetof(struct dir_data, uuid),
     .blkno_offset = offsetof(struct dir_data, blkno),
     .owner_offset = offsetof(struct dir_data, owner),

@@ -1,5 +1,6 @@
 /* A block of directory entries. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
 #include "meta/rebuild.h"
@@ -27,6 +28,7 @@ const struct meta_type meta_dirdata = {
     .layout = &dir_data_layout,
     .parts = dir_data_parts,
     .rules = dirdata_rules,
+    .change = dir_change_data,
     .uuid_offset = offsetof(struct dir_data, uuid),
     .blkno_offset = offsetof(struct dir_data, blkno),
     .owner_offset = offsetof(struct dir_data, owner),

@@ -1,5 +1,6 @@
 /* A block of the free index: the best free space of each data block of a directory. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
 #include "meta/rebuild.h"
@@ -56,6 +57,7 @@ const struct meta_type meta_dirfree = {
     .layout = &dir_free_layout,
     .parts = dir_free_parts,
     .rules = dirfree_rules,
+    .change = dir_change_free,
     .uuid_offset = offsetof(struct dir_free, uuid),
     .blkno_offset = offsetof(struct dir_free, blkno),
     .owner_offset = offsetof(struct dir_free, owner),

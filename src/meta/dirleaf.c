@@ -1,5 +1,6 @@
 /* The one leaf of a directory: its hash index and the best free space of its data blocks. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
 #include "meta/rebuild.h"
@@ -41,6 +42,7 @@ const struct meta_type meta_dirleaf = {
     .layout = &dir_leaf_layout,
     .parts = dir_leaf_parts,
     .rules = dirleaf_rules,
+    .change = dir_change_index,
     .uuid_offset = offsetof(struct dir_leaf, uuid),
     .blkno_offset = offsetof(struct dir_leaf, blkno),
     .owner_offset = offsetof(struct dir_leaf, owner),

@@ -1,5 +1,6 @@
 /* A leaf of a directory whose hash index is a tree. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
 #include "meta/rebuild.h"
@@ -35,6 +36,7 @@ const struct meta_type meta_dirleafn = {
     .layout = &dir_leaf_layout,
     .parts = dir_leaf_parts,
     .rules = dirleafn_rules,
+    .change = dir_change_index,
     .uuid_offset = offsetof(struct dir_leaf, uuid),
     .blkno_offset = offsetof(struct dir_leaf, blkno),
     .owner_offset = offsetof(struct dir_leaf, owner),

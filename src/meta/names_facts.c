@@ -93,7 +93,9 @@ int names_gather(struct names_work *w)
 	    sorter_open(w->vol->env, sizeof(struct fact_record), FACT_KEY, FACTS_MEMORY, &w->facts);
 
 	if (!err)
-		err = vol_snapshot_damaged(w->vol, SWEEP_MEMORY, &v, &snapshot);
+		err = vol_snapshot(w->vol, w->vol->env,
+				   &(struct vol_options){.memory = SWEEP_MEMORY, .verdict = &v},
+				   &snapshot);
 	if (!err)
 		err = sweep_run(snapshot, &options, &stats);
 	vol_close(snapshot);

@@ -29,6 +29,9 @@ struct repair {
 	struct lost_names *lost;
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;
+	bool others;	 /* something is sick besides the superblock */
+	bool quota_done; /* in this round */
+	bool moved;	 /* the primary superblock is another now: what was found before is void */
 	/* Something that the person should know: what was done, or lost. May be NULL. */
 	void (*say)(void *arg, const char *line);
 	void *arg;
@@ -43,14 +46,17 @@ void repair_lost_name(struct repair *r, u64 dir, u8 type, const u8 *name, u32 le
 int ag_rebuild(struct repair *r, u32 ag, u64 ino);
 /* What files map has to be known; what cannot be read of it, the reverse map is asked for. */
 #define AG_REBUILD_NEEDS (1ull << META_INODE | 1ull << META_BMBT)
-/* The superblock's counters, from the AG headers. */
+/* The superblock, from its copies and from what it says itself, its counters from the AG headers;
+ * and the copies. */
 int super_rebuild(struct repair *r, u32 ag, u64 ino);
+/* All quota records: their usage from what inodes are charged; what else they say stays. */
+int dquot_rebuild(struct repair *r, u32 ag, u64 ino);
 
 /* Inodes can be read, and space can be had. */
-#define NAMES_NEED_SPACE                                                                      \
-	(AG_REBUILD_NEEDS | 1ull << META_AGF | 1ull << META_AGFL | 1ull << META_AGI |         \
-	 1ull << META_BNOBT | 1ull << META_CNTBT | 1ull << META_RMAPBT | 1ull << META_INOBT | \
-	 1ull << META_FINOBT)
+#define NAMES_NEED_SPACE                                                                       \
+	(AG_REBUILD_NEEDS | 1ull << META_INODES | 1ull << META_REFCOUNTBT | 1ull << META_AGF | \
+	 1ull << META_AGFL | 1ull << META_AGI | 1ull << META_BNOBT | 1ull << META_CNTBT |      \
+	 1ull << META_RMAPBT | 1ull << META_INOBT | 1ull << META_FINOBT)
 /* The entries and the indexes of a directory, in any form. */
 int dir_rebuild(struct repair *r, u32 ag, u64 ino);
 /* The attributes of an inode that are whole, in a new fork. */

@@ -72,9 +72,10 @@ static int gather(struct look *l)
 	    .gather = true,
 	};
 	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.verdict = &v};
 	struct sweep_stats stats;
 	struct vol *snapshot;
-	int err = vol_snapshot_damaged(l->vol, 0, &v, &snapshot);
+	int err = vol_snapshot(l->vol, l->vol->env, &how, &snapshot);
 
 	if (!err)
 		err = sweep_run(snapshot, &options, &stats);

@@ -21,9 +21,9 @@ struct round {
 	struct repair repair;
 	struct lost_names *lost;
 	struct evidence_ag *wanted;
-	u64 *ag;   /* by AG: what is to be rebuilt of it */
-	u64 stuck; /* types that nothing can rebuild */
-	bool all;  /* also what waits for others */
+	u64 *ag;    /* by AG: what is to be rebuilt of it */
+	u64 stuck;  /* types that nothing can rebuild */
+	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
 };
 
 static void say_failed(struct round *r, const char *what, u64 number)
@@ -59,15 +59,17 @@ static u64 scope_mask(const struct round *r, enum meta_scope scope)
 	return bits;
 }
 
-/* Does it need something that is sick, and can be cured first? ag NO_AG: in any. */
+/* Does it need something that is sick, and can be cured first? What hangs on inodes waits for all
+ * AGs: a name that leads nowhere may lead to an inode that cannot be seen yet. */
 static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
 {
 	u64 needs = type->needs_rebuild & ~together(r, type) & ~r->stuck;
 	u64 in_ag = scope_mask(r, SCOPE_AG);
+	bool anywhere = ag == NO_AG || type->scope == SCOPE_INODE;
 	u64 sick =
-	    (r->survey.any & ~in_ag) | ((ag == NO_AG ? r->survey.any : r->survey.ag[ag]) & in_ag);
+	    (r->survey.any & ~in_ag) | ((anywhere ? r->survey.any : r->survey.ag[ag]) & in_ag);
 
-	return !r->all && needs & sick;
+	return r->daring < (type->scope == SCOPE_AG ? 1 : 2) && needs & sick;
 }
 
 static void plan_ags(struct round *r)
@@ -81,7 +83,7 @@ static void plan_ags(struct round *r)
 			if (sick >> i & 1 && type->rebuild && !waits(r, type, ag))
 				r->ag[ag] |= 1ull << i;
 		}
-		r->wanted[ag].space = r->ag[ag] != 0;
+		r->wanted[ag].space = (r->ag[ag] & ~(1ull << META_SUPERBLOCK)) != 0;
 		r->wanted[ag].inodes = (r->ag[ag] & INODE_TREES) != 0;
 		r->wanted[ag].rmaps_sick = r->survey.corrupt[ag] >> META_RMAPBT & 1;
 	}
@@ -91,6 +93,7 @@ static int gather(struct round *r)
 {
 	struct sick_inodes sick = {NULL, 0};
 	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.memory = r->options->memory, .verdict = &v};
 	struct vol *snapshot = NULL;
 	u64 *ino = env_array(r->vol->env, r->survey.inodes + 1, sizeof(*ino));
 	int err = ino ? chunks_look(r->vol, &r->survey, r->wanted)
@@ -101,7 +104,7 @@ static int gather(struct round *r)
 			ino[sick.count++] = r->survey.inode[i].ino;
 	sick.ino = ino;
 	if (!err)
-		err = vol_snapshot_damaged(r->vol, r->options->memory, &v, &snapshot);
+		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
 	if (!err)
 		err = evidence_gather(snapshot, r->wanted, &sick, &r->repair.evidence);
 	vol_close(snapshot);
@@ -138,16 +141,25 @@ static int run_types(struct round *r, u64 types, u32 ag, u64 ino)
 	return err;
 }
 
+/* Everything else has been looked at in its light. */
+static int run_super(struct round *r)
+{
+	u64 bit = 1ull << META_SUPERBLOCK;
+
+	if (!(r->survey.ag[0] & bit))
+		return 0;
+	r->survey.ag[0] &= ~bit;
+	return run_types(r, bit, 0, NO_INO);
+}
+
 static int run_ags(struct round *r)
 {
-	u64 any = 0;
+	bool any = false;
 	int err;
 
 	for (u32 ag = 0; ag < r->survey.ags; ag++)
-		any |= r->ag[ag];
-	if (!any)
-		return 0;
-	err = gather(r);
+		any |= r->wanted[ag].space;
+	err = any ? gather(r) : 0;
 	for (u32 ag = 0; ag < r->survey.ags && !err; ag++)
 		err = run_types(r, r->ag[ag], ag, NO_INO);
 	evidence_free(r->repair.evidence);
@@ -173,7 +185,7 @@ static int run_inodes(struct round *r)
 {
 	int err = 0;
 
-	for (u32 i = 0; i < r->survey.inodes && !err; i++) {
+	for (u32 i = 0; i < r->survey.inodes && !err && !r->repair.moved; i++) {
 		const struct sick_inode *s = &r->survey.inode[i];
 		bool valid = inum_valid(&r->vol->geo, inum_of(s->ino));
 		u32 ag = valid ? inum_ag(&r->vol->geo, inum_of(s->ino)) : NO_AG;
@@ -182,6 +194,17 @@ static int run_inodes(struct round *r)
 			err = run_types(r, ready(r, s->types, ag), ag, s->ino);
 	}
 	return err;
+}
+
+static int run_sick(struct round *r)
+{
+	int err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
+
+	if (err || r->repair.moved)
+		return err;
+	plan_ags(r);
+	err = run_ags(r);
+	return err ? err : run_inodes(r);
 }
 
 static int run_round(struct round *r)
@@ -195,16 +218,13 @@ static int run_round(struct round *r)
 	r->repair = (struct repair){.vol = r->vol,
 				    .lost = r->lost,
 				    .wanted = r->wanted,
+				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
 				    .say = r->options->say,
 				    .arg = r->options->arg};
 	if (!err)
-		err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
-	if (!err) {
-		plan_ags(r);
-		err = run_ags(r);
-	}
-	if (!err)
-		err = run_inodes(r);
+		err = run_super(r);
+	if (!err && !r->repair.moved)
+		err = run_sick(r);
 	env_free(r->vol->env, r->wanted);
 	env_free(r->vol->env, r->ag);
 	return err;
@@ -212,8 +232,10 @@ static int run_round(struct round *r)
 
 static int look(struct round *r, u32 round)
 {
-	const struct survey_options options = {
-	    .finding = r->options->finding, .arg = r->options->arg, .memory = r->options->memory};
+	const struct survey_options options = {.finding = r->options->finding,
+					       .arg = r->options->arg,
+					       .env = r->options->env,
+					       .memory = r->options->memory};
 
 	if (r->options->round)
 		r->options->round(r->options->arg, round);
@@ -229,10 +251,32 @@ static void add_forced(struct round *r)
 	r->survey.fs |= force & scope_mask(r, SCOPE_FS);
 }
 
+/* What the survey of this round asks for. */
+static int go_on(struct round *r, u32 round, u64 *before, bool *more)
+{
+	struct repair_result *result = r->result;
+	bool forced = !round && r->options->force, same = round && r->survey.digest == *before;
+
+	*before = r->survey.digest;
+	result->rounds = round + 1;
+	result->left = r->survey.findings;
+	result->stats = r->survey.stats;
+	if (!round)
+		result->first = r->survey.findings;
+	*more = (r->survey.findings || forced) && !(same && r->daring == 2);
+	if (!*more)
+		return 0;
+	r->daring = same ? r->daring + 1 : 0;
+	if (forced)
+		add_forced(r);
+	return run_round(r);
+}
+
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result)
 {
 	struct round r = {.vol = vol, .options = options, .result = result};
 	u64 before = 0;
+	bool more = true;
 	int err = 0;
 
 	*result = (struct repair_result){0};
@@ -242,28 +286,16 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
-	for (u32 round = 0; round < REPAIR_ROUNDS && !err; round++) {
-		bool forced = !round && options->force, same;
+	for (u32 round = 0; round < REPAIR_ROUNDS && !err && more; round++) {
+		struct vol alone;
 
+		vol_alone_begin(vol, &alone);
+		r.vol = &alone;
 		err = look(&r, round);
-		same = round && r.survey.digest == before;
-		before = r.survey.digest;
-		if (!err) {
-			result->rounds = round + 1;
-			result->left = r.survey.findings;
-			result->stats = r.survey.stats;
-			if (!round)
-				result->first = r.survey.findings;
-		}
-		if (err || (!r.survey.findings && !forced) || (same && r.all)) {
-			survey_free(&r.survey);
-			break;
-		}
-		r.all = same || forced;
-		if (forced)
-			add_forced(&r);
-		err = run_round(&r);
+		if (!err)
+			err = go_on(&r, round, &before, &more);
 		survey_free(&r.survey);
+		vol_alone_end(&alone);
 	}
 	env_free(vol->env, r.lost);
 	return err;

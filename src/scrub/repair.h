@@ -2,10 +2,10 @@
  * Repair: check, rebuild what is sick, check again, until nothing is left or nothing moves.
  *
  * A round is a survey of a snapshot and the rebuilds that can be made of what it has found: an
- * object whose descriptor needs another that is sick waits for that one.  When all wait for each
- * other, all are tried.  Only the last survey is believed.
+ * object whose descriptor needs another that is sick waits for that one.  When nothing moves, the
+ * AGs are tried that wait, and then whatever waits.  Only the last survey is believed.
  *
- * Nobody else changes the volume meanwhile.
+ * A volume that others change is theirs between the rounds, and not during one.
  */
 #ifndef MENDFS_SCRUB_REPAIR_H
 #define MENDFS_SCRUB_REPAIR_H
@@ -21,6 +21,7 @@ struct repair_options {
 	/* What has been done, what was lost, and what could not be done. */
 	void (*say)(void *arg, const char *line);
 	void *arg;
+	struct env *env; /* whose progress and stop are heeded; NULL: the volume's */
 	size_t memory;
 	u64 force; /* types to be rebuilt although nothing is wrong: bits 1 << enum meta_id */
 };

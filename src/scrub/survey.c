@@ -184,6 +184,7 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	    .posted_accounts = options->posted_accounts,
 	};
 	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.memory = options->memory, .verdict = &v};
 	struct vol *snapshot = NULL;
 	int err;
 
@@ -191,8 +192,9 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	    .env = vol->env, .types = vol->types, .g = &vol->geo, .ags = vol->geo.ag_count};
 	out->ag = env_array(vol->env, out->ags, sizeof(*out->ag));
 	out->corrupt = env_array(vol->env, out->ags, sizeof(*out->corrupt));
-	err = out->ag && out->corrupt ? vol_snapshot_damaged(vol, options->memory, &v, &snapshot)
-				      : fail(-ENOMEM, "the sick list: out of memory");
+	err = out->ag && out->corrupt
+		  ? vol_snapshot(vol, options->env ? options->env : vol->env, &how, &snapshot)
+		  : fail(-ENOMEM, "the sick list: out of memory");
 	if (!err)
 		err = sweep_run(snapshot, &sweep, &out->stats);
 	vol_close(snapshot);

@@ -38,7 +38,8 @@ struct survey_options {
 	/* Told of every finding, also of those that ask for nothing. May be NULL. */
 	void (*finding)(void *arg, const struct finding *finding);
 	void *arg;
-	size_t memory; /* of the cache */
+	struct env *env; /* as in struct repair_options */
+	size_t memory;	 /* of the cache */
 	/* For who also wants to know what was posted; see struct sweep_options. */
 	void (*posted)(void *arg, const struct sweep_posting *posting);
 	void *posted_arg;

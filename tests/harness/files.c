@@ -742,7 +742,7 @@ void files_check(struct files *f)
 		files_same(f, i);
 	f->world.print = true;
 	if (f->vol->journal)
-		files_must(f, vol_snapshot(f->vol, 0, &vol));
+		files_must(f, vol_snapshot(f->vol, f->vol->env, &(struct vol_options){0}, &vol));
 	files_must(f, sweep_run(vol, NULL, &stats));
 	if (vol != f->vol)
 		vol_close(vol);
