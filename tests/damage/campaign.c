@@ -13,6 +13,7 @@
  *	--judge=COMMAND run COMMAND with the image's path for each, and say its exit status;
  *	                the damage is written to the file then, and put back
  *	--repair        repair each, check and judge what comes out, and put it back
+ *	--cuts=N        and cut the power at N places of each repair, and repair what that leaves
  *	--types=A,B,..  only objects of these types
  *	--list          print the objects and fields
  *
@@ -37,7 +38,7 @@ struct campaign {
 	struct world_images images;
 	struct objects objects;
 	const char *path, *name, *judge;
-	u64 seed, count, pairs;
+	u64 seed, count, pairs, cuts;
 	u32 per;
 	const char *types; /* NULL: all */
 	u32 chosen;	   /* groups of these types, the first */
@@ -162,10 +163,29 @@ static void report(struct campaign *c, const struct damage *d, u32 damages, int 
 	printf("}\n");
 }
 
+/* After how many of the cuts a second repair leaves something, or cannot be done. */
+static u64 count_bad_cuts(struct campaign *c, u64 writes)
+{
+	u64 bad = 0;
+
+	for (u64 i = 1; i <= c->cuts; i++) {
+		struct mend first = {.power = writes * i / (c->cuts + 1)}, second = {.power = 0};
+		u64 left;
+
+		if (!first.power)
+			continue;
+		mend_image(&c->world, &first, &c->data, c->images.rt, &left);
+		bad += mend_image(&c->world, &second, &c->data, c->images.rt, &left) || left;
+		mend_undo(&second);
+		mend_undo(&first);
+	}
+	return bad;
+}
+
 /* The damage has been found; what does a repair make of it? */
 static void report_repair(struct campaign *c, const struct damage *d, u32 damages)
 {
-	struct mend mend;
+	struct mend mend = {.power = 0};
 	u64 left;
 	int err = mend_image(&c->world, &mend, &c->data, c->images.rt, &left);
 	char text[TRAIL_MAX];
@@ -185,8 +205,10 @@ static void report_repair(struct campaign *c, const struct damage *d, u32 damage
 	print_found(c, err);
 	if (c->judge)
 		printf(",\"judge\":%d", judge(c));
-	printf("}\n");
 	mend_undo(&mend);
+	if (c->cuts)
+		printf(",\"bad_cuts\":%" PRIu64, count_bad_cuts(c, mend.writes));
+	printf("}\n");
 }
 
 /* --- the campaign --- */
@@ -357,22 +379,29 @@ static int run(struct campaign *c)
 
 static int usage(void)
 {
-	fprintf(
-	    stderr,
-	    "usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
-	    "[--pairs=N] [--judge=COMMAND] [--repair] [--types=A,B] [--list] [--verbose] IMAGE\n");
+	fprintf(stderr,
+		"usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
+		"[--pairs=N] [--judge=COMMAND] [--repair] [--cuts=N] [--types=A,B] [--list] "
+		"[--verbose] IMAGE\n");
 	return 1;
 }
 
 static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 {
 	static const struct option options[] = {
-	    {"rt", required_argument, NULL, 'r'},    {"name", required_argument, NULL, 'n'},
-	    {"seed", required_argument, NULL, 's'},  {"per", required_argument, NULL, 'p'},
-	    {"count", required_argument, NULL, 'c'}, {"pairs", required_argument, NULL, '2'},
-	    {"judge", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},     {"types", required_argument, NULL, 't'},
-	    {"repair", no_argument, NULL, 'R'},	     {0},
+	    {"rt", required_argument, NULL, 'r'},
+	    {"name", required_argument, NULL, 'n'},
+	    {"seed", required_argument, NULL, 's'},
+	    {"per", required_argument, NULL, 'p'},
+	    {"count", required_argument, NULL, 'c'},
+	    {"pairs", required_argument, NULL, '2'},
+	    {"judge", required_argument, NULL, 'j'},
+	    {"list", no_argument, NULL, 'l'},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"types", required_argument, NULL, 't'},
+	    {"repair", no_argument, NULL, 'R'},
+	    {"cuts", required_argument, NULL, 'C'},
+	    {0},
 	};
 	int o;
 
@@ -397,6 +426,8 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 			c->types = optarg;
 		else if (o == 'R')
 			c->repair = true;
+		else if (o == 'C')
+			c->cuts = strtoull(optarg, NULL, 0);
 		else if (o == 'v')
 			c->world.print = true;
 		else
