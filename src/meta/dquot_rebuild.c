@@ -74,14 +74,14 @@ static int gather(struct quota_work *w)
 					      .posted_accounts = 1u << ACCOUNT_QUOTA,
 					      .gather = true};
 	struct verdict v = {.raise = ignore};
+	const struct vol_options how = {.verdict = &v};
 	struct sweep_stats stats;
 	struct vol *snapshot = NULL;
 	int err = sorter_open(w->r->vol->env, sizeof(struct charge), CHARGE_KEY, CHARGES_MEMORY,
 			      &w->charges);
 
 	if (!err)
-		err = vol_snapshot(w->r->vol, w->r->vol->env,
-				   &(struct vol_options){.memory = 0, .verdict = &v}, &snapshot);
+		err = vol_snapshot(w->r->vol, w->r->vol->env, &how, &snapshot);
 	if (!err)
 		err = sweep_run(snapshot, &options, &stats);
 	vol_close(snapshot);
