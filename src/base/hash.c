@@ -14,7 +14,6 @@
 #endif
 
 #define ROUNDS 12 /* round keys used: whitening, 4, 7 */
-#define LANES 8	  /* as many as hide the latency of a round and leave registers over */
 
 static u64 rotl(u64 v, u32 n)
 {
@@ -81,10 +80,8 @@ __attribute__((target("aes,sse2"))) static u128 aes_words(const struct hash_key 
 							  const u64 word[4])
 {
 	const __m128i *k = (const __m128i *)key->round;
-	/* Two loads of 8 bytes each: the words have just been stored so, and a load of 16 would
-	 * wait. */
-	__m128i x = _mm_set_epi64x((s64)word[1], (s64)word[0]);
-	__m128i y = _mm_set_epi64x((s64)word[3], (s64)word[2]);
+	__m128i x = _mm_set_epi64x((s64)load_alone(&word[1]), (s64)load_alone(&word[0]));
+	__m128i y = _mm_set_epi64x((s64)load_alone(&word[3]), (s64)load_alone(&word[2]));
 
 	x = _mm_xor_si128(x, k[0]);
 	for (int i = 1; i <= 4; i++)
@@ -96,34 +93,6 @@ __attribute__((target("aes,sse2"))) static u128 aes_words(const struct hash_key 
 	return (u128)(u64)_mm_cvtsi128_si64(_mm_unpackhi_epi64(x, x)) << 64 |
 	       (u64)_mm_cvtsi128_si64(x);
 }
-
-/* What aes_words() does, LANES times beside each other. */
-__attribute__((target("aes,sse2"))) static void aes_lanes(const struct hash_key *key,
-							  const u64 (*word)[4], u128 *out)
-{
-	const __m128i *k = (const __m128i *)key->round;
-	__m128i x[LANES];
-
-#pragma GCC unroll 8
-	for (int n = 0; n < LANES; n++)
-		x[n] = _mm_xor_si128(_mm_loadu_si128((const __m128i *)word[n]), k[0]);
-#pragma GCC unroll 4
-	for (int i = 1; i <= 4; i++)
-#pragma GCC unroll 8
-		for (int n = 0; n < LANES; n++)
-			x[n] = _mm_aesenc_si128(x[n], k[i]);
-#pragma GCC unroll 8
-	for (int n = 0; n < LANES; n++)
-		x[n] = _mm_xor_si128(x[n], _mm_loadu_si128((const __m128i *)&word[n][2]));
-#pragma GCC unroll 8
-	for (int i = 5; i < ROUNDS; i++)
-#pragma GCC unroll 8
-		for (int n = 0; n < LANES; n++)
-			x[n] = _mm_aesenc_si128(x[n], k[i]);
-#pragma GCC unroll 8
-	for (int n = 0; n < LANES; n++)
-		_mm_storeu_si128((__m128i *)&out[n], x[n]);
-}
 #else
 bool hash_has_aes(void)
 {
@@ -133,12 +102,6 @@ bool hash_has_aes(void)
 static u128 aes_words(const struct hash_key *key, const u64 word[4])
 {
 	return sip_words(key->sip, word);
-}
-
-static void aes_lanes(const struct hash_key *key, const u64 (*word)[4], u128 *out)
-{
-	for (u32 n = 0; n < LANES; n++)
-		out[n] = sip_words(key->sip, word[n]);
 }
 #endif
 
@@ -157,17 +120,25 @@ void hash_key_init(struct hash_key *key, const u8 seed[32], bool aes)
 	}
 }
 
+static u64 fold(u64 a, u64 b)
+{
+	u128 product = (u128)a * b;
+
+	return (u64)product ^ (u64)(product >> 64);
+}
+
+/* Products of keyed words, folded, and once more: not linear in any of them, as a sum must be that
+ * tells swapped words apart. */
+u128 hash_mix(const struct hash_key *key, const u64 word[4])
+{
+	const u64 *k = (const u64 *)(const void *)key->round;
+	u64 a = fold(word[0] ^ k[0], word[1] ^ k[1]) ^ word[0];
+	u64 b = fold(word[2] ^ k[2], word[3] ^ k[3]) ^ word[2];
+
+	return (u128)fold(a ^ k[4], b ^ k[5]) << 64 | fold(a ^ k[6], b ^ k[7]);
+}
+
 u128 hash_words(const struct hash_key *key, const u64 word[4])
 {
 	return key->aes ? aes_words(key, word) : sip_words(key->sip, word);
-}
-
-void hash_many(const struct hash_key *key, const u64 (*word)[4], u32 count, u128 *out)
-{
-	u32 i = 0;
-
-	for (; key->aes && count - i >= LANES; i += LANES)
-		aes_lanes(key, &word[i], &out[i]);
-	for (; i < count; i++)
-		out[i] = hash_words(key, word[i]);
 }

@@ -20,8 +20,9 @@ struct hash_key {
 /* seed: 32 random bytes. aes false forces the portable function (for tests). */
 void hash_key_init(struct hash_key *key, const u8 seed[32], bool aes);
 u128 hash_words(const struct hash_key *key, const u64 word[4]);
-/* The same for `count` facts. One hash has to wait for itself, round by round; several do not. */
-void hash_many(const struct hash_key *key, const u64 (*word)[4], u32 count, u128 *out);
 bool hash_has_aes(void);
+/* A cheap one under the same key, for facts that nobody chooses to collide: those of the commit
+ * guard, which looks for errors of our own. */
+u128 hash_mix(const struct hash_key *key, const u64 word[4]);
 
 #endif

@@ -83,44 +83,13 @@ static void sums_depend_on_key(void **state)
 	}
 }
 
-/* Any number at once is the same as one after the other. */
-static void many_are_as_one(bool aes)
-{
-	struct hash_key key = key_of(9, aes);
-	u64 word[41][4];
-	u128 out[41];
-
-	for (u32 i = 0; i < ARRAY_COUNT(word); i++)
-		for (u32 j = 0; j < 4; j++)
-			word[i][j] = (i * 4 + j) * 0x9e3779b97f4a7c15ull;
-	for (u32 count = 0; count <= ARRAY_COUNT(word); count++) {
-		memset(out, 0, sizeof(out));
-		hash_many(&key, word, count, out);
-		for (u32 i = 0; i < ARRAY_COUNT(word); i++)
-			assert_true(out[i] == (i < count ? hash_words(&key, word[i]) : 0));
-	}
-}
-
-static void many_are_as_one_aes(void **state)
-{
-	(void)state;
-	if (!hash_has_aes())
-		skip();
-	many_are_as_one(true);
-}
-
-static void many_are_as_one_sip(void **state)
-{
-	(void)state;
-	many_are_as_one(false);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(siphash_vector),	   cmocka_unit_test(words_matter_aes),
-	    cmocka_unit_test(words_matter_sip),	   cmocka_unit_test(sums_depend_on_key),
-	    cmocka_unit_test(many_are_as_one_aes), cmocka_unit_test(many_are_as_one_sip),
+	    cmocka_unit_test(siphash_vector),
+	    cmocka_unit_test(words_matter_aes),
+	    cmocka_unit_test(words_matter_sip),
+	    cmocka_unit_test(sums_depend_on_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

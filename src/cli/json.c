@@ -124,6 +124,7 @@ int report_print_json(FILE *out, const struct report *r, int status)
 	json_object_set_new(root, "exit", json_integer(status));
 	json_object_set_new(root, "error", r->error ? text_of(r->error) : json_null());
 	json_object_set_new(root, "total", json_integer((json_int_t)r->total));
+	json_object_set_new(root, "paths_left", json_integer(paths_left(r->paths)));
 	json_object_set_new(root, "counts", counts_of(r));
 	json_object_set_new(root, "findings", findings);
 	json_object_set_new(root, "log", log_of(r));

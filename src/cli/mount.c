@@ -97,8 +97,13 @@ static int mount_lock(struct mount *mount)
 static int mount_open(struct mount *mount)
 {
 	const struct mount_options *o = &mount->options;
-	struct server_options server = {
-	    .permissions = !o->no_permissions, .up = mount_up, .arg = mount};
+	struct server_options server = {.permissions = !o->no_permissions,
+					.sync = o->sync,
+					.discard = o->discard,
+					.heal = o->heal,
+					.grpid = o->grpid,
+					.up = mount_up,
+					.arg = mount};
 	struct cli_image image = {.data = o->image,
 				  .log = o->log,
 				  .rt = o->rt,
@@ -270,6 +275,10 @@ const struct command command_mount = {
 	"  -o norecovery         do not replay a dirty log (with ro)\n"
 	"  -o logdev=DEVICE      the log is on this device\n"
 	"  -o rtdev=DEVICE       the realtime section is on this device\n"
+	"  -o heal               mend damage when a request meets it; the request waits (none)\n"
+	"  -o sync               what has been done is durable when it is answered\n"
+	"  -o grpid              new files have the group of their directory\n"
+	"  -o discard            tell the device what has been freed: holes in an image file\n"
 	"  -o allow_other        let other users in, too\n"
 	"  -o no_default_permissions\n"
 	"                        let whoever gets in read everything\n"

@@ -99,7 +99,7 @@ static int find_paths(struct report *report, struct vol *vol)
 	for (u32 i = 0; i < report->kept; i++)
 		if (report->sorted[i]->where.ino != NO_INO)
 			inos[count++] = report->sorted[i]->where.ino;
-	err = count ? paths_find(vol, inos, count, &report->paths) : 0;
+	err = count ? paths_find(vol, inos, count, PATHS_MEMORY, &report->paths) : 0;
 	env_free(report->env, inos);
 	for (u32 i = 0; !err && i < report->kept; i++) {
 		struct finding *f = &report->chunk[i / REPORT_CHUNK][i % REPORT_CHUNK];
@@ -206,6 +206,9 @@ void report_print(FILE *out, const struct report *report)
 		print_finding(out, report->sorted[i]);
 	if (report->total > report->kept)
 		fprintf(out, "and %" PRIu64 " findings more\n", report->total - report->kept);
+	if (paths_left(report->paths))
+		fprintf(out, "and %u inodes named by number alone: too many paths\n",
+			paths_left(report->paths));
 	if (report->opened) {
 		print_log(out, report);
 		fprintf(out, "read: %" PRIu64 " blocks, ", stats->blocks);

@@ -38,8 +38,11 @@ struct where {
 	const char *type; /* name of the metadata type */
 	u32 ag;
 	u64 ino;
-	u64 daddr;	  /* byte offset on the device of the object */
-	u64 owner;	  /* what the block's owner field must say: an inode, or an AG (0 is one) */
+	u64 daddr; /* byte offset on the device of the object */
+	u64 owner; /* what the block's owner field must say: an inode, or an AG (0 is one) */
+	/* Blocks of directories: where in the fork, in blocks. Blocks of a block map: which one, as
+	 * RMAP_OFFSET_*. Others: 0. */
+	u64 offset;
 	const char *path; /* filled in late, when a name is known; NULL otherwise */
 };
 

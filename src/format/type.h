@@ -24,6 +24,8 @@ struct ref;
 struct buf;
 struct inode;
 struct repair;
+struct txn_change;
+struct vol_guard;
 
 enum meta_scope { SCOPE_FS, SCOPE_AG, SCOPE_INODE };
 enum meta_class { CLASS_PRIMARY, CLASS_SECONDARY, CLASS_SUMMARY };
@@ -115,6 +117,10 @@ struct meta_type {
 	 * its rules, in the order of the build file's list; decides itself whether this inode has
 	 * one. NULL: none. */
 	int (*post_inode)(struct sweep *sweep, const struct inode *inode);
+	/* For the commit guard (ledger/guard.h): posts what becomes other in what post() and
+	 * post_inode() say of this object, when a transaction changes it. Both contents have passed
+	 * the rules. NULL: it says nothing of its own. */
+	int (*change)(struct sweep *sweep, const struct txn_change *change);
 	const struct btree_schema *btree; /* NULL: no btree */
 	struct meta_root root;		  /* AG trees; for inspect and damage */
 	/* Byte offsets inside the header of the self-describing fields; 0: it has none. */
@@ -132,6 +138,7 @@ struct meta_type {
 /* Every type, indexed by enum meta_id; defined in src/meta/types.c (generated). */
 struct meta_types {
 	const struct meta_type *type[META_COUNT];
+	const struct vol_guard *guard; /* of commits (fs/vol.h); NULL: none */
 };
 
 #endif

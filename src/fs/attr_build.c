@@ -8,6 +8,7 @@
 #include "fs/attr_build.h"
 
 #include "base/trail.h"
+#include "format/super.h"
 #include "fs/space.h"
 
 #include <errno.h>
@@ -349,14 +350,11 @@ static int empty_fork(struct fork_edit *f)
 	return err;
 }
 
-int attr_build(struct fork_edit *f, struct attr_list *list)
+static int build(struct fork_edit *f, const struct attr_list *list)
 {
 	struct plan plan = {.f = f, .g = &f->vol->geo};
 	int err;
 
-	if (!((const struct dinode *)f->buf->data)->forkoff)
-		return fail(-EOPNOTSUPP, "inode %llu has no attribute fork yet",
-			    (unsigned long long)f->ino.v);
 	err = empty_fork(f);
 	if (err)
 		return err;
@@ -372,7 +370,7 @@ int attr_build(struct fork_edit *f, struct attr_list *list)
 }
 
 /* The kernel gives up the fork with its last attribute, where the data fork can take the room. */
-void attr_fork_drop(struct fork_edit *f)
+static void drop_fork(struct fork_edit *f)
 {
 	struct dinode *d = (struct dinode *)f->buf->data;
 	struct inode inode;
@@ -384,4 +382,40 @@ void attr_fork_drop(struct fork_edit *f)
 	       inode.fork[FORK_ATTR].size);
 	d->forkoff = 0;
 	d->aformat = FORMAT_EXTENTS;
+}
+
+/* The superblock says that there are attributes. */
+static int tell_superblock(struct vol *vol, struct txn *txn)
+{
+	struct txn_buf *buf;
+	struct sb *sb;
+	int err = ag_super(vol, txn, &buf);
+
+	if (err)
+		return err;
+	sb = (struct sb *)buf->data;
+	if (be16_get(sb->versionnum) & SB_VERSION_ATTR)
+		return 0;
+	txn_dirty(txn, buf);
+	sb->versionnum = be16_make(be16_get(sb->versionnum) | SB_VERSION_ATTR);
+	return 0;
+}
+
+int attr_list_write(struct fork_edit *f, const struct attr_list *list)
+{
+	const struct dinode *d = (const struct dinode *)f->buf->data;
+	int err = 0;
+
+	if (list->count && !d->forkoff) {
+		err = fork_add_attr(f);
+		if (!err)
+			err = tell_superblock(f->vol, f->txn);
+	}
+	if (err || !d->forkoff)
+		return err;
+	txn_dirty(f->txn, f->buf);
+	err = build(f, list);
+	if (!err && !list->count)
+		drop_fork(f);
+	return err;
 }

@@ -55,9 +55,8 @@ bool attr_item_remote(const struct geometry *g, const struct attr_item *item);
 u32 attr_item_size(const struct geometry *g, const struct attr_item *item);
 void attr_item_put(const struct geometry *g, const struct attr_item *item, u8 *to);
 
-/* f->which is FORK_ATTR; the inode has an attribute fork. */
-int attr_build(struct fork_edit *f, struct attr_list *list);
-/* Gives up the fork, which is empty, where XFS does. */
-void attr_fork_drop(struct fork_edit *f);
+/* These are the attributes of the inode now, and no others; f->which is FORK_ATTR. The fork is made
+ * when there is none yet, and given up with the last attribute where XFS does. */
+int attr_list_write(struct fork_edit *f, const struct attr_list *list);
 
 #endif

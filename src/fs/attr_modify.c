@@ -1,9 +1,8 @@
 /* Changing attributes; see attr_modify.h. */
 #include "fs/attr_modify.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
-#include "format/super.h"
-#include "fs/ag.h"
 #include "fs/attr_build.h"
 
 #include <errno.h>
@@ -39,23 +38,6 @@ static int edit_load(struct attr_edit *e)
 	return err;
 }
 
-/* The superblock says that there are attributes. */
-static int tell_superblock(struct vol *vol, struct txn *txn)
-{
-	struct txn_buf *buf;
-	struct sb *sb;
-	int err = ag_super(vol, txn, &buf);
-
-	if (err)
-		return err;
-	sb = (struct sb *)buf->data;
-	if (be16_get(sb->versionnum) & SB_VERSION_ATTR)
-		return 0;
-	txn_dirty(txn, buf);
-	sb->versionnum = be16_make(be16_get(sb->versionnum) | SB_VERSION_ATTR);
-	return 0;
-}
-
 /* The blocks that this transaction has changed go with the old fork. */
 static int drop_known(struct attr_edit *e)
 {
@@ -64,23 +46,9 @@ static int drop_known(struct attr_edit *e)
 
 static int edit_write(struct attr_edit *e)
 {
-	struct fork_edit *f = &e->op.fork;
-	int err = 0;
+	int err = e->op.d->forkoff ? drop_known(e) : 0;
 
-	if (e->list.count && !e->op.d->forkoff) {
-		err = fork_add_attr(f);
-		if (!err)
-			err = tell_superblock(e->vol, e->txn);
-	}
-	if (err || !e->op.d->forkoff)
-		return err;
-	txn_dirty(e->txn, e->op.buf);
-	err = drop_known(e);
-	if (!err)
-		err = attr_build(f, &e->list);
-	if (!err && !e->list.count)
-		attr_fork_drop(f);
-	return err;
+	return err ? err : attr_list_write(&e->op.fork, &e->list);
 }
 
 static int edit_close(struct attr_edit *e, int err)
@@ -162,6 +130,7 @@ int attr_remove(struct vol *vol, struct txn *txn, struct inum ino, const struct 
 	struct attr_edit e;
 	int err = edit_open(vol, txn, ino, &e);
 
+	txn_set_giving(txn);
 	if (!err)
 		err = attr_tree_is(&e.op) ? remove_in_tree(&e, attr) : remove_built(&e, attr);
 	return edit_close(&e, err);
@@ -179,13 +148,16 @@ int attr_drop_all(struct vol *vol, struct txn *txn, struct inum ino)
 int parent_change(struct vol *vol, struct txn *txn, struct inum child, struct inum dir, u32 gen,
 		  const char *name, u32 length, bool add)
 {
-	const struct attr_parent value = {.ino = be64_make(dir.v), .gen = be32_make(gen)};
+	const struct attr_parent value = {
+	    .ino = be64_make(dir.v), .gen = be32_make(gen + (add && MUTATE(PARENT_GENERATION)))};
 	const struct attr attr = {.flags = ATTR_PARENT,
 				  .name = name,
 				  .name_length = length,
 				  .value = &value,
 				  .value_length = sizeof(value)};
 
+	if (add ? MUTATE(PARENT_NOT_ADDED) : MUTATE(PARENT_NOT_REMOVED))
+		return 0;
 	return add ? attr_set(vol, txn, child, &attr, ATTR_HOW_CREATE)
 		   : attr_remove(vol, txn, child, &attr);
 }

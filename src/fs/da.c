@@ -135,7 +135,8 @@ struct where da_where(const struct geometry *g, const struct inode *inode,
 			      .ag = inum_ag(g, inode->ino),
 			      .ino = inode->ino.v,
 			      .daddr = place->count ? place->range[0].at.v : NO_DADDR,
-			      .owner = inode->ino.v};
+			      .owner = inode->ino.v,
+			      .offset = place->off};
 }
 
 static int read_place(struct vol *vol, const struct inode *inode, enum fork_id which,

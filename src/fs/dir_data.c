@@ -4,6 +4,7 @@
  * The block is tiled by entries and free runs; two free runs never touch.  The header lists the
  * three longest runs.  What comes in has passed the type's rules.
  */
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/dir_impl.h"
 
@@ -99,7 +100,8 @@ void dir_data_set(const struct da_op *op, struct txn_buf *buf, u32 offset, u64 i
 	txn_dirty(op->txn, buf);
 	e->inumber = be64_make(ino);
 	if (dir_has_type(op->g))
-		buf->data[offset + sizeof(*e) + e->namelen] = type;
+		buf->data[offset + sizeof(*e) + e->namelen] =
+		    MUTATE(ENTRY_TYPE) ? DIR_FT_FIFO : type;
 }
 
 void dir_data_put(const struct da_op *op, struct txn_buf *buf, u32 end, u32 offset, u64 ino,

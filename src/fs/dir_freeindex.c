@@ -5,6 +5,7 @@
  * Data block n is in free-index block n / dir_free_max. Blocks of the index that speak of no data
  * block are given back; nvalid is never longer than it has to be.
  */
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/dir_impl.h"
 
@@ -61,7 +62,8 @@ int dir_free_set(struct da_op *op, u64 db, u32 best)
 			  : make(op, index, &buf);
 	if (err)
 		return err;
-	put(buf, (u32)(db % per), best);
+	if (!MUTATE(FREE_INDEX))
+		put(buf, (u32)(db % per), best);
 	if (be32_get(((struct dir_free *)buf->data)->nused))
 		return 0;
 	return da_block_free(op, offset_of(op, index), buf);

@@ -4,6 +4,7 @@
  *
  * Inode numbers have 8 bytes each as soon as one of them, or the parent's, needs more than 4.
  */
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/dir_impl.h"
 
@@ -186,7 +187,7 @@ static int add(struct da_op *op, struct dir_list *list, void *arg)
 
 int dir_short_add(struct da_op *op, const struct dir_name *name, struct inum ino, u8 type)
 {
-	struct wanted_entry w = {name, ino, type};
+	struct wanted_entry w = {name, inum_of(ino.v + MUTATE(ENTRY_INODE)), type};
 
 	return change(op, add, &w);
 }

@@ -6,6 +6,7 @@
  * takes a stale one's place.  A full leaf is split in the middle; the root stays at its offset, and
  * what was in it moves when it is split.
  */
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/dir_impl.h"
 
@@ -157,6 +158,8 @@ int dir_hash_delete(struct da_op *op, const struct dir_spot *spot)
 	if (err)
 		return err;
 	leaf = (struct dir_leaf *)buf->data;
+	if (MUTATE(HASH_NOT_REMOVED))
+		return 0;
 	leaf_entries(buf)[spot->index].address = be32_make(0);
 	leaf->stale = be16_make((u16)(be16_get(leaf->stale) + 1));
 	return 0;
@@ -280,7 +283,11 @@ int dir_tree_add(struct da_op *op, const struct dir_name *name, struct inum ino,
 			    (unsigned long long)op->ino.v, (unsigned long long)db);
 	dir_data_put(op, buf, size, offset, ino.v, type, name->bytes, name->length);
 	err = dir_free_set(op, db, dir_data_best(buf->data));
-	return err ? err : dir_hash_insert(op, name->hash, dir_address(op->g, db, offset));
+	if (MUTATE(HASH_NOT_ADDED))
+		return err;
+	return err ? err
+		   : dir_hash_insert(op, name->hash + MUTATE(HASH_WRONG),
+				     dir_address(op->g, db, offset));
 }
 
 /* With one data block left whose entries and index fit together: one block again. */

@@ -9,6 +9,7 @@
  */
 #include "fs/fork_modify.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/rmap_modify.h"
 
@@ -76,6 +77,8 @@ static int count_blocks(struct fork_edit *f, s64 blocks)
 	struct dinode *d = core(f);
 	u64 value = be64_get(d->nblocks) + (u64)blocks;
 
+	if (MUTATE(NBLOCKS))
+		return 0;
 	if ((s64)value < 0)
 		return fail(-EUCLEAN, "inode %llu: more blocks are unmapped than it has",
 			    (unsigned long long)f->ino.v);
@@ -93,6 +96,8 @@ static int count_extents(struct fork_edit *f, s64 extents)
 		  : large ? ANEXTENTS_MAX_LARGE
 			  : ANEXTENTS_MAX_SMALL;
 
+	if (MUTATE(NEXTENTS))
+		return 0;
 	if (value > max)
 		return fail(-EFBIG, "inode %llu: too many extents", (unsigned long long)f->ino.v);
 	if (data && large)
@@ -120,6 +125,12 @@ static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner,
 {
 	const struct geometry *g = &f->vol->geo;
 	u32 first = near == NULL64 ? inum_ag(g, f->ino) : fsblock_ag(g, fsblock_of(near)), bno = 0;
+	const struct space_want want = {.near =
+					    near == NULL64 ? 0 : fsblock_bno(g, fsblock_of(near)),
+					.least = 1,
+					.most = 1,
+					.leaves = true};
+	u32 blocks;
 	int err = -ENOSPC;
 
 	for (u32 i = 0; i < g->ag_count && err == -ENOSPC; i++) {
@@ -130,9 +141,7 @@ static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner,
 		if (!err && !be32_get(ag_agf(&ag)->freeblks))
 			err = fail(-ENOSPC, "no free block");
 		if (!err)
-			err =
-			    space_alloc(&ag, near == NULL64 ? 0 : fsblock_bno(g, fsblock_of(near)),
-					owner, &bno);
+			err = space_take(&ag, &want, owner, &bno, &blocks);
 		if (!err)
 			*ptr = fsblock_make(g, number, bno).v;
 	}
@@ -154,7 +163,7 @@ static int map_release(struct btree *t, u64 ptr)
 	struct fork_edit *f = t->arg;
 	int err = count_blocks(f, -1);
 
-	return err ? err : f->unused(f->arg, ptr, 1);
+	return err || MUTATE(BMBT_NOT_FREED) ? err : f->unused(f->arg, ptr, 1);
 }
 
 static void map_tree(struct fork_edit *f, struct btree *out)
@@ -171,6 +180,7 @@ static void map_tree(struct fork_edit *f, struct btree *out)
 	    .arg = f,
 	    .ag = NO_AG,
 	    .owner = f->ino.v,
+	    .offset = RMAP_OFFSET_BMBT | (f->which == FORK_ATTR ? RMAP_OFFSET_ATTR : 0),
 	    .root = NULL64,
 	    .levels = fork.size < sizeof(*root) ? 0 : be16_get(root->level) + 1u,
 	    .root_buf = f->buf,
@@ -183,8 +193,14 @@ static void map_tree(struct fork_edit *f, struct btree *out)
 
 #define EXTENT_UNWRITTEN (1ull << 63)
 
-static struct bmbt_rec record_of(const struct extent *e)
+static struct bmbt_rec record_of(const struct extent *given)
 {
+	struct extent changed = *given, *e = &changed;
+
+	if (MUTATE(EXTENT_START))
+		e->start++;
+	if (MUTATE(EXTENT_LENGTH))
+		e->count++;
 	return (struct bmbt_rec){
 	    be64_make((e->unwritten ? EXTENT_UNWRITTEN : 0) | e->off << 9 |
 		      e->start >> (EXTENT_START_BITS - 9)),
@@ -431,7 +447,7 @@ static int owns(struct fork_edit *f, const struct extent *e, bool maps)
 	u32 bno;
 	int err;
 
-	if (realtime(f) || !geometry_has(g, FEATURE_RMAPBT))
+	if (realtime(f) || !geometry_has(g, FEATURE_RMAPBT) || MUTATE(FORK_NOT_MAPPED))
 		return 0;
 	bno = fsblock_bno(g, fsblock_of(e->start));
 	err = ag_open(f->vol, f->txn, fsblock_ag(g, fsblock_of(e->start)), &ag);
@@ -636,6 +652,7 @@ static int convert_piece(struct fork_edit *f, const struct extent *piece, bool u
 	e.unwritten = unwritten;
 	if (!err)
 		err = add(f, e);
+	e.unwritten ^= MUTATE(RMAP_UNWRITTEN);
 	return err ? err : owns(f, &e, true);
 }
 

@@ -74,31 +74,35 @@ static int open_inobt(struct vol *vol, u32 ag, struct btree_tree *tree)
 	return 0;
 }
 
-/* True when the inobt is sound here and has no inode of this number, not even a free one. */
-static bool no_inode_there(struct vol *vol, u32 ag, u32 agino)
+int inode_chunk(struct vol *vol, u32 ag, u32 agino, struct inobt_rec *out)
 {
 	const struct btree_key key = {{agino, 0, 0}};
-	const struct inobt_rec *rec;
 	struct btree_at at = {0};
 	struct btree_tree tree;
 	struct btree_block b;
-	u32 start, hole;
-	bool none;
 	int err = open_inobt(vol, ag, &tree);
 
 	if (!err)
 		err = btree_seek(&tree, &key, &at);
 	if (err)
-		return err == -ENOENT;
+		return err;
 	b = btree_at_block(&tree, &at);
-	rec = btree_record(&b, at.index);
-	start = be32_get(rec->startino);
-	none = agino < start || agino - start >= INODES_PER_CHUNK;
-	hole = none ? 0 : (agino - start) / INOBT_HOLE_INODES;
-	if (!none && geometry_has(&vol->geo, FEATURE_SPARSE))
-		none = be16_get(rec->holemask) >> hole & 1;
+	memcpy(out, btree_record(&b, at.index), sizeof(*out));
 	btree_leave(&tree, &at);
-	return none;
+	return agino - be32_get(out->startino) < INODES_PER_CHUNK ? 0 : -ENOENT;
+}
+
+/* True when the inobt is sound here and has no inode of this number, not even a free one. */
+static bool no_inode_there(struct vol *vol, u32 ag, u32 agino)
+{
+	struct inobt_rec rec;
+	int err = inode_chunk(vol, ag, agino, &rec);
+	u32 hole;
+
+	if (err)
+		return err == -ENOENT;
+	hole = (agino - be32_get(rec.startino)) / INOBT_HOLE_INODES;
+	return geometry_has(&vol->geo, FEATURE_SPARSE) && be16_get(rec.holemask) >> hole & 1;
 }
 
 /* Why there is no such inode: what failed stays the trail, unless nothing should have been there.

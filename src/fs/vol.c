@@ -205,6 +205,9 @@ static int open_steps(struct vol *vol, const struct vol_options *options, u8 *bl
 		return err;
 	journal_hold(vol->journal, false);
 	err = settle_recovery(vol);
+	/* Not before: what a log has left undone does not balance until it is done. */
+	if (!err && vol->types->guard && !options->no_guard)
+		err = vol->types->guard->open(vol, &vol->guard);
 	vol->writable = !err;
 	return err;
 }
@@ -220,9 +223,12 @@ int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
 		err = fail(-EROFS, "%s: opened to read", vol->data->name);
 	else
 		err = txn_begin(vol->env, vol->cache, vol->data, &vol->geo, out);
-	if (!err && view)
+	if (err)
+		return err;
+	txn_use_guard(*out, vol->alone ? NULL : vol->guard);
+	if (view)
 		*view = vol_in(vol, *out);
-	return err;
+	return 0;
 }
 
 int vol_end(struct vol *vol, struct txn *txn, int err)
@@ -259,6 +265,13 @@ void vol_read_end(struct vol *vol)
 {
 	if (vol->journal)
 		journal_read_end(vol->journal);
+}
+
+void vol_stop(struct vol *vol)
+{
+	vol->writable = false; /* nothing is to be put home at the end */
+	if (vol->journal)
+		journal_stop(vol->journal);
 }
 
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,
@@ -301,6 +314,8 @@ int vol_close(struct vol *vol)
 	/* where opening has failed, nothing is to be put home */
 	if (vol->writable)
 		err = journal_finish(vol->journal);
+	if (vol->guard)
+		vol->types->guard->close(vol->guard);
 	log_status_free(vol->env, &vol->log_status);
 	journal_close(vol->journal);
 	cache_close(vol->cache);

@@ -104,12 +104,14 @@ int vol_snapshot(struct vol *vol, struct env *env, const struct vol_options *how
 		return err;
 	}
 	err = vol_open(env, vol->types, &options, out);
-	if (!err && !vol->journal)
-		copy_log_status(vol, *out);
-	if (err || !vol->journal)
+	if (err)
 		return err;
-	/* what the log had reached, which no block may be ahead of */
-	(*out)->log_status.head_cycle = vol->log_status.head_cycle;
-	(*out)->log_status.head_block = vol->log_status.head_block;
+	if (!vol->journal) {
+		copy_log_status(vol, *out);
+	} else {
+		/* what the log has reached, which no block may be ahead of */
+		(*out)->log_status.head_cycle = vol->log_status.head_cycle;
+		(*out)->log_status.head_block = vol->log_status.head_block;
+	}
 	return 0;
 }

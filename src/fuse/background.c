@@ -40,9 +40,12 @@ static void *background_run(void *arg)
 		pthread_mutex_unlock(&b->mutex);
 		orphans_flush(b->server->changer);
 		tell(b->server, journal_work(b->server->vol->journal));
+		discards_work(b->server->changer);
 		pthread_mutex_lock(&b->mutex);
 	}
 	pthread_mutex_unlock(&b->mutex);
+	if (b->server->changer->discards && !journal_work(b->server->vol->journal))
+		discards_work(b->server->changer);
 	return NULL;
 }
 

@@ -1,6 +1,7 @@
 /* The frame of the writing server; see change.h. */
 #include "base/trail.h"
 #include "fuse/change.h"
+#include "fuse/heal.h"
 
 #include <errno.h>
 #include <time.h>
@@ -35,6 +36,7 @@ void changer_close(struct changer *c)
 	if (!c)
 		return;
 	orphans_close(c);
+	discards_close(c);
 	for (u32 i = 0; i < FILE_LOCKS; i++)
 		if (c->file[i])
 			env->lock_destroy(env, c->file[i]);
@@ -59,6 +61,15 @@ static bool again(struct changer *c, int err, u32 tries)
 	return err == -EAGAIN && tries < TRIES && !journal_force(j, journal_number(j), false);
 }
 
+static int settle(struct changer *c, int err)
+{
+	struct journal *j = c->vol->journal;
+
+	if (!err && c->sync)
+		err = journal_force(j, journal_number(j), false);
+	return err == -EAGAIN ? -ENOSPC : err;
+}
+
 int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg),
 		void *arg)
 {
@@ -70,21 +81,23 @@ int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn,
 
 int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg)
 {
+	bool healed = false;
 	u32 tries = 0;
 	int err;
 
 	do
 		err = change_once(c, step, arg);
-	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)));
-	return err == -EAGAIN ? -ENOSPC : err;
+	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+	       heal_changed(c->heal, err, &healed));
+	return settle(c, err);
 }
 
 int change_series(struct changer *c,
 		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg)
 {
 	struct txn *txn;
+	bool more, healed = false;
 	u32 tries = 0;
-	bool more;
 	int err;
 
 	do {
@@ -92,13 +105,19 @@ int change_series(struct changer *c,
 		err = vol_begin(c->vol, NULL, &txn);
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
-	} while ((!err && more) || again(c, err, tries++));
-	return err == -EAGAIN ? -ENOSPC : err;
+	} while ((!err && more) || again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+		 heal_changed(c->heal, err, &healed));
+	return settle(c, err);
+}
+
+static u32 lock_index(struct inum ino)
+{
+	return (ino.v * 0x9e3779b97f4a7c15ull >> 32) % FILE_LOCKS;
 }
 
 static struct env_lock *lock_of(struct changer *c, struct inum ino)
 {
-	return c->file[(ino.v * 0x9e3779b97f4a7c15ull >> 32) % FILE_LOCKS];
+	return c->file[lock_index(ino)];
 }
 
 void file_lock(struct changer *c, struct inum ino)
@@ -109,4 +128,20 @@ void file_lock(struct changer *c, struct inum ino)
 void file_unlock(struct changer *c, struct inum ino)
 {
 	c->vol->env->lock_drop(lock_of(c, ino));
+}
+
+void files_lock(struct changer *c, struct inum a, struct inum b)
+{
+	bool first = lock_index(a) <= lock_index(b);
+
+	file_lock(c, first ? a : b);
+	if (lock_index(a) != lock_index(b))
+		file_lock(c, first ? b : a);
+}
+
+void files_unlock(struct changer *c, struct inum a, struct inum b)
+{
+	file_unlock(c, a);
+	if (lock_index(a) != lock_index(b))
+		file_unlock(c, b);
 }

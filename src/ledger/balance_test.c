@@ -444,7 +444,7 @@ static void build_one(struct world *w, u32 count, u32 largest)
 		txn_dirty(w->txn, f.buf);
 		((struct dinode *)f.buf->data)->forkoff = 24;
 	}
-	must(attr_build(&f, &list));
+	must(attr_list_write(&f, &list));
 	free_late(w);
 	commit(w);
 	must(inode_get(w->vol, inum_of(w->ino[0]), &inode));

@@ -84,44 +84,23 @@ static void record(struct book *b, enum account account, enum side side, const s
 		b->err = err;
 }
 
-void book_settle(struct book *b)
+static u128 hash(const struct book *b, const u64 word[4])
 {
-	struct waiting *w = &b->waiting;
-	u128 hash[WAITING];
-
-	hash_many(&b->ledger->key, w->word, w->count, hash);
-	for (u32 i = 0; i < w->count; i++)
-		*w->sum[i] += hash[i] * (u128)(__int128)w->times[i];
-	w->count = 0;
-}
-
-static void add_times(struct book *b, u128 *sum, const struct fact *fact, s64 times)
-{
-	struct waiting *w = &b->waiting;
-
-	memcpy(w->word[w->count], fact->w, sizeof(fact->w));
-	w->sum[w->count] = sum;
-	w->times[w->count] = times;
-	if (++w->count == WAITING)
-		book_settle(b);
-}
-
-void book_add(struct book *b, u128 *sum, const struct fact *fact)
-{
-	add_times(b, sum, fact, 1);
+	return b->own ? hash_mix(&b->ledger->key, word) : hash_words(&b->ledger->key, word);
 }
 
 void book_post(struct book *b, enum account account, enum side side, const struct fact *fact,
 	       s64 times, const struct where *witness)
 {
-	u32 shard = shard_of(fact);
+	u32 shard = b->own ? 0 : shard_of(fact);
 
 	if (b->ledger->auditing) {
 		if (b->ledger->audited[account][shard])
 			record(b, account, side, fact, times, witness);
 		return;
 	}
-	add_times(b, &b->sums.sum[account][shard][side], fact, times);
+	b->touched[account] |= 1ull << shard;
+	b->sums.sum[account][shard][side] += hash(b, fact->w) * (u128)(__int128)times;
 }
 
 static void post_ends(struct book *b, enum account account, enum side side, const struct fact *key,
@@ -171,6 +150,29 @@ void book_post_range(struct book *b, enum account account, enum side side, const
 	*run = (struct run){*key, start, start + length, times, side};
 }
 
+void book_of_own(struct book *b)
+{
+	b->own = true;
+}
+
+u64 book_balance(struct book *b)
+{
+	u64 uneven = 0;
+
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		flush_run(b, (enum account)a);
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++) {
+		for (u64 left = b->touched[a]; left; left &= left - 1) {
+			u128 *sum = b->sums.sum[a][__builtin_ctzll(left)];
+
+			uneven |= (u64)(sum[SIDE_LEFT] != sum[SIDE_RIGHT]) << a;
+			sum[SIDE_LEFT] = sum[SIDE_RIGHT] = 0;
+		}
+		b->touched[a] = 0;
+	}
+	return uneven;
+}
+
 int book_close(struct book *b)
 {
 	struct ledger *l = b->ledger;
@@ -178,7 +180,6 @@ int book_close(struct book *b)
 
 	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		flush_run(b, (enum account)a);
-	book_settle(b);
 	l->env->lock_take(l->lock);
 	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		for (u32 s = 0; s < LEDGER_SHARDS; s++)
@@ -200,7 +201,7 @@ u64 book_digest(const struct book *b, const void *bytes, size_t size)
 
 		state[2] = state[3] = 0;
 		memcpy(&state[2], next, take);
-		h = hash_words(&b->ledger->key, state);
+		h = hash(b, state);
 		state[0] = (u64)h;
 		state[1] = (u64)(h >> 64);
 		next += take;
@@ -211,7 +212,7 @@ u64 book_digest(const struct book *b, const void *bytes, size_t size)
 
 u128 book_hash(const struct book *b, const struct fact *fact)
 {
-	return hash_words(&b->ledger->key, fact->w);
+	return hash(b, fact->w);
 }
 
 int book_error(const struct book *b)

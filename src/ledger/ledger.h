@@ -50,6 +50,9 @@ enum counter {
 	COUNTER_AGI_FBLOCKS,
 	COUNTER_COUNT
 };
+/* What is counted of a file, in the account FILES: blocks, and extents of the fork behind it. */
+enum file_count { FILE_BLOCKS, FILE_EXTENTS };
+
 const char *counter_name(u64 counter);
 
 struct account_def {
@@ -79,6 +82,13 @@ int book_open(struct ledger *ledger, struct book **out);
 /* Adds the book to the ledger and frees it; what it recorded for an audit is handed over. */
 int book_close(struct book *book);
 
+/* For a book of what we do ourselves, that is never audited: one sum an account, and a cheap hash.
+ */
+void book_of_own(struct book *book);
+/* For a book that is used again and again: 1 << account for each account in which the two sides
+ * have not changed by the same; then all sums are zero again. */
+u64 book_balance(struct book *book);
+
 /* Post `times` occurrences of a fact. The witness (may be NULL) names who said it, for the audit.
  */
 void book_post(struct book *book, enum account account, enum side side, const struct fact *fact,
@@ -91,10 +101,6 @@ void book_post_range(struct book *book, enum account account, enum side side,
 u64 book_digest(const struct book *book, const void *bytes, size_t size);
 /* The keyed hash itself, for sums that live and die within one structure (a directory's index). */
 u128 book_hash(const struct book *book, const struct fact *fact);
-/* Adds the keyed hash to *sum, now or later: facts are hashed several at once. So the sum must
- * stay where it is, and is whole only after book_settle(). */
-void book_add(struct book *book, u128 *sum, const struct fact *fact);
-void book_settle(struct book *book);
 /* An error of the recording that a posting met (spilling failed); 0 if none. */
 int book_error(const struct book *book);
 

@@ -6,6 +6,7 @@
 #include "ledger/ledger.h"
 
 #define AUDIT_MEMORY (16u << 20)
+_Static_assert(LEDGER_SHARDS <= 64 && ACCOUNT_COUNT <= 64, "masks have 64 bits");
 
 struct sums {
 	u128 sum[ACCOUNT_COUNT][LEDGER_SHARDS][2];
@@ -30,21 +31,13 @@ struct run {
 	enum side side;
 };
 
-/* Facts that wait to be hashed together, and what their hashes are added to. */
-#define WAITING 16
-struct waiting {
-	u32 count;
-	u128 *sum[WAITING];
-	s64 times[WAITING];
-	u64 word[WAITING][4];
-};
-
 struct book {
 	struct ledger *ledger;
 	struct sums sums;
-	struct waiting waiting;
 	struct run run[ACCOUNT_COUNT];
-	int err; /* the first that recording met */
+	bool own;		    /* book_of_own() */
+	u64 touched[ACCOUNT_COUNT]; /* 1 << shard, since the book was last settled */
+	int err;		    /* the first that recording met */
 };
 
 /* Sorted by account and fact. */

@@ -238,34 +238,6 @@ static void digests_tell_apart(void **state)
 	ledger_close(l);
 }
 
-/* A sum of one's own is whole once the book has settled, however many facts that took. */
-static void own_sums(void **state)
-{
-	struct env env;
-	struct ledger *l = open_ledger(&env);
-	struct book *b;
-
-	(void)state;
-	assert_int_equal(book_open(l, &b), 0);
-	for (u32 count = 0; count < 50; count++) {
-		u128 sum = 0, expected = 0;
-
-		for (u64 i = 0; i < count; i++) {
-			const struct fact fact = {{i, count, 0, 0}};
-
-			book_add(b, &sum, &fact);
-			book_post(b, ACCOUNT_LINKS, SIDE_LEFT, &fact, 3, NULL);
-			book_post(b, ACCOUNT_LINKS, SIDE_RIGHT, &fact, 3, NULL);
-			expected += book_hash(b, &fact);
-		}
-		book_settle(b);
-		assert_true(sum == expected);
-	}
-	assert_int_equal(book_close(b), 0);
-	assert_int_equal(ledger_imbalances(l), 0);
-	ledger_close(l);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,7 +250,6 @@ int main(void)
 	    cmocka_unit_test(audit_tells_amounts),
 	    cmocka_unit_test(no_account_is_blind),
 	    cmocka_unit_test(digests_tell_apart),
-	    cmocka_unit_test(own_sums),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,72 +9,16 @@
  * 2. A frame is sorted by address before its first reference is visited.
  * 3. visited <= limit: more blocks than the filesystem has means that pointers lead astray.
  */
-#include "ledger/sweep.h"
-
 #include "base/trail.h"
 #include "format/inode.h"
 #include "format/verify.h"
-#include "fs/refcount.h"
 #include "ledger/loops.h"
+#include "ledger/sweep_impl.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define DEPTH_MAX 40 /* headers, the levels of a tree, and some room */
-#define PROGRESS_EVERY 4096
-#define LOOP_FINDINGS 1000
-
-struct frame {
-	struct ref *ref;
-	u32 count, capacity, next;
-};
-
-/*
- * References that any job may visit: what is known of a block travels with the reference, and
- * postings add up, so it does not matter who visits it. An AG with most of the files does not keep
- * one worker busy alone.
- */
-#define POOL_REFS 1024
-#define POOL_TAKE 8 /* at a time, for neighbours to stay together */
-#define AHEAD_MAX (128u << 10)
-#define OFFER_FROM 4 /* smaller frames are not worth a lock */
-struct pool {
-	struct ref ref[POOL_REFS];
-	u32 count;
-	u32 busy; /* jobs that may still offer something */
-};
-
-struct report {
-	struct vol *vol;
-	struct pool *pool; /* under lock */
-	struct ledger *ledger;
-	struct loops *loops;
-	const struct sweep_options *options;
-	struct env_lock *lock;
-	struct sweep_stats *stats;
-	u64 done, total;
-	bool audit;
-};
-
-struct job {
-	struct sweep sweep; /* first: post() gets this */
-	struct report *report;
-	struct frame frame[DEPTH_MAX];
-	u32 depth; /* frames in use */
-	u64 visited, limit;
-	u32 strays;
-	int err; /* that a posting met, which returns nothing */
-	struct sweep_stats stats;
-	struct refcount_hint share;
-	u32 ag;
-};
-
-static struct job *job_of(struct sweep *sweep)
-{
-	return (struct job *)sweep;
-}
 
 static void raise_finding(struct verdict *v, const struct finding *finding)
 {
@@ -239,7 +183,9 @@ int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct w
 					.at = (*out)->at,
 					.size = (*out)->size,
 					.where = *where,
-					.level = -1};
+					.level = -1,
+					.ranges = count > 1 ? ranges : NULL,
+					.range_count = count > 1 ? count : 0};
 
 		tell_visited(job, &ref);
 		verify(&v, type, sweep->g, (*out)->data, (*out)->size);
@@ -332,20 +278,15 @@ static bool is_sorted(const struct frame *f)
 /* Those that touch each other are asked for together, up to what a device reads ahead at once. */
 static void read_ahead(struct cache *cache, const struct frame *f)
 {
-	u64 start = 0, end = 0;
+	for (u32 i = 0; i < f->count;) {
+		u64 start = f->ref[i].at.v, end = start;
 
-	for (u32 i = 0; i < f->count; i++) {
-		const struct ref *ref = &f->ref[i];
-
-		if (ref->at.v != end || ref->at.v + ref->size - start > AHEAD_MAX) {
-			if (end)
-				cache_will_need(cache, daddr_of(start), end - start);
-			start = ref->at.v;
-		}
-		end = ref->at.v + ref->size;
-	}
-	if (end)
+		do
+			end += f->ref[i++].size;
+		while (i < f->count && f->ref[i].at.v == end &&
+		       end + f->ref[i].size - start <= AHEAD_MAX);
 		cache_will_need(cache, daddr_of(start), end - start);
+	}
 }
 
 static void sort_frame(struct job *job, struct frame *f)
@@ -552,7 +493,9 @@ static int sweep_job(void *arg, u32 index)
 	if (job) {
 		job->sweep = (struct sweep){.vol = vol,
 					    .g = &vol->geo,
+					    .times = 1,
 					    .audit = report->audit,
+					    .told = report->options->posted && !report->audit,
 					    .found = report->options->found,
 					    .preen = report->options->preen};
 		job->report = report;
@@ -586,128 +529,6 @@ static int run_jobs(struct report *report)
 bool sweep_may_stray(struct sweep *sweep)
 {
 	return job_of(sweep)->strays++ < SWEEP_STRAYS;
-}
-
-static void tell_posting(struct sweep *sweep, const struct sweep_posting *posting)
-{
-	struct report *report = job_of(sweep)->report;
-	const struct sweep_options *options = report->options;
-
-	if (!options->posted || report->audit ||
-	    !(options->posted_accounts >> posting->account & 1))
-		return;
-	report->vol->env->lock_take(report->lock);
-	options->posted(options->posted_arg, posting);
-	report->vol->env->lock_drop(report->lock);
-}
-
-void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
-		s64 times)
-{
-	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
-
-	if (job_of(sweep)->report->options->posted)
-		tell_posting(sweep, &(struct sweep_posting){account, side, fact, 0, 0, times});
-	book_post(sweep->book, account, side, fact, times, where);
-}
-
-void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
-		      const struct fact *key, u64 start, u64 length, s64 times)
-{
-	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
-
-	if (job_of(sweep)->report->options->posted)
-		tell_posting(sweep,
-			     &(struct sweep_posting){account, side, key, start, length, times});
-	book_post_range(sweep->book, account, side, key, start, length, times, where);
-}
-
-struct fact owner_fact(u32 ag, u32 bno, u64 owner, u64 offset)
-{
-	u64 flags = offset & (OWNER_ATTR | OWNER_BMBT | OWNER_UNWRITTEN), word = flags;
-
-	/* Only mappings of inodes have offsets; blocks of a fork's btree have none. */
-	if ((s64)owner >= 0 && !(flags & OWNER_BMBT))
-		word |= (offset - bno) & ((1ull << 54) - 1);
-	return (struct fact){{ag, owner, word, 0}};
-}
-
-static void post_space(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
-{
-	const struct fact space = {{ag, 0, 0, 0}};
-
-	sweep_post_range(sweep, ACCOUNT_SPACE, SIDE_LEFT, &space, bno, blocks, 1);
-}
-
-static void post_owner(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
-{
-	struct fact owns;
-
-	owns = owner_fact(ag, bno, owner, offset);
-	if (!geometry_has(sweep->g, FEATURE_RMAPBT)) {
-		tell_posting(sweep, &(struct sweep_posting){ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno,
-							    blocks, 1});
-		return;
-	}
-	sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno, blocks, 1);
-}
-
-void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
-{
-	post_space(sweep, ag, bno, blocks);
-	post_owner(sweep, ag, bno, blocks, owner, offset);
-}
-
-/* Splits the mapping by what the refcountbt says: what is shared is posted with its count, the rest
- * as space. True when any of it is shared, or the refcountbt cannot say. */
-static bool post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
-{
-	struct job *job = job_of(sweep);
-	bool any = false;
-
-	while (blocks) {
-		struct refcount_record r;
-		struct fact fact;
-		u32 alone, shared;
-		int err;
-
-		/* A damaged refcountbt has findings of its own; then all counts as not shared. */
-		err = refcount_next(sweep->vol, &job->share, ag, bno, &r);
-		if (err == -ENOMEM)
-			job->err = err;
-		if (err) {
-			r.blocks = 0;
-			any = true;
-		}
-		alone = !r.blocks || r.start >= bno + blocks ? blocks
-			: r.start > bno			     ? r.start - bno
-							     : 0;
-		if (alone)
-			post_space(sweep, ag, bno, alone);
-		bno += alone;
-		blocks -= alone;
-		if (!blocks)
-			return any;
-		any = true;
-		shared = (u32)min_u64(blocks, (u64)r.start + r.blocks - bno);
-		fact = (struct fact){{ag, r.count, 0, 0}};
-		sweep_post_range(sweep, ACCOUNT_SHARES, SIDE_LEFT, &fact, bno, shared, 1);
-		bno += shared;
-		blocks -= shared;
-	}
-	return any;
-}
-
-bool sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
-{
-	bool shared = false;
-
-	if (geometry_has(sweep->g, FEATURE_REFLINK))
-		shared = post_shares(sweep, ag, bno, blocks);
-	else
-		post_space(sweep, ag, bno, blocks);
-	post_owner(sweep, ag, bno, blocks, owner, offset);
-	return shared;
 }
 
 static int audit(struct report *report)
@@ -760,7 +581,6 @@ static int find_loops(struct report *report)
 	struct loop_report r = {.report = report};
 	struct verdict v = directory_verdict(report, NO_INO);
 	int err = loops_find(report->loops, raise_loop, &r);
-
 	char more[24];
 
 	if (r.count <= LOOP_FINDINGS)

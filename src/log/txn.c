@@ -30,6 +30,8 @@ struct txn {
 	u64 objects; /* on `newest` */
 	u64 memory, memory_max;
 	struct journal *journal; /* NULL: commits go to the device */
+	struct txn_guard *guard; /* NULL: none */
+	bool giving;
 	struct version_freed *freed;
 	u32 freed_count, freed_room;
 };
@@ -97,6 +99,21 @@ void txn_use_journal(struct txn *txn, struct journal *journal)
 {
 	txn->journal = journal;
 	txn->memory_max = journal_txn_max(journal);
+}
+
+void txn_use_guard(struct txn *txn, struct txn_guard *guard)
+{
+	txn->guard = guard;
+}
+
+void txn_set_giving(struct txn *txn)
+{
+	txn->giving = true;
+}
+
+bool txn_giving(const struct txn *txn)
+{
+	return txn->giving;
 }
 
 struct cache *txn_view(struct txn *txn)
@@ -231,6 +248,7 @@ static int get(struct txn *txn, const struct meta_type *type, const struct meta_
 	}
 	memcpy((*out)->data, buf->data, buf->size);
 	(*out)->before = buf;
+	(*out)->was = type;
 	return 0;
 }
 
@@ -286,6 +304,7 @@ int txn_part(struct txn *txn, struct txn_buf *whole, const struct meta_type *typ
 	if (err)
 		return err;
 	(*out)->whole = whole;
+	(*out)->was = whole->before ? type : NULL;
 	(*out)->older = whole->parts;
 	whole->parts = *out;
 	return 0;
@@ -378,14 +397,14 @@ static void drop_inside(struct txn *txn, u64 at, u64 size)
 
 /* What lies there may become something else in this very transaction. Neighbours that are freed
  * one after the other are kept as one. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size)
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data)
 {
 	struct version_freed *last = txn->freed_count ? &txn->freed[txn->freed_count - 1] : NULL;
 	u32 room = txn->freed_room ? txn->freed_room * 2 : 16;
 	struct version_freed *more;
 
 	drop_inside(txn, at.v, size);
-	if (last && last->at + last->size == at.v) {
+	if (last && last->at + last->size == at.v && last->data == data) {
 		last->size += size;
 		return 0;
 	}
@@ -399,7 +418,7 @@ int txn_freed(struct txn *txn, struct daddr at, u64 size)
 		txn->freed = more;
 		txn->freed_room = room;
 	}
-	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size};
+	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size, data};
 	return 0;
 }
 
@@ -407,6 +426,169 @@ const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count)
 {
 	*count = txn->freed_count;
 	return txn->freed;
+}
+
+/* ---- what a commit changes ---- */
+
+const u8 *txn_before(const struct txn_buf *buf)
+{
+	const struct txn_buf *whole = buf->whole ? buf->whole : buf;
+
+	return whole->before ? whole->before->data + (buf->at.v - whole->at.v) : NULL;
+}
+
+#define LINE 64
+
+/* Is it to be known what differs? For the guard, and then for the log, which asks the same. Of a
+ * whole most parts are not touched; the guard looks at those that are. */
+static bool wants_map(const struct txn *txn, const struct txn_buf *b)
+{
+	return txn->guard && b->before && !b->of_parts &&
+	       b->size <= VERSION_MAP_WORDS * 32 * VERSION_CHUNK;
+}
+
+/* The content before has not been looked at for a while. */
+static void fetch_before(const struct txn_buf *b)
+{
+	for (u32 i = 0; i < b->size; i += LINE)
+		__builtin_prefetch(b->before->data + i);
+}
+
+static bool bytes_differ(const struct txn_buf *b, u32 from, u32 size)
+{
+	return memcmp(b->data + from, b->before->data + from, size) != 0;
+}
+
+/* Several chunks at once: most are the same. */
+static void map_changes(struct txn_buf *b)
+{
+	const u32 stride = 8 * VERSION_CHUNK;
+
+	for (u32 from = 0; from < b->size; from += stride) {
+		u32 end = b->size - from < stride ? b->size : from + stride;
+
+		if (!bytes_differ(b, from, end - from))
+			continue;
+		for (u32 at = from; at < end; at += VERSION_CHUNK) {
+			u32 chunk = at / VERSION_CHUNK;
+
+			if (bytes_differ(b, at, VERSION_CHUNK))
+				b->map[chunk / 32] |= 1u << chunk % 32;
+		}
+	}
+	b->mapped = true;
+}
+
+static bool chunk_changed(const struct txn_change *c, u32 offset)
+{
+	u32 chunk = (c->at + offset) / VERSION_CHUNK;
+
+	return !c->map || c->map[chunk / 32] >> chunk % 32 & 1;
+}
+
+/* Halves and halves of halves: log2 of the chunk's size comparisons. */
+static u32 differs_from(const u8 *a, const u8 *b, u32 from, u32 end)
+{
+	for (u32 step = VERSION_CHUNK / 2; step; step /= 2)
+		while (end - from >= step && !memcmp(a + from, b + from, step))
+			from += step;
+	return from;
+}
+
+static u32 differs_up_to(const u8 *a, const u8 *b, u32 from, u32 end)
+{
+	for (u32 step = VERSION_CHUNK / 2; step; step /= 2)
+		while (end - from >= step && !memcmp(a + end - step, b + end - step, step))
+			end -= step;
+	return end;
+}
+
+u32 txn_first_difference(const struct txn_change *c, u32 from, u32 end)
+{
+	while (from < end) {
+		u32 stop = (u32)round_up_u64(c->at + from + 1ull, VERSION_CHUNK) - c->at;
+
+		stop = stop < end ? stop : end;
+		if (chunk_changed(c, from))
+			from = differs_from(c->before, c->after, from, stop);
+		else
+			from = stop;
+		if (from < stop)
+			break;
+	}
+	return from;
+}
+
+u32 txn_last_difference(const struct txn_change *c, u32 from, u32 end)
+{
+	while (end > from) {
+		u32 stop = (c->at + end - 1) / VERSION_CHUNK * VERSION_CHUNK;
+
+		stop = stop > c->at + from ? stop - c->at : from;
+		if (chunk_changed(c, end - 1))
+			end = differs_up_to(c->before, c->after, stop, end);
+		else
+			end = stop;
+		if (end > stop)
+			break;
+	}
+	return end;
+}
+
+struct each_change {
+	int (*fn)(void *arg, const struct txn_change *change);
+	void *arg;
+};
+
+static int tell_change(const struct each_change *e, const struct txn_buf *buf, bool stays)
+{
+	struct txn_change c = {.type = buf->type,
+			       .where = &buf->where,
+			       .before = txn_before(buf),
+			       .after = stays ? buf->data : NULL,
+			       .size = buf->size};
+	const struct txn_buf *whole = buf->whole ? buf->whole : buf;
+	const u8 *after = c.after;
+	int err;
+
+	if (c.before && c.after && whole->mapped) {
+		c.map = whole->map;
+		c.at = (u32)(buf->at.v - whole->at.v);
+	}
+	if (!c.before && !c.after)
+		return 0;
+	if (!c.before || buf->was == buf->type)
+		return e->fn(e->arg, &c);
+	c.type = buf->was;
+	c.map = NULL;
+	c.after = NULL;
+	err = e->fn(e->arg, &c);
+	c.type = buf->type;
+	c.before = NULL;
+	c.after = after;
+	return err || !after ? err : e->fn(e->arg, &c);
+}
+
+/* An object that stays, or its parts, as far as they are dirty; all of one that goes. */
+static int tell_changes(const struct each_change *e, const struct txn_buf *buf, bool stays)
+{
+	int err = 0;
+
+	for (; buf && !err; buf = buf->older)
+		if (buf->of_parts)
+			err = tell_changes(e, buf->parts, stays);
+		else if (buf->dirty || !stays)
+			err = tell_change(e, buf, stays);
+	return err;
+}
+
+int txn_each_change(struct txn *txn, int (*fn)(void *arg, const struct txn_change *change),
+		    void *arg)
+{
+	const struct each_change e = {fn, arg};
+	int err = tell_changes(&e, txn->newest, true);
+
+	return err ? err : tell_changes(&e, txn->dropped, false);
 }
 
 /* The changed objects in the order of the disk. A piece is one range of one. */
@@ -484,8 +666,14 @@ static int seal(struct txn *txn)
 	int err = 0;
 
 	for (struct txn_buf *b = txn->newest; b && !err; b = b->older) {
+		bool map = b->dirty && wants_map(txn, b);
+
+		if (map)
+			fetch_before(b);
 		if (b->dirty && !b->of_parts)
 			err = seal_one(txn, b);
+		if (map)
+			map_changes(b);
 		for (struct txn_buf *part = b->parts; part && !err; part = part->older)
 			if (part->dirty)
 				err = seal_one(txn, part);
@@ -547,10 +735,12 @@ static int to_journal(struct txn *txn, struct changes *c)
 	if (!change)
 		return fail(-ENOMEM, "committing a transaction: out of memory");
 	for (u32 i = 0; i < c->count; i++)
-		change[i] = (struct version_change){.range = c->range[i],
-						    .buf = c->piece[i].buf->made,
-						    .offset = c->piece[i].offset,
-						    .before = c->piece[i].buf->before};
+		change[i] = (struct version_change){
+		    .range = c->range[i],
+		    .buf = c->piece[i].buf->made,
+		    .offset = c->piece[i].offset,
+		    .before = c->piece[i].buf->before,
+		    .map = c->piece[i].buf->mapped ? c->piece[i].buf->map : NULL};
 	err = journal_commit(txn->journal, txn, change, c->count);
 	env_free(txn->env, change);
 	return err;
@@ -571,6 +761,8 @@ int txn_commit(struct txn *txn)
 
 	if (!err)
 		err = seal(txn);
+	if (!err && __builtin_expect(txn->guard != NULL, true))
+		err = txn->guard->check(txn->guard, txn);
 	if (!err && (c.count || txn->freed_count))
 		err = txn->journal ? to_journal(txn, &c) : write_all(txn, &c);
 	env_free(txn->env, c.piece);

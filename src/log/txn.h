@@ -11,6 +11,9 @@
  * with -EUCLEAN, and nothing is written.  When a write fails, what was written before is put back.
  * Either way the transaction is over afterwards.
  *
+ * Between the rules and the first write a guard, where there is one, looks at all that the
+ * transaction changes, and may refuse it (ledger/guard.h).
+ *
  * One writer at a time; a transaction belongs to one thread.
  */
 #ifndef MENDFS_LOG_TXN_H
@@ -28,18 +31,21 @@ struct txn_buf {
 	u32 size;
 	u8 *data; /* the transaction's copy; write only after txn_dirty() */
 	const struct meta_type *type;
+	const struct meta_type *was; /* the type that it came in as; NULL: it is new */
 	struct where where;
 	bool dirty;
 	/* the rest belongs to the transaction */
 	bool fresh;	       /* made by txn_new() */
 	bool of_parts;	       /* verified and sealed part by part */
 	bool gone;	       /* dropped */
+	bool mapped;	       /* map is made: in a commit */
 	struct txn_buf *whole; /* what this is a part of, or NULL */
 	struct txn_buf *parts; /* linked by `older` */
 	struct txn_buf *chain, *older;
 	struct buf seen;	   /* as the view shows it */
 	struct buf *made, *before; /* of the cache: what data lies in, and what was there */
-	u32 count;		   /* of ranges */
+	u32 map[VERSION_MAP_WORDS];
+	u32 count; /* of ranges */
 	struct cache_range range[];
 };
 
@@ -87,14 +93,47 @@ int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct wh
 /* The object at `at`, if the transaction has it; NULL. */
 struct txn_buf *txn_known(struct txn *txn, struct daddr at);
 void txn_dirty(struct txn *txn, struct txn_buf *buf);
+/* The transaction gives back more than it takes: it may use the space that is kept for such
+ * (fs/space.h), so that removing something succeeds where nothing else does. */
+void txn_set_giving(struct txn *txn);
+bool txn_giving(const struct txn *txn);
 /* These bytes of the device belong to nobody any more: they have become free space, and objects
- * inside are dropped. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size);
+ * inside are dropped. data: of a file, so no snapshot shows them. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data);
 /* What has been freed so far, in no order. */
 const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count);
 /* The object is no more: its place is free, and its content does not matter. Not for parts. More
  * than once is as once. */
 void txn_drop(struct txn *txn, struct txn_buf *buf);
+
+/* Its bytes before the transaction, as of the type `was`; NULL: it was not there. */
+const u8 *txn_before(const struct txn_buf *buf);
+/* What a commit does to one object. Parts count as objects, their wholes do not; an object that
+ * becomes one of another type is one that goes and one that comes. */
+struct txn_change {
+	const struct meta_type *type;
+	const struct where *where;
+	const u8 *before, *after; /* NULL: there was none; there will be none */
+	u32 size;
+	/* Where there are both: the chunks of its whole that differ, and where it lies in that. */
+	const u32 *map;
+	u32 at;
+};
+/* Of an object that was there and will be: the first byte of [from, end) that differs, or end; and
+ * the byte behind the last that does, or from. */
+u32 txn_first_difference(const struct txn_change *change, u32 from, u32 end);
+u32 txn_last_difference(const struct txn_change *change, u32 from, u32 end);
+/* All that a commit would change now, in no order; stops when fn returns nonzero, and returns that.
+ */
+int txn_each_change(struct txn *txn, int (*fn)(void *arg, const struct txn_change *change),
+		    void *arg);
+
+/* Asked by txn_commit(): an error rolls the transaction back, and is what the commit says. */
+struct txn_guard {
+	int (*check)(struct txn_guard *guard, struct txn *txn);
+};
+/* NULL: none. The guard stays the caller's. */
+void txn_use_guard(struct txn *txn, struct txn_guard *guard);
 
 /* For the journal, while a commit is made known: readers get the changed objects from now on. */
 void txn_publish(struct txn *txn);

@@ -187,6 +187,60 @@ static int agi_post(struct sweep *sweep, const struct ref *ref, const void *bloc
 	return err;
 }
 
+/* ---- in a commit ---- */
+
+static void change_counters(struct sweep *sweep, u32 ag, const struct agi *was,
+			    const struct agi *is)
+{
+	u32 count[2] = {be32_get(was->count), be32_get(is->count)};
+	u32 free[2] = {be32_get(was->freecount), be32_get(is->freecount)};
+
+	tree_change_count(sweep, COUNTER_AGI_COUNT, ag, SIDE_RIGHT, count[0], count[1]);
+	tree_change_count(sweep, COUNTER_AGI_FREECOUNT, ag, SIDE_RIGHT, free[0], free[1]);
+	tree_change_count(sweep, COUNTER_ICOUNT, NO_AG, SIDE_LEFT, count[0], count[1]);
+	tree_change_count(sweep, COUNTER_IFREE, NO_AG, SIDE_LEFT, free[0], free[1]);
+	tree_change_count(sweep, COUNTER_AGI_IBLOCKS, ag, SIDE_RIGHT, be32_get(was->iblocks),
+			  be32_get(is->iblocks));
+	tree_change_count(sweep, COUNTER_AGI_FBLOCKS, ag, SIDE_RIGHT, be32_get(was->fblocks),
+			  be32_get(is->fblocks));
+}
+
+/* The lists as their links say them: who is named there, or by an inode (inode_change.c), is on a
+ * list. */
+static void change_bucket(struct sweep *sweep, u32 ag, struct be32 bucket, s64 times)
+{
+	const struct fact listed = {{inum_make(sweep->g, ag, be32_get(bucket)).v, 0, 0, 0}};
+
+	if (be32_get(bucket) != NULL32)
+		sweep_post(sweep, ACCOUNT_UNLINKED, SIDE_LEFT, &listed, times);
+}
+
+static int agi_change(struct sweep *sweep, const struct txn_change *c)
+{
+	const struct agi *was = (const struct agi *)c->before, *is = (const struct agi *)c->after;
+	u32 ag = c->where->ag, at;
+
+	if (!was || !is)
+		return 0;
+	change_counters(sweep, ag, was, is);
+	at = txn_first_difference(c, offsetof(struct agi, unlinked),
+				  offsetof(struct agi, unlinked) + sizeof(is->unlinked));
+	for (u32 i = (at - (u32)offsetof(struct agi, unlinked)) / (u32)sizeof(is->unlinked[0]);
+	     i < AGI_BUCKETS; i++) {
+		if (be32_get(was->unlinked[i]) == be32_get(is->unlinked[i]))
+			continue;
+		change_bucket(sweep, ag, was->unlinked[i], -1);
+		change_bucket(sweep, ag, is->unlinked[i], 1);
+	}
+	tree_change_root(sweep, META_INOBT, ag, (u32[]){be32_get(was->root), be32_get(is->root)},
+			 (u32[]){be32_get(was->level), be32_get(is->level)});
+	tree_change_root(sweep, META_FINOBT, ag,
+			 (u32[]){be32_get(was->free_root), be32_get(is->free_root)},
+			 (u32[]){be32_get(was->free_level), be32_get(is->free_level)});
+	sweep->times = 1;
+	return 0;
+}
+
 const struct meta_type meta_agi = {
     .id = META_AGI,
     .name = "agi",
@@ -203,6 +257,7 @@ const struct meta_type meta_agi = {
     .layout = &agi_layout,
     .rules = agi_rules,
     .post = agi_post,
+    .change = agi_change,
     .needs_check = 1ull << META_SUPERBLOCK,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,

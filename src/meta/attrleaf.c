@@ -2,6 +2,7 @@
 #include "format/attr.h"
 #include "meta/attr_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 #include <stdio.h>
 
@@ -160,5 +161,7 @@ const struct meta_type meta_attrleaf = {
     .owner_offset = offsetof(struct attr_leaf, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct attr_leaf, lsn),
+    .rebuild = attr_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_xattr",
 };

@@ -17,6 +17,7 @@
 #include "meta/dir_rules.h"
 #include "meta/dir_walk.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
 #include <errno.h>
@@ -81,7 +82,7 @@ static void post(struct dir_walk *w, const struct where *where, enum account acc
 {
 	const struct fact fact = {{w0, w1, w2, w3}};
 
-	book_post(w->sweep->book, account, side, &fact, 1, where);
+	sweep_post_of(w->sweep, where, account, side, &fact, 1);
 }
 
 static void post_dots(struct dir_walk *w, const struct where *where, const struct dir_slot *slot)
@@ -261,7 +262,7 @@ static void check_entries(struct dir_walk *w, const struct where *where, const s
 		if (w->twice)
 			dir_twice_name(w, &slot, address);
 		fact = dir_index_fact(da_hash(slot.name, slot.length), address);
-		book_add(w->sweep->book, &w->name_sum, &fact);
+		w->name_sum += book_hash(w->sweep->book, &fact);
 	}
 	if (at < end || !end)
 		mark_bad(w, block);
@@ -287,7 +288,7 @@ static int check_data(struct dir_walk *w, const struct da_place *place)
 		struct fact fact = dir_best_fact(block, dir_data_best(buf->data));
 
 		check_entries(w, &where, buf, block);
-		book_add(w->sweep->book, &w->best_sum, &fact);
+		w->best_sum += book_hash(w->sweep->book, &fact);
 	} else {
 		mark_bad(w, block);
 	}
@@ -322,7 +323,7 @@ static int check_free(struct dir_walk *w, const struct da_place *place)
 		struct fact fact = dir_best_fact(first + i, best);
 
 		if (best != DIR_NO_BEST)
-			book_add(w->sweep->book, &w->free_sum, &fact);
+			w->free_sum += book_hash(w->sweep->book, &fact);
 	}
 	cache_done(w->sweep->vol->cache, buf);
 	return 0;
@@ -379,7 +380,7 @@ static int visit_leaf(void *arg, const struct where *where, const struct buf *le
 
 		if (!address)
 			continue;
-		book_add(w->sweep->book, &w->index_sum, &fact);
+		w->index_sum += book_hash(w->sweep->book, &fact);
 		err = dir_twice_index(w, hash, address);
 	}
 	return err;
@@ -431,7 +432,7 @@ static void sum_leaf_bests(struct dir_walk *w)
 		struct fact fact = dir_best_fact(i, best);
 
 		if (best != DIR_NO_BEST)
-			book_add(w->sweep->book, &w->free_sum, &fact);
+			w->free_sum += book_hash(w->sweep->book, &fact);
 	}
 	cache_done(w->sweep->vol->cache, buf);
 }
@@ -484,7 +485,6 @@ static int check_index(struct dir_walk *w)
 		raise_u64(&w->verdict, FOUND(DIR_LEAF_LOST), NULL, w->leaf_blocks, tree.reached);
 	if (w->leaf_form)
 		sum_leaf_bests(w);
-	book_settle(w->sweep->book);
 	if (w->name_sum != w->index_sum)
 		err = walk_index_again(w);
 	if (!err && w->name_sum != w->index_sum)
@@ -545,7 +545,6 @@ static int check_directory(struct sweep *sweep, const struct inode *inode)
 		check_short(&w);
 	else if (format == FORMAT_EXTENTS || format == FORMAT_BTREE)
 		err = check_blocks(&w);
-	book_settle(sweep->book); /* nothing may wait for the sums of this walk */
 	dir_twice_close(&w);
 	/* Circles are made of directories that have directories. */
 	if (!err && inode->nlink && w.dotdot && w.directories)
@@ -581,5 +580,7 @@ const struct meta_type meta_directory = {
     .class = CLASS_PRIMARY,
     .crc_offset = CRC_NONE,
     .post_inode = directory_post,
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory, xchk_parent",
 };

@@ -352,16 +352,21 @@ int forks_post(struct sweep *sweep, const struct inode *inode)
 	bool incomplete = false, any_shared = false;
 
 	for (enum fork_id which = FORK_DATA; which <= FORK_ATTR; which++) {
+		bool realtime, directory;
 		struct walk w;
 		int err;
 
 		if (!mapped(inode, which) || (which == FORK_ATTR && !inode->forkoff))
 			continue;
-		w = (struct walk){.sweep = sweep, .inode = inode, .which = which};
-		w.realtime = which == FORK_DATA && inode_realtime(inode);
+		realtime = which == FORK_DATA && inode_realtime(inode);
+		directory = which == FORK_ATTR || S_ISDIR(inode->mode);
+		w = (struct walk){.sweep = sweep,
+				  .inode = inode,
+				  .which = which,
+				  .realtime = realtime,
+				  .directory = directory,
+				  .odd = realtime | directory};
 		w.shared = which == FORK_DATA && (inode->flags2 & INODE_FLAG2_REFLINK);
-		w.directory = which == FORK_ATTR || S_ISDIR(inode->mode);
-		w.odd = w.directory || w.realtime;
 		err = walk_fork(&w);
 		if (err)
 			return err;

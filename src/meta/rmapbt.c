@@ -141,26 +141,39 @@ static void rmapbt_rules(struct verdict *v, const struct geometry *g, const void
 		check_record(v, g, i, btree_record(&b, i));
 }
 
+static void post_record(struct sweep *sweep, u32 ag, const void *record)
+{
+	const struct rmap_rec *r = record;
+	u32 bno = be32_get(r->startblock);
+	struct fact owns = owner_fact(ag, bno, be64_get(r->owner), be64_get(r->offset));
+
+	sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_RIGHT, &owns, bno, be32_get(r->blockcount), 1);
+}
+
 static int rmapbt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
 {
-	for (u32 i = 0; i < b->count; i++) {
-		const struct rmap_rec *r = btree_record(b, i);
-		u32 bno = be32_get(r->startblock);
-		struct fact owns =
-		    owner_fact(ref->where.ag, bno, be64_get(r->owner), be64_get(r->offset));
-
-		sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_RIGHT, &owns, bno,
-				 be32_get(r->blockcount), 1);
-	}
+	for (u32 i = 0; i < b->count; i++)
+		post_record(sweep, ref->where.ag, btree_record(b, i));
 	return 0;
 }
 
+static void changed(struct sweep *sweep, const struct txn_change *c, const void *before,
+		    const void *after)
+{
+	guard_both(sweep, c->where->ag, before, after, post_record);
+}
+
+static const struct tree_use use = {(u64)RMAP_OWN_AG, COUNTER_AGF_RMAP_BLOCKS, true, rmapbt_leaf,
+				    changed};
+
 static int rmapbt_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
 {
-	static const struct tree_use use = {(u64)RMAP_OWN_AG, COUNTER_AGF_RMAP_BLOCKS, true,
-					    rmapbt_leaf};
-
 	return tree_post(sweep, ref, block, len, &use);
+}
+
+static int rmapbt_change(struct sweep *sweep, const struct txn_change *c)
+{
+	return tree_change(sweep, c, &use);
 }
 
 const struct meta_type meta_rmapbt = {
@@ -178,6 +191,7 @@ const struct meta_type meta_rmapbt = {
     .parts = rmapbt_parts,
     .rules = rmapbt_rules,
     .post = rmapbt_post,
+    .change = rmapbt_change,
     .btree = &schema,
     .root = {META_AGF, "roots", AGF_RMAP},
     .needs_check = 1ull << META_AGF,

@@ -19,10 +19,11 @@ struct round {
 	struct repair_result *result;
 	struct survey survey;
 	struct repair repair;
+	struct lost_names *lost;
 	struct evidence_ag *wanted;
-	u64 *ag;   /* by AG: what is to be rebuilt of it */
-	u64 stuck; /* types that nothing can rebuild */
-	bool all;  /* also what waits for others */
+	u64 *ag;    /* by AG: what is to be rebuilt of it */
+	u64 stuck;  /* types that nothing can rebuild */
+	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
 };
 
 static void say_failed(struct round *r, const char *what, u64 number)
@@ -58,15 +59,17 @@ static u64 scope_mask(const struct round *r, enum meta_scope scope)
 	return bits;
 }
 
-/* Does it need something that is sick, and can be cured first? ag NO_AG: in any. */
+/* Does it need something that is sick, and can be cured first? What hangs on inodes waits for all
+ * AGs: a name that leads nowhere may lead to an inode that cannot be seen yet. */
 static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
 {
 	u64 needs = type->needs_rebuild & ~together(r, type) & ~r->stuck;
 	u64 in_ag = scope_mask(r, SCOPE_AG);
+	bool anywhere = ag == NO_AG || type->scope == SCOPE_INODE;
 	u64 sick =
-	    (r->survey.any & ~in_ag) | ((ag == NO_AG ? r->survey.any : r->survey.ag[ag]) & in_ag);
+	    (r->survey.any & ~in_ag) | ((anywhere ? r->survey.any : r->survey.ag[ag]) & in_ag);
 
-	return !r->all && needs & sick;
+	return r->daring < (type->scope == SCOPE_AG ? 1 : 2) && needs & sick;
 }
 
 static void plan_ags(struct round *r)
@@ -80,7 +83,7 @@ static void plan_ags(struct round *r)
 			if (sick >> i & 1 && type->rebuild && !waits(r, type, ag))
 				r->ag[ag] |= 1ull << i;
 		}
-		r->wanted[ag].space = r->ag[ag] != 0;
+		r->wanted[ag].space = (r->ag[ag] & ~(1ull << META_SUPERBLOCK)) != 0;
 		r->wanted[ag].inodes = (r->ag[ag] & INODE_TREES) != 0;
 		r->wanted[ag].rmaps_sick = r->survey.corrupt[ag] >> META_RMAPBT & 1;
 	}
@@ -138,16 +141,25 @@ static int run_types(struct round *r, u64 types, u32 ag, u64 ino)
 	return err;
 }
 
+/* Everything else has been looked at in its light. */
+static int run_super(struct round *r)
+{
+	u64 bit = 1ull << META_SUPERBLOCK;
+
+	if (!(r->survey.ag[0] & bit))
+		return 0;
+	r->survey.ag[0] &= ~bit;
+	return run_types(r, bit, 0, NO_INO);
+}
+
 static int run_ags(struct round *r)
 {
-	u64 any = 0;
+	bool any = false;
 	int err;
 
 	for (u32 ag = 0; ag < r->survey.ags; ag++)
-		any |= r->ag[ag];
-	if (!any)
-		return 0;
-	err = gather(r);
+		any |= r->wanted[ag].space;
+	err = any ? gather(r) : 0;
 	for (u32 ag = 0; ag < r->survey.ags && !err; ag++)
 		err = run_types(r, r->ag[ag], ag, NO_INO);
 	evidence_free(r->repair.evidence);
@@ -173,7 +185,7 @@ static int run_inodes(struct round *r)
 {
 	int err = 0;
 
-	for (u32 i = 0; i < r->survey.inodes && !err; i++) {
+	for (u32 i = 0; i < r->survey.inodes && !err && !r->repair.moved; i++) {
 		const struct sick_inode *s = &r->survey.inode[i];
 		bool valid = inum_valid(&r->vol->geo, inum_of(s->ino));
 		u32 ag = valid ? inum_ag(&r->vol->geo, inum_of(s->ino)) : NO_AG;
@@ -184,6 +196,17 @@ static int run_inodes(struct round *r)
 	return err;
 }
 
+static int run_sick(struct round *r)
+{
+	int err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
+
+	if (err || r->repair.moved)
+		return err;
+	plan_ags(r);
+	err = run_ags(r);
+	return err ? err : run_inodes(r);
+}
+
 static int run_round(struct round *r)
 {
 	u32 ags = r->survey.ags;
@@ -192,16 +215,16 @@ static int run_round(struct round *r)
 	r->wanted = env_array(r->vol->env, ags, sizeof(*r->wanted));
 	r->ag = env_array(r->vol->env, ags, sizeof(*r->ag));
 	err = r->wanted && r->ag ? 0 : fail(-ENOMEM, "repair: out of memory");
-	r->repair = (struct repair){
-	    .vol = r->vol, .wanted = r->wanted, .say = r->options->say, .arg = r->options->arg};
+	r->repair = (struct repair){.vol = r->vol,
+				    .lost = r->lost,
+				    .wanted = r->wanted,
+				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
+				    .say = r->options->say,
+				    .arg = r->options->arg};
 	if (!err)
-		err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
-	if (!err) {
-		plan_ags(r);
-		err = run_ags(r);
-	}
-	if (!err)
-		err = run_inodes(r);
+		err = run_super(r);
+	if (!err && !r->repair.moved)
+		err = run_sick(r);
 	env_free(r->vol->env, r->wanted);
 	env_free(r->vol->env, r->ag);
 	return err;
@@ -240,10 +263,10 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	result->stats = r->survey.stats;
 	if (!round)
 		result->first = r->survey.findings;
-	*more = (r->survey.findings || forced) && !(same && r->all);
+	*more = (r->survey.findings || forced) && !(same && r->daring == 2);
 	if (!*more)
 		return 0;
-	r->all = same || forced;
+	r->daring = same ? r->daring + 1 : 0;
 	if (forced)
 		add_forced(r);
 	return run_round(r);
@@ -257,6 +280,9 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	int err = 0;
 
 	*result = (struct repair_result){0};
+	r.lost = env_alloc(vol->env, sizeof(*r.lost));
+	if (!r.lost)
+		return fail(-ENOMEM, "repair: out of memory");
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
@@ -271,5 +297,6 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 		survey_free(&r.survey);
 		vol_alone_end(&alone);
 	}
+	env_free(vol->env, r.lost);
 	return err;
 }

@@ -34,6 +34,8 @@ static const struct meta_type *type_of(const struct survey *s, const struct find
 {
 	const struct meta_type *type = NULL;
 
+	if (f->def == sweep_defs->loop)
+		return s->types->type[META_NAMES];
 	/* "agf.freeblks" tells whose counter it is */
 	if (of_account(f, ACCOUNT_COUNTERS))
 		type = type_named(s->types, f->found);

@@ -13,6 +13,7 @@
  *	--judge=COMMAND run COMMAND with the image's path for each, and say its exit status;
  *	                the damage is written to the file then, and put back
  *	--repair        repair each, check and judge what comes out, and put it back
+ *	--cuts=N        and cut the power at N places of each repair, and repair what that leaves
  *	--types=A,B,..  only objects of these types
  *	--list          print the objects and fields
  *
@@ -37,7 +38,7 @@ struct campaign {
 	struct world_images images;
 	struct objects objects;
 	const char *path, *name, *judge;
-	u64 seed, count, pairs;
+	u64 seed, count, pairs, cuts;
 	u32 per;
 	const char *types; /* NULL: all */
 	u32 chosen;	   /* groups of these types, the first */
@@ -55,39 +56,39 @@ struct damage {
 	u64 old_value, new_value;
 };
 
-static u8 *bytes_of(const struct campaign *c, const struct damage *d)
-{
-	return c->data.bytes + c->objects.object[d->spot->object].at;
-}
-
 /* False when the verb changes nothing; then nothing is to be undone. */
 static bool damage_apply(struct campaign *c, struct damage *d)
 {
 	const struct object *object = &c->objects.object[d->spot->object];
 	const struct spot *spot = d->spot;
-	u8 *bytes = bytes_of(c, d);
+	u8 *now = malloc(object->size);
 	u64 seed = d->seed;
+	bool changed;
 
 	d->before = malloc(object->size);
-	if (!d->before)
+	if (!d->before || !now)
 		abort();
-	memcpy(d->before, bytes, object->size);
-	damage_field(d->verb, spot->field, spot->element, bytes + spot->offset, &seed);
-	if (!memcmp(d->before, bytes, object->size)) {
+	object_read(object, &c->data, d->before);
+	memcpy(now, d->before, object->size);
+	damage_field(d->verb, spot->field, spot->element, now + spot->offset, &seed);
+	changed = memcmp(d->before, now, object->size);
+	if (changed) {
+		d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
+		d->new_value = field_get(spot->field, now + spot->offset, spot->element);
+		if (d->fix_crc)
+			damage_fix_crc(&c->objects.geo, object->type, d->before, now, object->size,
+				       spot->offset + spot->field->bit / 8);
+		object_write(object, &c->data, now);
+	} else {
 		free(d->before);
-		return false;
 	}
-	d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
-	d->new_value = field_get(spot->field, bytes + spot->offset, spot->element);
-	if (d->fix_crc)
-		damage_fix_crc(&c->objects.geo, object->type, d->before, bytes, object->size,
-			       spot->offset + spot->field->bit / 8);
-	return true;
+	free(now);
+	return changed;
 }
 
 static void damage_undo(struct campaign *c, struct damage *d)
 {
-	memcpy(bytes_of(c, d), d->before, c->objects.object[d->spot->object].size);
+	object_write(&c->objects.object[d->spot->object], &c->data, d->before);
 	free(d->before);
 }
 
@@ -162,10 +163,29 @@ static void report(struct campaign *c, const struct damage *d, u32 damages, int 
 	printf("}\n");
 }
 
+/* After how many of the cuts a second repair leaves something, or cannot be done. */
+static u64 count_bad_cuts(struct campaign *c, u64 writes)
+{
+	u64 bad = 0;
+
+	for (u64 i = 1; i <= c->cuts; i++) {
+		struct mend first = {.power = writes * i / (c->cuts + 1)}, second = {.power = 0};
+		u64 left;
+
+		if (!first.power)
+			continue;
+		mend_image(&c->world, &first, &c->data, c->images.rt, &left);
+		bad += mend_image(&c->world, &second, &c->data, c->images.rt, &left) || left;
+		mend_undo(&second);
+		mend_undo(&first);
+	}
+	return bad;
+}
+
 /* The damage has been found; what does a repair make of it? */
 static void report_repair(struct campaign *c, const struct damage *d, u32 damages)
 {
-	struct mend mend;
+	struct mend mend = {.power = 0};
 	u64 left;
 	int err = mend_image(&c->world, &mend, &c->data, c->images.rt, &left);
 	char text[TRAIL_MAX];
@@ -185,8 +205,10 @@ static void report_repair(struct campaign *c, const struct damage *d, u32 damage
 	print_found(c, err);
 	if (c->judge)
 		printf(",\"judge\":%d", judge(c));
-	printf("}\n");
 	mend_undo(&mend);
+	if (c->cuts)
+		printf(",\"bad_cuts\":%" PRIu64, count_bad_cuts(c, mend.writes));
+	printf("}\n");
 }
 
 /* --- the campaign --- */
@@ -357,22 +379,29 @@ static int run(struct campaign *c)
 
 static int usage(void)
 {
-	fprintf(
-	    stderr,
-	    "usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
-	    "[--pairs=N] [--judge=COMMAND] [--repair] [--types=A,B] [--list] [--verbose] IMAGE\n");
+	fprintf(stderr,
+		"usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
+		"[--pairs=N] [--judge=COMMAND] [--repair] [--cuts=N] [--types=A,B] [--list] "
+		"[--verbose] IMAGE\n");
 	return 1;
 }
 
 static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 {
 	static const struct option options[] = {
-	    {"rt", required_argument, NULL, 'r'},    {"name", required_argument, NULL, 'n'},
-	    {"seed", required_argument, NULL, 's'},  {"per", required_argument, NULL, 'p'},
-	    {"count", required_argument, NULL, 'c'}, {"pairs", required_argument, NULL, '2'},
-	    {"judge", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},     {"types", required_argument, NULL, 't'},
-	    {"repair", no_argument, NULL, 'R'},	     {0},
+	    {"rt", required_argument, NULL, 'r'},
+	    {"name", required_argument, NULL, 'n'},
+	    {"seed", required_argument, NULL, 's'},
+	    {"per", required_argument, NULL, 'p'},
+	    {"count", required_argument, NULL, 'c'},
+	    {"pairs", required_argument, NULL, '2'},
+	    {"judge", required_argument, NULL, 'j'},
+	    {"list", no_argument, NULL, 'l'},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"types", required_argument, NULL, 't'},
+	    {"repair", no_argument, NULL, 'R'},
+	    {"cuts", required_argument, NULL, 'C'},
+	    {0},
 	};
 	int o;
 
@@ -397,6 +426,8 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 			c->types = optarg;
 		else if (o == 'R')
 			c->repair = true;
+		else if (o == 'C')
+			c->cuts = strtoull(optarg, NULL, 0);
 		else if (o == 'v')
 			c->world.print = true;
 		else

@@ -114,6 +114,7 @@ struct grove_node *grove_node_add(struct grove *g, struct inum ino, u16 mode)
 		grove_broken(g, "too many files");
 	n->ino = ino;
 	n->mode = mode;
+	n->index = g->nodes;
 	g->node[g->nodes++] = n;
 	return n;
 }
@@ -134,11 +135,8 @@ static void node_free(struct grove_node *n)
 
 void grove_node_drop(struct grove *g, struct grove_node *n)
 {
-	u32 i = 0;
-
-	while (g->node[i] != n)
-		i++;
-	g->node[i] = g->node[--g->nodes];
+	g->node[n->index] = g->node[--g->nodes];
+	g->node[n->index]->index = n->index;
 	node_free(n);
 }
 
@@ -348,7 +346,7 @@ void grove_unmount(struct grove *g)
 	grove_judge(g, err, 0);
 }
 
-void grove_check_disk(struct grove *g)
+void grove_check_wreck(struct grove *g)
 {
 	struct image image;
 	const struct world_images images = {.data = &image};
@@ -358,6 +356,11 @@ void grove_check_disk(struct grove *g)
 	grove_must(g, world_check(&g->world, &images, NULL, NULL));
 	balanced(g);
 	g->world.print = false;
+}
+
+void grove_check_disk(struct grove *g)
+{
+	grove_check_wreck(g);
 	let_go(g);
 }
 

@@ -17,8 +17,8 @@
 #include "fuse/change.h"
 #include "world.h"
 
-#define GROVE_NODES 8192
-#define GROVE_NAMES 16384
+#define GROVE_NODES 65536
+#define GROVE_NAMES 65536
 #define GROVE_CHAINS 4096
 #define GROVE_FILE_MAX (1u << 20) /* bytes of a file */
 
@@ -34,6 +34,7 @@ struct grove_node {
 	struct inum ino;
 	u16 mode;
 	u32 uid, links, names; /* names: entries of a directory */
+	u32 index;
 	u64 size;
 	u8 *bytes; /* of a file; room for `room` of them */
 	u64 room;
@@ -90,6 +91,8 @@ void grove_compare_node(struct grove *g, const struct grove_node *n);
 void grove_check(struct grove *g);
 /* The books of the device itself do; only between unmount and mount. */
 void grove_check_disk(struct grove *g);
+/* Those of what a crash at this moment would leave. */
+void grove_check_wreck(struct grove *g);
 
 /* What the model has under a name, or NULL. */
 struct grove_name *grove_find(struct grove *g, const struct grove_node *dir, const char *name);
