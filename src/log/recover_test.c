@@ -1,4 +1,5 @@
 /* Replaying each item type, with what must stop it. Offsets are those of the format. */
+#include "log/replay.h"
 #include "log/maker_test.h"
 
 #define INODE_BLOCK 100u /* an inode cluster of the data device */
@@ -58,8 +59,13 @@ static void buffers_obey_lsn(void **state)
 {
 	static const struct {
 		u64 lsn;
-		bool replayed;
-	} disk[] = {{0, true}, {1ull << 32, true}, {1ull << 32 | 1, false}, {2ull << 32, false}};
+		bool replayed, torn;
+	} disk[] = {{0, true, false},
+		    {1ull << 32, true, false},
+		    {1ull << 32 | 1, false, false},
+		    {2ull << 32, false, false},
+		    /* its checksum says that not all of it is as new as its LSN */
+		    {2ull << 32, true, true}};
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_COUNT(disk); i++) {
@@ -68,6 +74,8 @@ static void buffers_obey_lsn(void **state)
 		u8 *block = maker_data(m, 800);
 
 		put_btree_block(m, disk[i].lsn);
+		log_stamp_crc(block, 4096, 52);
+		block[700] ^= disk[i].torn;
 		maker_start(m, MAKER_TID, 1);
 		maker_buffer(m, MAKER_TID, 800, LOG_BUF_TYPE_BTREE << 11, 3, 2, 0x55);
 		maker_commit(m, MAKER_TID);
@@ -90,6 +98,7 @@ static void buffers_obey_lsn(void **state)
 
 	put_btree_block(m, 5ull << 32);
 	maker_data(m, 800)[40] = 8;
+	log_stamp_crc(maker_data(m, 800), 4096, 52);
 	maker_start(m, MAKER_TID, 1);
 	maker_buffer(m, MAKER_TID, 800, LOG_BUF_TYPE_BTREE << 11, 3, 2, 0x55);
 	maker_commit(m, MAKER_TID);
