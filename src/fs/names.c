@@ -146,7 +146,8 @@ static int fill(struct vol *vol, struct txn *txn, const struct node *dir,
 	n->ino = ino;
 	n->d = (struct dinode *)n->buf->data;
 	n->d->uid = be32_make(new->uid);
-	n->d->gid = be16_get(dir->d->mode) & S_ISGID ? dir->d->gid : be32_make(new->gid);
+	n->d->gid = be16_get(dir->d->mode) & S_ISGID || new->group_of_dir ? dir->d->gid
+									  : be32_make(new->gid);
 	inherit(dir, n);
 	node_touch(txn, n, NODE_ATIME | NODE_MTIME | NODE_CTIME, &new->now);
 	n->d->crtime = n->d->ctime;

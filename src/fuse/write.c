@@ -425,18 +425,48 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, o
 		fuse_reply_err(req, 0);
 }
 
+/* ---- for others ---- */
+
+int data_write(struct server *server, struct inum ino, u64 off, const u8 *bytes, u64 len, u64 *done)
+{
+	struct piece_of_work w = {
+	    .ino = ino, .off = off, .len = len, .kind = FILE_PLAN_WRITE, .bytes = bytes};
+
+	return work_through(server->changer, &w, done);
+}
+
+int data_grow(struct server *server, struct inum ino, u64 size)
+{
+	return set_size(server, ino, 0, size);
+}
+
+int data_touch(struct server *server, struct inum ino)
+{
+	return touch_now(server->changer, ino);
+}
+
 /* ---- durability ---- */
 
 static void do_fsync(fuse_req_t req, fuse_ino_t node, int data_only, struct fuse_file_info *fi)
 {
+	const struct server *server = server_of(req);
 	int err = force(server_of(req));
 
 	(void)data_only;
-	(void)fi;
+	/* what was written before may have gone with a flush that others, or nobody, waited for */
+	if (!err && fi && fi->fh != atomic_load(&server->vol->home->lost))
+		err = fail(-EIO, "%s: what was written may be lost", server->vol->home->name);
 	if (err)
 		reply_failure(req, err, "fsync", node);
 	else
 		fuse_reply_err(req, 0);
+}
+
+/* Directories are not opened; what they hold is written anew when a flush fails. */
+static void do_fsyncdir(fuse_req_t req, fuse_ino_t node, int data_only, struct fuse_file_info *fi)
+{
+	(void)fi;
+	do_fsync(req, node, data_only, NULL);
 }
 
 void write_ops(struct fuse_lowlevel_ops *ops)
@@ -444,6 +474,7 @@ void write_ops(struct fuse_lowlevel_ops *ops)
 	ops->write = do_write;
 	ops->setattr = do_setattr;
 	ops->fallocate = do_fallocate;
+	ops->copy_file_range = do_copy_file_range;
 	ops->fsync = do_fsync;
-	ops->fsyncdir = do_fsync;
+	ops->fsyncdir = do_fsyncdir;
 }

@@ -12,8 +12,21 @@
 #include "fs/vol.h"
 #include "meta/evidence.h"
 
+/* Names that led to no inode, of all rounds. */
+#define LOST_NAMES 64
+struct lost_name {
+	u64 dir;
+	u8 type, length, name[255];
+	bool used;
+};
+struct lost_names {
+	u32 count; /* also of those that are not kept */
+	struct lost_name name[LOST_NAMES];
+};
+
 struct repair {
 	struct vol *vol; /* opened to write */
+	struct lost_names *lost;
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;
 	bool others;	 /* something is sick besides the superblock */
@@ -24,6 +37,9 @@ struct repair {
 	void *arg;
 };
 void repair_say(struct repair *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A name that is dropped since there is no such inode. */
+void repair_lost_name(struct repair *r, u64 dir, u8 type, const u8 *name, u32 length);
 
 /* The space trees and headers of an AG, all at once: bnobt, cntbt, rmapbt, refcountbt, AGF, AGFL;
  * and where the evidence says so, inobt, finobt and AGI. */

@@ -19,6 +19,7 @@ struct round {
 	struct repair_result *result;
 	struct survey survey;
 	struct repair repair;
+	struct lost_names *lost;
 	struct evidence_ag *wanted;
 	u64 *ag;    /* by AG: what is to be rebuilt of it */
 	u64 stuck;  /* types that nothing can rebuild */
@@ -215,6 +216,7 @@ static int run_round(struct round *r)
 	r->ag = env_array(r->vol->env, ags, sizeof(*r->ag));
 	err = r->wanted && r->ag ? 0 : fail(-ENOMEM, "repair: out of memory");
 	r->repair = (struct repair){.vol = r->vol,
+				    .lost = r->lost,
 				    .wanted = r->wanted,
 				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
 				    .say = r->options->say,
@@ -278,6 +280,9 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	int err = 0;
 
 	*result = (struct repair_result){0};
+	r.lost = env_alloc(vol->env, sizeof(*r.lost));
+	if (!r.lost)
+		return fail(-ENOMEM, "repair: out of memory");
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
@@ -292,5 +297,6 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 		survey_free(&r.survey);
 		vol_alone_end(&alone);
 	}
+	env_free(vol->env, r.lost);
 	return err;
 }

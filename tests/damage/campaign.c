@@ -55,39 +55,39 @@ struct damage {
 	u64 old_value, new_value;
 };
 
-static u8 *bytes_of(const struct campaign *c, const struct damage *d)
-{
-	return c->data.bytes + c->objects.object[d->spot->object].at;
-}
-
 /* False when the verb changes nothing; then nothing is to be undone. */
 static bool damage_apply(struct campaign *c, struct damage *d)
 {
 	const struct object *object = &c->objects.object[d->spot->object];
 	const struct spot *spot = d->spot;
-	u8 *bytes = bytes_of(c, d);
+	u8 *now = malloc(object->size);
 	u64 seed = d->seed;
+	bool changed;
 
 	d->before = malloc(object->size);
-	if (!d->before)
+	if (!d->before || !now)
 		abort();
-	memcpy(d->before, bytes, object->size);
-	damage_field(d->verb, spot->field, spot->element, bytes + spot->offset, &seed);
-	if (!memcmp(d->before, bytes, object->size)) {
+	object_read(object, &c->data, d->before);
+	memcpy(now, d->before, object->size);
+	damage_field(d->verb, spot->field, spot->element, now + spot->offset, &seed);
+	changed = memcmp(d->before, now, object->size);
+	if (changed) {
+		d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
+		d->new_value = field_get(spot->field, now + spot->offset, spot->element);
+		if (d->fix_crc)
+			damage_fix_crc(&c->objects.geo, object->type, d->before, now, object->size,
+				       spot->offset + spot->field->bit / 8);
+		object_write(object, &c->data, now);
+	} else {
 		free(d->before);
-		return false;
 	}
-	d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
-	d->new_value = field_get(spot->field, bytes + spot->offset, spot->element);
-	if (d->fix_crc)
-		damage_fix_crc(&c->objects.geo, object->type, d->before, bytes, object->size,
-			       spot->offset + spot->field->bit / 8);
-	return true;
+	free(now);
+	return changed;
 }
 
 static void damage_undo(struct campaign *c, struct damage *d)
 {
-	memcpy(bytes_of(c, d), d->before, c->objects.object[d->spot->object].size);
+	object_write(&c->objects.object[d->spot->object], &c->data, d->before);
 	free(d->before);
 }
 
