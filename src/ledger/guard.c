@@ -197,8 +197,8 @@ void guard_entries(struct sweep *sweep, const struct txn_change *c, struct guard
 	for (i = j = 0; i < before.count || j < after.count;) {
 		const u8 *x = i < before.count ? before.bytes + (size_t)i * size : NULL;
 		const u8 *y = j < after.count ? after.bytes + (size_t)j * size : NULL;
-		bool come = x && j + 1 < after.count && !memcmp(x, y + size, size);
-		bool gone = y && i + 1 < before.count && !memcmp(x + size, y, size);
+		bool come = x && y && j + 1 < after.count && !memcmp(x, y + size, size);
+		bool gone = x && y && i + 1 < before.count && !memcmp(x + size, y, size);
 
 		if (x && y && !memcmp(x, y, size)) {
 			i++;
