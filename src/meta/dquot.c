@@ -195,6 +195,8 @@ static int dquot_post_inode(struct sweep *sweep, const struct inode *inode)
 
 	if (!quota_type_of(g, inode->ino.v))
 		return 0;
+	if (inode->size)
+		raise_u64(sweep->verdict, FOUND(DQUOT_FILE_SIZE), "size", inode->size, 0);
 	if (!fork_lookup(sweep->vol, inode, FORK_DATA, fileoff_of(file.blocks), &behind) &&
 	    (behind.start != NULL64 || behind.off + behind.count != FILEOFF_END))
 		raise_u64(sweep->verdict, FOUND(DQUOT_BEYOND), NULL,
