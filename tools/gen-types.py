@@ -13,10 +13,10 @@ if kind == "h":
     lines += ["\tMETA_COUNT", "};", "_Static_assert(META_COUNT <= 64, \"needs masks are 64 bits\");", "", "#endif"]
 else:
     lines = ["/* Made by tools/gen-types.py from the list in src/meta/meson.build. */",
-             '#include "meta/types_table.h"', ""]
+             '#include "ledger/guard.h"', '#include "meta/types_table.h"', ""]
     lines += [f"extern const struct meta_type meta_{n};" for n in names]
     lines += ["", "const struct meta_types meta_types = {{"]
     lines += [f"\t[META_{n.upper()}] = &meta_{n}," for n in names]
-    lines += ["}};"]
+    lines += ["}, .guard = &commit_guard};"]
 with open(output, "w") as f:
     f.write("\n".join(lines) + "\n")

@@ -36,6 +36,7 @@ static int locate(const struct btree *t, u64 ptr, struct where *where)
 				    t->type->name, (unsigned long long)ptr);
 		at = fsblock_daddr(t->g, fsblock_of(ptr));
 		where->ino = t->owner;
+		where->offset = t->offset;
 		where->ag = fsblock_ag(t->g, fsblock_of(ptr));
 	} else {
 		if (ptr < geometry_ag_header_blocks(t->g) || ptr >= geometry_ag_blocks(t->g, t->ag))

@@ -39,10 +39,11 @@ struct btree {
 	const struct geometry *g;
 	const struct meta_type *type; /* has the schema */
 	const struct btree_store *store;
-	void *arg; /* the store's */
-	u32 ag;	   /* short format: where pointers point; NO_AG else */
-	u64 owner; /* what the blocks' owner field says */
-	u64 root;  /* pointer to the root block; not used for a root inside an inode */
+	void *arg;  /* the store's */
+	u32 ag;	    /* short format: where pointers point; NO_AG else */
+	u64 owner;  /* what the blocks' owner field says */
+	u64 offset; /* of a block map: RMAP_OFFSET_*, as its blocks are in the reverse map */
+	u64 root;   /* pointer to the root block; not used for a root inside an inode */
 	u32 levels;
 	/* A root inside an inode: its bytes, struct bmdr first. NULL: none. The root's level is
 	 * levels - 1, and always above 0. */

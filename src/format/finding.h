@@ -38,8 +38,11 @@ struct where {
 	const char *type; /* name of the metadata type */
 	u32 ag;
 	u64 ino;
-	u64 daddr;	  /* byte offset on the device of the object */
-	u64 owner;	  /* what the block's owner field must say: an inode, or an AG (0 is one) */
+	u64 daddr; /* byte offset on the device of the object */
+	u64 owner; /* what the block's owner field must say: an inode, or an AG (0 is one) */
+	/* Blocks of directories: where in the fork, in blocks. Blocks of a block map: which one, as
+	 * RMAP_OFFSET_*. Others: 0. */
+	u64 offset;
 	const char *path; /* filled in late, when a name is known; NULL otherwise */
 };
 
@@ -81,6 +84,10 @@ void raise_value(struct verdict *v, const struct finding_def *def, const char *f
 /* found and expected as text; either may be NULL or cut. */
 void raise_text(struct verdict *v, const struct finding_def *def, const char *field,
 		const char *found, const char *expected);
+
+/* Writes "recs[17]". Rules do so for every record of a block, so it costs next to nothing. */
+#define FIELD_INDEX_TEXT 48
+const char *field_index(char text[FIELD_INDEX_TEXT], const char *part, u32 index);
 
 /* `agi 3 (sector 6291458): length is 262145, geometry says 262144 [AGI_LENGTH]` */
 void finding_print(const struct finding *finding, char *text, size_t size);

@@ -23,6 +23,9 @@ struct sweep;
 struct ref;
 struct buf;
 struct inode;
+struct repair;
+struct txn_change;
+struct vol_guard;
 
 enum meta_scope { SCOPE_FS, SCOPE_AG, SCOPE_INODE };
 enum meta_class { CLASS_PRIMARY, CLASS_SECONDARY, CLASS_SUMMARY };
@@ -114,12 +117,20 @@ struct meta_type {
 	 * its rules, in the order of the build file's list; decides itself whether this inode has
 	 * one. NULL: none. */
 	int (*post_inode)(struct sweep *sweep, const struct inode *inode);
+	/* For the commit guard (ledger/guard.h): posts what becomes other in what post() and
+	 * post_inode() say of this object, when a transaction changes it. Both contents have passed
+	 * the rules. NULL: it says nothing of its own. */
+	int (*change)(struct sweep *sweep, const struct txn_change *change);
 	const struct btree_schema *btree; /* NULL: no btree */
 	struct meta_root root;		  /* AG trees; for inspect and damage */
 	/* Byte offsets inside the header of the self-describing fields; 0: it has none. */
 	u32 uuid_offset, blkno_offset, owner_offset, owner_width, lsn_offset;
+	/* Makes the object anew from the other sides of its entries (meta/rebuild.h), or as much of
+	 * it as can be known. Types with one function are rebuilt together. ag or ino as the scope
+	 * says. NULL: it cannot be. */
+	int (*rebuild)(struct repair *repair, u32 ag, u64 ino);
 	/* What must be sound before this is checked, and before it is rebuilt: bits 1 << enum
-	 * meta_id. */
+	 * meta_id. Of the same AG for SCOPE_AG, anywhere else. */
 	u64 needs_check, needs_rebuild;
 	const char *kernel_scrub; /* the kernel's scrub type or function, for docs/CHECKS.md */
 };
@@ -127,6 +138,7 @@ struct meta_type {
 /* Every type, indexed by enum meta_id; defined in src/meta/types.c (generated). */
 struct meta_types {
 	const struct meta_type *type[META_COUNT];
+	const struct vol_guard *guard; /* of commits (fs/vol.h); NULL: none */
 };
 
 #endif

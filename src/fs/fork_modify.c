@@ -120,6 +120,12 @@ static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner,
 {
 	const struct geometry *g = &f->vol->geo;
 	u32 first = near == NULL64 ? inum_ag(g, f->ino) : fsblock_ag(g, fsblock_of(near)), bno = 0;
+	const struct space_want want = {.near =
+					    near == NULL64 ? 0 : fsblock_bno(g, fsblock_of(near)),
+					.least = 1,
+					.most = 1,
+					.leaves = true};
+	u32 blocks;
 	int err = -ENOSPC;
 
 	for (u32 i = 0; i < g->ag_count && err == -ENOSPC; i++) {
@@ -130,9 +136,7 @@ static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner,
 		if (!err && !be32_get(ag_agf(&ag)->freeblks))
 			err = fail(-ENOSPC, "no free block");
 		if (!err)
-			err =
-			    space_alloc(&ag, near == NULL64 ? 0 : fsblock_bno(g, fsblock_of(near)),
-					owner, &bno);
+			err = space_take(&ag, &want, owner, &bno, &blocks);
 		if (!err)
 			*ptr = fsblock_make(g, number, bno).v;
 	}
@@ -171,6 +175,7 @@ static void map_tree(struct fork_edit *f, struct btree *out)
 	    .arg = f,
 	    .ag = NO_AG,
 	    .owner = f->ino.v,
+	    .offset = RMAP_OFFSET_BMBT | (f->which == FORK_ATTR ? RMAP_OFFSET_ATTR : 0),
 	    .root = NULL64,
 	    .levels = fork.size < sizeof(*root) ? 0 : be16_get(root->level) + 1u,
 	    .root_buf = f->buf,

@@ -133,6 +133,8 @@ static int check_writable(const struct vol *vol, const struct vol_options *optio
 		why = "the device is read-only";
 	else if (options->no_recovery)
 		why = "its log has not been replayed";
+	else if (options->repair)
+		why = vol->log_status.state == LOG_DAMAGED ? "its log is damaged" : NULL;
 	else if (vol->super_at.v)
 		why = "the primary superblock is lost";
 	else if (vol->log_status.state == LOG_DAMAGED)
@@ -203,6 +205,9 @@ static int open_steps(struct vol *vol, const struct vol_options *options, u8 *bl
 		return err;
 	journal_hold(vol->journal, false);
 	err = settle_recovery(vol);
+	/* Not before: what a log has left undone does not balance until it is done. */
+	if (!err && vol->types->guard && !options->no_guard)
+		err = vol->types->guard->open(vol, &vol->guard);
 	vol->writable = !err;
 	return err;
 }
@@ -213,24 +218,41 @@ int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
 
 	*out = NULL;
 	if (vol->journal)
-		err = journal_begin(vol->journal, out);
+		err = journal_begin(vol->journal, vol->alone, out);
 	else if (vol->data->read_only)
 		err = fail(-EROFS, "%s: opened to read", vol->data->name);
 	else
 		err = txn_begin(vol->env, vol->cache, vol->data, &vol->geo, out);
-	if (!err && view)
+	if (err)
+		return err;
+	txn_use_guard(*out, vol->alone ? NULL : vol->guard);
+	if (view)
 		*view = vol_in(vol, *out);
-	return err;
+	return 0;
 }
 
 int vol_end(struct vol *vol, struct txn *txn, int err)
 {
 	if (vol->journal)
-		return journal_end(vol->journal, txn, err);
+		return journal_end(vol->journal, vol->alone, txn, err);
 	if (!err)
 		return txn_commit(txn);
 	txn_rollback(txn);
 	return err;
+}
+
+void vol_alone_begin(struct vol *vol, struct vol *alone)
+{
+	if (vol->journal)
+		journal_alone(vol->journal, true);
+	*alone = *vol;
+	alone->alone = true;
+}
+
+void vol_alone_end(struct vol *alone)
+{
+	if (alone->journal)
+		journal_alone(alone->journal, false);
 }
 
 void vol_read_begin(struct vol *vol)
@@ -245,20 +267,11 @@ void vol_read_end(struct vol *vol)
 		journal_read_end(vol->journal);
 }
 
-int vol_snapshot(struct vol *vol, size_t memory, struct vol **out)
+void vol_stop(struct vol *vol)
 {
-	struct vol_options options = {.no_recovery = true, .memory = memory};
-	int err;
-
-	*out = NULL;
-	if (!vol->journal)
-		return fail(-EINVAL, "%s: nobody changes it", vol->data->name);
-	err = journal_snapshot(vol->journal, &options.data);
-	if (!err)
-		err = vol_open(vol->env, vol->types, &options, out);
-	if (!err)
-		(*out)->rt = NULL;
-	return err;
+	vol->writable = false; /* nothing is to be put home at the end */
+	if (vol->journal)
+		journal_stop(vol->journal);
 }
 
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,
@@ -301,6 +314,8 @@ int vol_close(struct vol *vol)
 	/* where opening has failed, nothing is to be put home */
 	if (vol->writable)
 		err = journal_finish(vol->journal);
+	if (vol->guard)
+		vol->types->guard->close(vol->guard);
 	log_status_free(vol->env, &vol->log_status);
 	journal_close(vol->journal);
 	cache_close(vol->cache);

@@ -128,6 +128,7 @@ static void open_world(struct world *w, const char *options)
 	w->env.front = w;
 	w->env.finding = print_finding;
 	w->env.alloc = limited_alloc;
+	w->env.alloc_bytes = NULL;
 	w->env.free = limited_free;
 	must(device_open_file(&w->env, w->path, true, &lower));
 	must(device_open_overlay(&w->env, lower, OVERLAY_MEMORY, &vol.data));

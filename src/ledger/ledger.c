@@ -94,6 +94,7 @@ void book_post(struct book *b, enum account account, enum side side, const struc
 			record(b, account, side, fact, times, witness);
 		return;
 	}
+	b->touched[account] |= 1ull << shard;
 	b->sums.sum[account][shard][side] +=
 	    hash_words(&b->ledger->key, fact->w) * (u128)(__int128)times;
 }
@@ -143,6 +144,24 @@ void book_post_range(struct book *b, enum account account, enum side side, const
 	}
 	flush_run(b, account);
 	*run = (struct run){*key, start, start + length, times, side};
+}
+
+u64 book_balance(struct book *b)
+{
+	u64 uneven = 0;
+
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		flush_run(b, (enum account)a);
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++) {
+		for (u64 left = b->touched[a]; left; left &= left - 1) {
+			u128 *sum = b->sums.sum[a][__builtin_ctzll(left)];
+
+			uneven |= (u64)(sum[SIDE_LEFT] != sum[SIDE_RIGHT]) << a;
+			sum[SIDE_LEFT] = sum[SIDE_RIGHT] = 0;
+		}
+		b->touched[a] = 0;
+	}
+	return uneven;
 }
 
 int book_close(struct book *b)

@@ -6,6 +6,7 @@
 #include "ledger/ledger.h"
 
 #define AUDIT_MEMORY (16u << 20)
+_Static_assert(LEDGER_SHARDS <= 64 && ACCOUNT_COUNT <= 64, "masks have 64 bits");
 
 struct sums {
 	u128 sum[ACCOUNT_COUNT][LEDGER_SHARDS][2];
@@ -34,7 +35,8 @@ struct book {
 	struct ledger *ledger;
 	struct sums sums;
 	struct run run[ACCOUNT_COUNT];
-	int err; /* the first that recording met */
+	u64 touched[ACCOUNT_COUNT]; /* 1 << shard, since the book was last settled */
+	int err;		    /* the first that recording met */
 };
 
 /* Sorted by account and fact. */

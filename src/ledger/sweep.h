@@ -17,6 +17,7 @@
 #define MENDFS_LEDGER_SWEEP_H
 
 #include "cache/cache.h"
+#include "fs/chunk_find.h"
 #include "fs/vol.h"
 #include "ledger/ledger.h"
 
@@ -28,6 +29,7 @@ struct ref {
 	struct daddr at;
 	u32 size;
 	struct where where;
+	bool once; /* nobody is expected to read it again */
 	/* btrees: */
 	s32 level;	 /* 0: leaf; -1: not known */
 	u64 left, right; /* siblings that it must have; NULL64: none, SIBLING_UNKNOWN */
@@ -43,10 +45,16 @@ struct ref {
 
 struct sweep {
 	struct vol *vol;
+	/* NULL: chunks of inodes are where the inobt says; else by AG, and what has none and
+	 * chunk NULL is read from the inobt. */
+	const struct found_chunks *found;
 	const struct geometry *g;
 	struct book *book;
 	struct verdict *verdict; /* of the block being posted; v->where is set */
+	/* What is posted counts so many times: 1; or -1 in a guard, for what is no more. */
+	s64 times;
 	bool audit;
+	bool told;  /* somebody wants to know the postings (struct sweep_options) */
 	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
 		    /* the rest belongs to sweep.c */
 };
@@ -93,11 +101,27 @@ void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn);
 int sweep_link(struct sweep *sweep, u64 dir, u64 parent);
 /* Adds to the statistics, and tells the progress now and then. */
 void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
+/* Post what `where` says. */
+void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
+		   enum side side, const struct fact *fact, s64 times);
 /* Post about the block at hand, with its place as witness. */
-void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
-		s64 times);
+static inline void sweep_post(struct sweep *sweep, enum account account, enum side side,
+			      const struct fact *fact, s64 times)
+{
+	sweep_post_of(sweep, sweep->verdict ? &sweep->verdict->where : NULL, account, side, fact,
+		      times);
+}
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 		      const struct fact *key, u64 start, u64 length, s64 times);
+
+struct sweep_posting {
+	enum account account;
+	enum side side;
+	const struct fact *fact;
+	u64 start, length; /* of ranges; then w[3] means nothing */
+	s64 times;
+	const struct where *where; /* who says it; may be NULL */
+};
 
 struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
@@ -107,6 +131,17 @@ struct sweep_options {
 	 * and ranges are set). */
 	void (*visited)(void *arg, const struct ref *ref);
 	void *visited_arg;
+	/* NULL: findings go to env->finding. Else here, one at a time. */
+	void (*finding)(void *arg, const struct finding *finding);
+	void *finding_arg;
+	/* NULL, or told each posting of the first sweep to one of the accounts (bits 1 << enum
+	 * account), one at a time, before anything is summed up: what a rebuild is made from.
+	 * OWNERS is told also where there is no rmapbt. */
+	void (*posted)(void *arg, const struct sweep_posting *posting);
+	void *posted_arg;
+	u32 posted_accounts;
+	const struct found_chunks *found; /* see struct sweep */
+	bool gather;			  /* that alone: no findings, no balance */
 };
 
 /* The findings that the sweep itself raises; src/meta defines them. */

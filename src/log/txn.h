@@ -11,6 +11,9 @@
  * with -EUCLEAN, and nothing is written.  When a write fails, what was written before is put back.
  * Either way the transaction is over afterwards.
  *
+ * Between the rules and the first write a guard, where there is one, looks at all that the
+ * transaction changes, and may refuse it (ledger/guard.h).
+ *
  * One writer at a time; a transaction belongs to one thread.
  */
 #ifndef MENDFS_LOG_TXN_H
@@ -28,11 +31,13 @@ struct txn_buf {
 	u32 size;
 	u8 *data; /* the transaction's copy; write only after txn_dirty() */
 	const struct meta_type *type;
+	const struct meta_type *was; /* the type that it came in as; NULL: it is new */
 	struct where where;
 	bool dirty;
 	/* the rest belongs to the transaction */
 	bool fresh;	       /* made by txn_new() */
 	bool of_parts;	       /* verified and sealed part by part */
+	bool gone;	       /* dropped */
 	struct txn_buf *whole; /* what this is a part of, or NULL */
 	struct txn_buf *parts; /* linked by `older` */
 	struct txn_buf *chain, *older;
@@ -86,12 +91,40 @@ int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct wh
 /* The object at `at`, if the transaction has it; NULL. */
 struct txn_buf *txn_known(struct txn *txn, struct daddr at);
 void txn_dirty(struct txn *txn, struct txn_buf *buf);
-/* These bytes of the device belong to nobody any more: they have become free space. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size);
+/* The transaction gives back more than it takes: it may use the space that is kept for such
+ * (fs/space.h), so that removing something succeeds where nothing else does. */
+void txn_set_giving(struct txn *txn);
+bool txn_giving(const struct txn *txn);
+/* These bytes of the device belong to nobody any more: they have become free space, and objects
+ * inside are dropped. data: of a file, so no snapshot shows them. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data);
 /* What has been freed so far, in no order. */
 const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count);
-/* The object is no more: its place is free, and its content does not matter. Not for parts. */
+/* The object is no more: its place is free, and its content does not matter. Not for parts. More
+ * than once is as once. */
 void txn_drop(struct txn *txn, struct txn_buf *buf);
+
+/* Its bytes before the transaction, as of the type `was`; NULL: it was not there. */
+const u8 *txn_before(const struct txn_buf *buf);
+/* What a commit does to one object. Parts count as objects, their wholes do not; an object that
+ * becomes one of another type is one that goes and one that comes. */
+struct txn_change {
+	const struct meta_type *type;
+	const struct where *where;
+	const u8 *before, *after; /* NULL: there was none; there will be none */
+	u32 size;
+};
+/* All that a commit would change now, in no order; stops when fn returns nonzero, and returns that.
+ */
+int txn_each_change(struct txn *txn, int (*fn)(void *arg, const struct txn_change *change),
+		    void *arg);
+
+/* Asked by txn_commit(): an error rolls the transaction back, and is what the commit says. */
+struct txn_guard {
+	int (*check)(struct txn_guard *guard, struct txn *txn);
+};
+/* NULL: none. The guard stays the caller's. */
+void txn_use_guard(struct txn *txn, struct txn_guard *guard);
 
 /* For the journal, while a commit is made known: readers get the changed objects from now on. */
 void txn_publish(struct txn *txn);

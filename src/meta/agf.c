@@ -1,6 +1,8 @@
 /* The AG free space header: rules, and the trees that it roots. */
 #include "format/ag.h"
+#include "meta/agfl.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 static u32 agf_size(const struct geometry *g)
@@ -127,6 +129,59 @@ static int agf_post(struct sweep *sweep, const struct ref *ref, const void *bloc
 	return err;
 }
 
+/* ---- in a commit ---- */
+
+static void change_roots(struct sweep *sweep, u32 ag, const struct agf *was, const struct agf *is)
+{
+	static const enum meta_id id[] = {
+	    [AGF_BNO] = META_BNOBT, [AGF_CNT] = META_CNTBT, [AGF_RMAP] = META_RMAPBT};
+	const u32 shared[2] = {be32_get(was->refcount_root), be32_get(is->refcount_root)};
+	const u32 shared_levels[2] = {be32_get(was->refcount_level), be32_get(is->refcount_level)};
+
+	for (u32 i = 0; i < ARRAY_COUNT(id); i++) {
+		const u32 root[2] = {be32_get(was->roots[i]), be32_get(is->roots[i])};
+		const u32 levels[2] = {be32_get(was->levels[i]), be32_get(is->levels[i])};
+
+		tree_change_root(sweep, id[i], ag, root, levels);
+	}
+	tree_change_root(sweep, META_REFCOUNTBT, ag, shared, shared_levels);
+	sweep->times = 1;
+}
+
+static void change_counter(struct sweep *sweep, enum counter counter, u32 ag, struct be32 was,
+			   struct be32 is)
+{
+	tree_change_count(sweep, counter, ag, SIDE_RIGHT, be32_get(was), be32_get(is));
+}
+
+static u64 free_blocks(const struct agf *agf)
+{
+	return (u64)be32_get(agf->freeblks) + be32_get(agf->flcount) + be32_get(agf->btreeblks);
+}
+
+static int agf_change(struct sweep *sweep, const struct txn_change *c)
+{
+	const struct agf *was = (const struct agf *)c->before, *is = (const struct agf *)c->after;
+	u32 ag = c->where->ag;
+
+	if (!was || !is)
+		return 0;
+	change_roots(sweep, ag, was, is);
+	change_counter(sweep, COUNTER_AGF_FREEBLKS, ag, was->freeblks, is->freeblks);
+	change_counter(sweep, COUNTER_AGF_BTREEBLKS, ag, was->btreeblks, is->btreeblks);
+	change_counter(sweep, COUNTER_AGF_RMAP_BLOCKS, ag, was->rmap_blocks, is->rmap_blocks);
+	change_counter(sweep, COUNTER_AGF_REFCOUNT_BLOCKS, ag, was->refcount_blocks,
+		       is->refcount_blocks);
+	tree_change_count(sweep, COUNTER_FDBLOCKS, NO_AG, SIDE_LEFT, free_blocks(was),
+			  free_blocks(is));
+	for (u32 i = 0; i < 2 && be32_get(was->longest) != be32_get(is->longest); i++) {
+		const struct fact fact = {{ag, be32_get(i ? is->longest : was->longest), 0, 0}};
+
+		sweep_post(sweep, ACCOUNT_LONGEST, SIDE_LEFT, &fact, i ? 1 : -1);
+	}
+	return agfl_change_list(sweep, ag);
+}
+
 const struct meta_type meta_agf = {
     .id = META_AGF,
     .name = "agf",
@@ -143,7 +198,9 @@ const struct meta_type meta_agf = {
     .layout = &agf_layout,
     .rules = agf_rules,
     .post = agf_post,
+    .change = agf_change,
     .needs_check = 1ull << META_SUPERBLOCK,
-    .needs_rebuild = 1ull << META_SUPERBLOCK | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_agf",
 };

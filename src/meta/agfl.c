@@ -4,7 +4,9 @@
  */
 #include "format/ag.h"
 #include "format/verify.h"
+#include "meta/agfl.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -107,6 +109,82 @@ static int agfl_post(struct sweep *sweep, const struct ref *ref, const void *blo
 	return 0;
 }
 
+/* ---- in a commit ---- */
+
+/* A header that the transaction has, before and after; or as it is, when it does not have it. */
+struct header {
+	const u8 *bytes[2];
+	struct buf *buf; /* to be put */
+};
+
+static int open_header(struct sweep *sweep, enum meta_id id, u32 ag, struct header *out)
+{
+	struct daddr at = vol_type(sweep->vol, id)->place(sweep->g, ag);
+	const struct txn_buf *known = guard_known(sweep, at);
+	int err;
+
+	*out = (struct header){.buf = NULL};
+	if (known) {
+		out->bytes[0] = txn_before(known);
+		out->bytes[1] = known->data;
+		return 0;
+	}
+	err = cache_get_raw(sweep->vol->cache, at, sweep->g->sector_size, &out->buf);
+	if (!err)
+		out->bytes[0] = out->bytes[1] = out->buf->data;
+	return err;
+}
+
+static bool slot_active(const struct agf *agf, u32 slots, u32 index)
+{
+	return (index + slots - be32_get(agf->flfirst)) % slots < be32_get(agf->flcount);
+}
+
+/* A slot that says the same in both is left out. */
+static void change_slots(struct sweep *sweep, u32 ag, const struct header *agf,
+			 const struct header *list)
+{
+	u32 slots = agfl_slots(sweep->g);
+
+	for (u32 i = 0; i < slots; i++) {
+		u32 bno[2] = {NULL32, NULL32};
+
+		for (u32 k = 0; k < 2; k++)
+			if (slot_active((const struct agf *)agf->bytes[k], slots, i))
+				bno[k] = slot_get(list->bytes[k], i);
+		for (u32 k = 0; k < 2 && bno[0] != bno[1]; k++) {
+			sweep->times = k ? 1 : -1;
+			if (bno[k] != NULL32)
+				sweep_own(sweep, ag, bno[k], 1, (u64)RMAP_OWN_AG, 0);
+		}
+	}
+	sweep->times = 1;
+}
+
+int agfl_change_list(struct sweep *sweep, u32 ag)
+{
+	struct header agf, list = {.buf = NULL};
+	int err = open_header(sweep, META_AGF, ag, &agf);
+
+	if (!err)
+		err = open_header(sweep, META_AGFL, ag, &list);
+	if (!err)
+		change_slots(sweep, ag, &agf, &list);
+	cache_put(sweep->vol->cache, agf.buf);
+	cache_put(sweep->vol->cache, list.buf);
+	return err;
+}
+
+/* As a rule the AGF has changed, too, and has posted the list. */
+static int agfl_change(struct sweep *sweep, const struct txn_change *c)
+{
+	u32 ag = c->where->ag;
+	const struct txn_buf *agf =
+	    guard_known(sweep, vol_type(sweep->vol, META_AGF)->place(sweep->g, ag));
+
+	return agf && agf->dirty ? 0 : agfl_change_list(sweep, ag);
+}
+
 const struct meta_type meta_agfl = {
     .id = META_AGFL,
     .name = "agfl",
@@ -124,7 +202,9 @@ const struct meta_type meta_agfl = {
     .parts = agfl_parts,
     .rules = agfl_rules,
     .post = agfl_post,
+    .change = agfl_change,
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT | 1ull << META_BNOBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_agfl",
 };

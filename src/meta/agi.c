@@ -3,6 +3,8 @@
 #include "format/ag.h"
 #include "fs/inode.h"
 #include "meta/findings.h"
+#include "meta/inobt_common.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <errno.h>
@@ -166,22 +168,74 @@ static int agi_post(struct sweep *sweep, const struct ref *ref, const void *bloc
 {
 	const struct agi *agi = block;
 	u32 ag = ref->where.ag;
-	int err = 0;
+	bool found = sweep->found && sweep->found[ag].chunk;
+	int err = found ? inobt_push_found(sweep, ag) : 0;
 
 	(void)len;
-	if (be32_get(agi->magicnum) != AGI_MAGIC)
-		return 0;
+	if (err || be32_get(agi->magicnum) != AGI_MAGIC)
+		return err;
 	post_counters(sweep, agi, ag);
 	for (u32 i = 0; i < AGI_BUCKETS && !err; i++)
 		if (be32_get(agi->unlinked[i]) % AGI_BUCKETS == i)
 			err = walk_bucket(sweep, ag, i, be32_get(agi->unlinked[i]));
-	if (!err)
+	if (!err && !found)
 		err = tree_push_root(sweep, META_INOBT, ag, be32_get(agi->root),
 				     be32_get(agi->level), 0);
 	if (!err)
 		err = tree_push_root(sweep, META_FINOBT, ag, be32_get(agi->free_root),
 				     be32_get(agi->free_level), 0);
 	return err;
+}
+
+/* ---- in a commit ---- */
+
+static void change_counters(struct sweep *sweep, u32 ag, const struct agi *was,
+			    const struct agi *is)
+{
+	u32 count[2] = {be32_get(was->count), be32_get(is->count)};
+	u32 free[2] = {be32_get(was->freecount), be32_get(is->freecount)};
+
+	tree_change_count(sweep, COUNTER_AGI_COUNT, ag, SIDE_RIGHT, count[0], count[1]);
+	tree_change_count(sweep, COUNTER_AGI_FREECOUNT, ag, SIDE_RIGHT, free[0], free[1]);
+	tree_change_count(sweep, COUNTER_ICOUNT, NO_AG, SIDE_LEFT, count[0], count[1]);
+	tree_change_count(sweep, COUNTER_IFREE, NO_AG, SIDE_LEFT, free[0], free[1]);
+	tree_change_count(sweep, COUNTER_AGI_IBLOCKS, ag, SIDE_RIGHT, be32_get(was->iblocks),
+			  be32_get(is->iblocks));
+	tree_change_count(sweep, COUNTER_AGI_FBLOCKS, ag, SIDE_RIGHT, be32_get(was->fblocks),
+			  be32_get(is->fblocks));
+}
+
+/* The lists as their links say them: who is named there, or by an inode (inode_change.c), is on a
+ * list. */
+static void change_bucket(struct sweep *sweep, u32 ag, struct be32 bucket, s64 times)
+{
+	const struct fact listed = {{inum_make(sweep->g, ag, be32_get(bucket)).v, 0, 0, 0}};
+
+	if (be32_get(bucket) != NULL32)
+		sweep_post(sweep, ACCOUNT_UNLINKED, SIDE_LEFT, &listed, times);
+}
+
+static int agi_change(struct sweep *sweep, const struct txn_change *c)
+{
+	const struct agi *was = (const struct agi *)c->before, *is = (const struct agi *)c->after;
+	u32 ag = c->where->ag;
+
+	if (!was || !is)
+		return 0;
+	change_counters(sweep, ag, was, is);
+	for (u32 i = 0; i < AGI_BUCKETS; i++) {
+		if (be32_get(was->unlinked[i]) == be32_get(is->unlinked[i]))
+			continue;
+		change_bucket(sweep, ag, was->unlinked[i], -1);
+		change_bucket(sweep, ag, is->unlinked[i], 1);
+	}
+	tree_change_root(sweep, META_INOBT, ag, (u32[]){be32_get(was->root), be32_get(is->root)},
+			 (u32[]){be32_get(was->level), be32_get(is->level)});
+	tree_change_root(sweep, META_FINOBT, ag,
+			 (u32[]){be32_get(was->free_root), be32_get(is->free_root)},
+			 (u32[]){be32_get(was->free_level), be32_get(is->free_level)});
+	sweep->times = 1;
+	return 0;
 }
 
 const struct meta_type meta_agi = {
@@ -200,7 +254,9 @@ const struct meta_type meta_agi = {
     .layout = &agi_layout,
     .rules = agi_rules,
     .post = agi_post,
+    .change = agi_change,
     .needs_check = 1ull << META_SUPERBLOCK,
-    .needs_rebuild = 1ull << META_SUPERBLOCK | 1ull << META_AGF | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_agi",
 };

@@ -127,6 +127,7 @@ const struct meta_type meta_bmbt = {
     .parts = bmbt_parts,
     .rules = bmbt_rules,
     .post_inode = forks_post,
+    .change = forks_change_block,
     .btree = &bmbt_schema,
     .uuid_offset = offsetof(struct btree_long, uuid),
     .blkno_offset = offsetof(struct btree_long, blkno),

@@ -1,7 +1,9 @@
 /* The block of a directory that has only one: entries, and their hash index at the end. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 #include <stdio.h>
 
@@ -126,10 +128,13 @@ const struct meta_type meta_dirblock = {
     .layout = &dir_data_layout,
     .parts = dir_data_parts,
     .rules = dirblock_rules,
+    .change = dir_change_names,
     .uuid_offset = offsetof(struct dir_data, uuid),
     .blkno_offset = offsetof(struct dir_data, blkno),
     .owner_offset = offsetof(struct dir_data, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_data, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory",
 };

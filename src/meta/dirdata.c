@@ -1,7 +1,9 @@
 /* A block of directory entries. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 static void dirdata_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
@@ -26,10 +28,13 @@ const struct meta_type meta_dirdata = {
     .layout = &dir_data_layout,
     .parts = dir_data_parts,
     .rules = dirdata_rules,
+    .change = dir_change_data,
     .uuid_offset = offsetof(struct dir_data, uuid),
     .blkno_offset = offsetof(struct dir_data, blkno),
     .owner_offset = offsetof(struct dir_data, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_data, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory",
 };

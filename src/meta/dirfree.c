@@ -1,7 +1,9 @@
 /* A block of the free index: the best free space of each data block of a directory. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 #include <stdio.h>
 
@@ -55,10 +57,13 @@ const struct meta_type meta_dirfree = {
     .layout = &dir_free_layout,
     .parts = dir_free_parts,
     .rules = dirfree_rules,
+    .change = dir_change_free,
     .uuid_offset = offsetof(struct dir_free, uuid),
     .blkno_offset = offsetof(struct dir_free, blkno),
     .owner_offset = offsetof(struct dir_free, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_free, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory",
 };

@@ -1,7 +1,9 @@
 /* The one leaf of a directory: its hash index and the best free space of its data blocks. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 static void dirleaf_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
@@ -40,10 +42,13 @@ const struct meta_type meta_dirleaf = {
     .layout = &dir_leaf_layout,
     .parts = dir_leaf_parts,
     .rules = dirleaf_rules,
+    .change = dir_change_index,
     .uuid_offset = offsetof(struct dir_leaf, uuid),
     .blkno_offset = offsetof(struct dir_leaf, blkno),
     .owner_offset = offsetof(struct dir_leaf, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_leaf, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory",
 };

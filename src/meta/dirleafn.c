@@ -1,7 +1,9 @@
 /* A leaf of a directory whose hash index is a tree. */
 #include "format/dir.h"
+#include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 static void dirleafn_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
@@ -34,10 +36,13 @@ const struct meta_type meta_dirleafn = {
     .layout = &dir_leaf_layout,
     .parts = dir_leaf_parts,
     .rules = dirleafn_rules,
+    .change = dir_change_index,
     .uuid_offset = offsetof(struct dir_leaf, uuid),
     .blkno_offset = offsetof(struct dir_leaf, blkno),
     .owner_offset = offsetof(struct dir_leaf, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_leaf, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory, xchk_da_btree",
 };

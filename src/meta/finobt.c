@@ -1,5 +1,6 @@
 /* The free inode btree: the chunks that have free inodes, again. */
 #include "meta/inobt_common.h"
+#include "meta/rebuild.h"
 
 static bool finobt_present(const struct geometry *g)
 {
@@ -18,29 +19,49 @@ static void finobt_rules(struct verdict *v, const struct geometry *g, const void
 	inobt_rules(v, g, &finobt_schema, block, len);
 }
 
+static void post_record(struct sweep *sweep, u32 ag, const void *record)
+{
+	struct inode_record r;
+	struct fact fact;
+
+	inode_record_load(sweep->g, record, &r);
+	fact = free_inode_fact(ag, &r);
+	sweep_post(sweep, ACCOUNT_FREE_INODES, SIDE_RIGHT, &fact, 1);
+}
+
 static int finobt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
 {
-	u32 ag = ref->where.ag;
-
-	for (u32 i = 0; i < b->count; i++) {
-		struct inode_record r;
-		struct fact fact;
-
-		inode_record_load(sweep->g, btree_record(b, i), &r);
-		fact = free_inode_fact(ag, &r);
-		sweep_post(sweep, ACCOUNT_FREE_INODES, SIDE_RIGHT, &fact, 1);
-	}
+	for (u32 i = 0; i < b->count; i++)
+		post_record(sweep, ref->where.ag, btree_record(b, i));
 	return 0;
+}
+
+static void changed(struct sweep *sweep, const struct txn_change *c, const void *before,
+		    const void *after)
+{
+	guard_both(sweep, c->where->ag, before, after, post_record);
+}
+
+static struct tree_use use_of(const struct sweep *sweep)
+{
+	return (struct tree_use){(u64)RMAP_OWN_INOBT,
+				 geometry_has(sweep->g, FEATURE_INOBTCOUNT) ? COUNTER_AGI_FBLOCKS
+									    : COUNTER_COUNT,
+				 false, finobt_leaf, changed};
 }
 
 static int finobt_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
 {
-	const struct tree_use use = {
-	    (u64)RMAP_OWN_INOBT,
-	    geometry_has(sweep->g, FEATURE_INOBTCOUNT) ? COUNTER_AGI_FBLOCKS : COUNTER_COUNT, false,
-	    finobt_leaf};
+	const struct tree_use use = use_of(sweep);
 
 	return tree_post(sweep, ref, block, len, &use);
+}
+
+static int finobt_change(struct sweep *sweep, const struct txn_change *c)
+{
+	const struct tree_use use = use_of(sweep);
+
+	return tree_change(sweep, c, &use);
 }
 
 const struct meta_type meta_finobt = {
@@ -58,9 +79,11 @@ const struct meta_type meta_finobt = {
     .parts = finobt_parts,
     .rules = finobt_rules,
     .post = finobt_post,
+    .change = finobt_change,
     .btree = &finobt_schema,
     .root = {META_AGI, "free_root", 0},
     .needs_check = 1ull << META_AGI,
-    .needs_rebuild = 1ull << META_AGI | 1ull << META_INOBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_iallocbt",
 };

@@ -6,6 +6,8 @@
 #include "format/inode.h"
 #include "format/type.h"
 
+struct txn_change;
+
 /* Magic, checksum, filesystem and place; findings go to v. */
 enum inode_state {
 	INODE_BAD,	  /* no inode, or not this one: nothing in it can be used */
@@ -15,5 +17,8 @@ enum inode_state {
 enum inode_state inode_identify(struct verdict *v, const struct geometry *g, const u8 *raw);
 /* Everything else that an inode alone must obey. False: its forks cannot be followed. */
 bool inode_rules(struct verdict *v, const struct geometry *g, const struct inode *inode);
+
+/* change() of inodes: inode_change.c. */
+int inode_change(struct sweep *sweep, const struct txn_change *c);
 
 #endif

@@ -3,8 +3,12 @@
  *
  * A shared extent of n posts itself n times as SHARES, and once as SPACE for all who map it. A
  * staged one is owned by nobody else, so it posts as owner.
+ *
+ * In a commit, where not all who share are at hand, every mapping posts SPACE, and a record of n
+ * takes n - 1 of them back: that is linear, and balances a change of any side by itself.
  */
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -64,15 +68,15 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 {
 	u32 start = be32_get(r->startblock), count = be32_get(r->refcount);
 	bool cow = start & REFCOUNT_COW;
-	char field[24];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "recs[%u]", index);
 	tree_extent_rule(v, g, index, start & ~REFCOUNT_COW, be32_get(r->blockcount),
 			 FOUND(REFCOUNT_EXTENT));
 	if (cow && count != 1)
-		raise_u64(v, FOUND(REFCOUNT_COW_COUNT), field, count, 1);
+		raise_u64(v, FOUND(REFCOUNT_COW_COUNT), field_index(field, "recs", index), count,
+			  1);
 	if (!cow && (count < 2 || count > REFCOUNT_MAX))
-		raise_value(v, FOUND(REFCOUNT_COUNT), field, count);
+		raise_value(v, FOUND(REFCOUNT_COUNT), field_index(field, "recs", index), count);
 }
 
 static void refcountbt_rules(struct verdict *v, const struct geometry *g, const void *block,
@@ -106,12 +110,36 @@ static int refcountbt_leaf(struct sweep *sweep, const struct ref *ref, const str
 	return 0;
 }
 
+static void take_back(struct sweep *sweep, u32 ag, const void *record)
+{
+	const struct refcount_rec *r = record;
+	u32 start = be32_get(r->startblock), blocks = be32_get(r->blockcount);
+	const struct fact space = {{ag, 0, 0, 0}};
+
+	if (start & REFCOUNT_COW)
+		sweep_own(sweep, ag, start & ~REFCOUNT_COW, blocks, (u64)RMAP_OWN_COW, 0);
+	else
+		sweep_post_range(sweep, ACCOUNT_SPACE, SIDE_LEFT, &space, start, blocks,
+				 1 - (s64)be32_get(r->refcount));
+}
+
+static void changed(struct sweep *sweep, const struct txn_change *c, const void *before,
+		    const void *after)
+{
+	guard_both(sweep, c->where->ag, before, after, take_back);
+}
+
+static const struct tree_use use = {(u64)RMAP_OWN_REFC, COUNTER_AGF_REFCOUNT_BLOCKS, false,
+				    refcountbt_leaf, changed};
+
 static int refcountbt_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
 {
-	static const struct tree_use use = {(u64)RMAP_OWN_REFC, COUNTER_AGF_REFCOUNT_BLOCKS, false,
-					    refcountbt_leaf};
-
 	return tree_post(sweep, ref, block, len, &use);
+}
+
+static int refcountbt_change(struct sweep *sweep, const struct txn_change *c)
+{
+	return tree_change(sweep, c, &use);
 }
 
 const struct meta_type meta_refcountbt = {
@@ -129,9 +157,11 @@ const struct meta_type meta_refcountbt = {
     .parts = refcountbt_parts,
     .rules = refcountbt_rules,
     .post = refcountbt_post,
+    .change = refcountbt_change,
     .btree = &schema,
     .root = {META_AGF, "refcount_root", 0},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_refcountbt",
 };

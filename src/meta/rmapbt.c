@@ -6,6 +6,7 @@
  */
 #include "format/ag.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -112,22 +113,23 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 	u32 bno = be32_get(r->startblock), blocks = be32_get(r->blockcount);
 	bool inode = (s64)owner >= 0, bmbt = offset & RMAP_OFFSET_BMBT,
 	     attr = offset & RMAP_OFFSET_ATTR;
-	char field[24];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "recs[%u]", index);
 	/* The headers of the AG are owned too, so block 0 is valid for them alone. */
 	if ((s64)owner != RMAP_OWN_FS)
 		tree_extent_rule(v, g, index, bno, blocks, FOUND(RMAP_EXTENT));
 	else if (bno || blocks != geometry_ag_header_blocks(g))
-		raise_u64(v, FOUND(RMAP_HEADERS), field, blocks, geometry_ag_header_blocks(g));
+		raise_u64(v, FOUND(RMAP_HEADERS), field_index(field, "recs", index), blocks,
+			  geometry_ag_header_blocks(g));
 	if (!owner_valid(g, owner))
-		raise_hex(v, FOUND(RMAP_OWNER), field, owner, 0);
+		raise_hex(v, FOUND(RMAP_OWNER), field_index(field, "recs", index), owner, 0);
 	if (offset &
 	    ~(RMAP_OFFSET_ATTR | RMAP_OFFSET_BMBT | RMAP_OFFSET_UNWRITTEN | RMAP_OFFSET_MASK))
-		raise_hex(v, FOUND(RMAP_RESERVED), field, offset, offset & RMAP_OFFSET_MASK);
+		raise_hex(v, FOUND(RMAP_RESERVED), field_index(field, "recs", index), offset,
+			  offset & RMAP_OFFSET_MASK);
 	if ((!inode && offset) || (bmbt && offset & (RMAP_OFFSET_UNWRITTEN | RMAP_OFFSET_MASK)) ||
 	    (attr && offset & RMAP_OFFSET_UNWRITTEN))
-		raise_hex(v, FOUND(RMAP_FLAGS), field, offset, 0);
+		raise_hex(v, FOUND(RMAP_FLAGS), field_index(field, "recs", index), offset, 0);
 }
 
 static void rmapbt_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
@@ -139,26 +141,39 @@ static void rmapbt_rules(struct verdict *v, const struct geometry *g, const void
 		check_record(v, g, i, btree_record(&b, i));
 }
 
+static void post_record(struct sweep *sweep, u32 ag, const void *record)
+{
+	const struct rmap_rec *r = record;
+	u32 bno = be32_get(r->startblock);
+	struct fact owns = owner_fact(ag, bno, be64_get(r->owner), be64_get(r->offset));
+
+	sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_RIGHT, &owns, bno, be32_get(r->blockcount), 1);
+}
+
 static int rmapbt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
 {
-	for (u32 i = 0; i < b->count; i++) {
-		const struct rmap_rec *r = btree_record(b, i);
-		u32 bno = be32_get(r->startblock);
-		struct fact owns =
-		    owner_fact(ref->where.ag, bno, be64_get(r->owner), be64_get(r->offset));
-
-		sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_RIGHT, &owns, bno,
-				 be32_get(r->blockcount), 1);
-	}
+	for (u32 i = 0; i < b->count; i++)
+		post_record(sweep, ref->where.ag, btree_record(b, i));
 	return 0;
 }
 
+static void changed(struct sweep *sweep, const struct txn_change *c, const void *before,
+		    const void *after)
+{
+	guard_both(sweep, c->where->ag, before, after, post_record);
+}
+
+static const struct tree_use use = {(u64)RMAP_OWN_AG, COUNTER_AGF_RMAP_BLOCKS, true, rmapbt_leaf,
+				    changed};
+
 static int rmapbt_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
 {
-	static const struct tree_use use = {(u64)RMAP_OWN_AG, COUNTER_AGF_RMAP_BLOCKS, true,
-					    rmapbt_leaf};
-
 	return tree_post(sweep, ref, block, len, &use);
+}
+
+static int rmapbt_change(struct sweep *sweep, const struct txn_change *c)
+{
+	return tree_change(sweep, c, &use);
 }
 
 const struct meta_type meta_rmapbt = {
@@ -176,9 +191,11 @@ const struct meta_type meta_rmapbt = {
     .parts = rmapbt_parts,
     .rules = rmapbt_rules,
     .post = rmapbt_post,
+    .change = rmapbt_change,
     .btree = &schema,
     .root = {META_AGF, "roots", AGF_RMAP},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_INOBT | 1ull << META_INODES,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_rmapbt",
 };

@@ -6,6 +6,7 @@
 #define MENDFS_META_TREE_H
 
 #include "format/btree.h"
+#include "ledger/guard.h"
 #include "ledger/sweep.h"
 
 /* Level, record count, siblings, pointers, and the order of a node's keys. */
@@ -32,10 +33,31 @@ struct tree_use {
 	enum counter blocks;
 	bool in_btreeblks; /* counted in agf.btreeblks, but for the root */
 	int (*leaf)(struct sweep *sweep, const struct ref *ref, const struct btree_block *b);
+	/* For change(): one record that has become other. */
+	guard_entry_fn *changed;
 };
 /* post() of the AG trees: expectation, own block, counters, children or leaf(). */
 int tree_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len,
 	      const struct tree_use *use);
+/* change() of the AG trees: own block, counters, pointers and siblings, and changed() for records.
+ */
+int tree_change(struct sweep *sweep, const struct txn_change *c, const struct tree_use *use);
+/* Of any btree: pointers and siblings, and changed() for records. */
+void tree_change_block(struct sweep *sweep, const struct txn_change *c, guard_entry_fn *changed);
+/* The pointers of a node that has changed; level: of what they point to. */
+struct tree_pointers {
+	const u8 *keys, *ptrs;
+	u32 count, level;
+};
+void tree_change_pointers(struct sweep *sweep, const struct meta_type *type, u32 ag,
+			  const struct tree_pointers *before, const struct tree_pointers *after);
+/* The root of an AG tree, as a header has it, before and after. */
+void tree_change_root(struct sweep *sweep, enum meta_id id, u32 ag, const u32 root[2],
+		      const u32 levels[2]);
+/* A counter of the AG or the filesystem that has changed. */
+void tree_change_count(struct sweep *sweep, enum counter counter, u32 ag, enum side side,
+		       u64 before, u64 after);
+
 /* Pushes the root of an AG tree that a header points to; levels as the header says. arg0 travels
  * down. */
 int tree_push_root(struct sweep *sweep, enum meta_id id, u32 ag, u32 root, u32 levels, u64 arg0);

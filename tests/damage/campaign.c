@@ -14,12 +14,15 @@
  *	                the damage is written to the file then, and put back
  *	--log           instead of the structures on the disk: the log, which is dirty.  Of what
  *goes unnoticed it is said whether the replay comes to another filesystem ("effect")
+ *	--repair        repair each, check and judge what comes out, and put it back
+ *	--types=A,B,..  only objects of these types
  *	--list          print the objects and fields
  *
  * Output: a JSON object for each damaged image, one a line; the first line is about the image as it
  * was.  Exit status 0, or 2 when the check of the image itself is not silent.
  */
 #include "log_objects.h"
+#include "mend.h"
 
 #include "base/trail.h"
 
@@ -38,7 +41,9 @@ struct campaign {
 	const char *path, *name, *judge;
 	u64 seed, count, pairs;
 	u32 per;
-	bool list, log;
+	const char *types; /* NULL: all */
+	u32 chosen;	   /* groups of these types, the first */
+	bool list, log, repair;
 	u64 digest; /* of the sound log's replay */
 };
 
@@ -170,19 +175,75 @@ static void report(struct campaign *c, const struct damage *d, u32 damages, int 
 	printf("}\n");
 }
 
+/* The damage has been found; what does a repair make of it? */
+static void report_repair(struct campaign *c, const struct damage *d, u32 damages)
+{
+	struct mend mend;
+	u64 left;
+	int err = mend_image(&c->world, &mend, &c->data, c->images.rt, &left);
+	char text[TRAIL_MAX];
+
+	snprintf(text, sizeof(text), "%s", err ? trail_text() : "");
+	if (!err)
+		err = check(c);
+	printf("{\"base\":\"%s\",\"repair\":[", c->name);
+	for (u32 i = 0; i < damages; i++) {
+		if (i)
+			putchar(',');
+		print_damage(c, &d[i]);
+	}
+	printf("],\"refused\":");
+	print_string(text);
+	printf(",\"left\":%" PRIu64 ",", left);
+	print_found(c, err);
+	if (c->judge)
+		printf(",\"judge\":%d", judge(c));
+	printf("}\n");
+	mend_undo(&mend);
+}
+
 /* --- the campaign --- */
 
 static void run_one(struct campaign *c, struct damage *d)
 {
 	if (!damage_apply(c, d))
 		return;
-	report(c, d, 1, check(c));
+	if (c->repair)
+		report_repair(c, d, 1);
+	else
+		report(c, d, 1, check(c));
 	damage_undo(c, d);
+}
+
+static bool type_chosen(const struct campaign *c, const struct group *group)
+{
+	const char *name = c->objects.object[group->spot[0].object].type->name, *at = c->types;
+	size_t length = strlen(name);
+
+	for (; at && *at; at += strcspn(at, ","), at += *at == ',')
+		if (strcspn(at, ",") == length && !memcmp(at, name, length))
+			return true;
+	return !c->types;
+}
+
+/* Groups of other types are left out. */
+static void choose_types(struct campaign *c)
+{
+	u32 to = 0;
+
+	for (u32 i = 0; i < c->objects.groups; i++)
+		if (type_chosen(c, &c->objects.group[i])) {
+			struct group kept = c->objects.group[i];
+
+			c->objects.group[i] = c->objects.group[to];
+			c->objects.group[to++] = kept;
+		}
+	c->chosen = to;
 }
 
 static struct damage drawn(struct campaign *c)
 {
-	const struct group *group = &c->objects.group[damage_random(&c->seed) % c->objects.groups];
+	const struct group *group = &c->objects.group[damage_random(&c->seed) % c->chosen];
 	struct damage d = {.group = group,
 			   .spot = &group->spot[damage_random(&c->seed) % group->spots],
 			   .verb = (enum damage_verb)(damage_random(&c->seed) % DAMAGE_VERBS),
@@ -203,7 +264,7 @@ static void run_drawn(struct campaign *c)
 
 static void run_all(struct campaign *c)
 {
-	for (u32 g = 0; g < c->objects.groups; g++) {
+	for (u32 g = 0; g < c->chosen; g++) {
 		const struct group *group = &c->objects.group[g];
 
 		for (u32 i = 0; i < group->spots * DAMAGE_VERBS; i++) {
@@ -246,11 +307,15 @@ static void run_pairs(struct campaign *c)
 			damage_undo(c, &d[0]);
 			continue;
 		}
-		err = check(c);
-		report(c, d, 2, err);
+		err = c->repair ? 0 : check(c);
+		if (c->repair)
+			report_repair(c, d, 2);
+		else
+			report(c, d, 2, err);
 		damage_undo(c, &d[1]);
 		damage_undo(c, &d[0]);
-		if (!err && !c->world.findings && (found_alone(c, &d[0]) || found_alone(c, &d[1])))
+		if (!c->repair && !err && !c->world.findings &&
+		    (found_alone(c, &d[0]) || found_alone(c, &d[1])))
 			printf("{\"base\":\"%s\",\"cancelled\":[\"%s\",\"%s\"]}\n", c->name,
 			       d[0].group->key, d[1].group->key);
 	}
@@ -293,9 +358,10 @@ static int run(struct campaign *c)
 		fprintf(stderr, "%s: %s\n", c->path, trail_text());
 		return 2;
 	}
+	choose_types(c);
 	if (c->list)
 		list(c);
-	else if (c->world.findings)
+	else if (c->world.findings || !c->chosen)
 		return 2;
 	else if (c->pairs)
 		run_pairs(c);
@@ -310,7 +376,8 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
-		"[--pairs=N] [--judge=COMMAND] [--log] [--list] [--verbose] IMAGE\n");
+		"[--pairs=N] [--judge=COMMAND] [--log] [--repair] [--types=A,B] [--list] "
+		"[--verbose] IMAGE\n");
 	return 1;
 }
 
@@ -327,6 +394,8 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 	    {"list", no_argument, NULL, 'l'},
 	    {"verbose", no_argument, NULL, 'v'},
 	    {"log", no_argument, NULL, 'g'},
+	    {"types", required_argument, NULL, 't'},
+	    {"repair", no_argument, NULL, 'R'},
 	    {0},
 	};
 	int o;
@@ -350,6 +419,10 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 			c->log = true;
 		else if (o == 'l')
 			c->list = true;
+		else if (o == 't')
+			c->types = optarg;
+		else if (o == 'R')
+			c->repair = true;
 		else if (o == 'v')
 			c->world.print = true;
 		else
