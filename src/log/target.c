@@ -181,6 +181,21 @@ int log_target_bad(struct log_replay *r, const struct log_item *item, u64 blkno,
 			  NULL);
 }
 
+/* Buffers are whole blocks, but for the headers of an AG: each of these is a sector. The log is in
+ * no buffer. */
+static bool is_buffer(const struct geometry *g, u64 blkno, u64 count)
+{
+	u64 block = g->block_size >> LOG_BLOCK_LOG, sector = g->sector_size >> LOG_BLOCK_LOG;
+	u64 in_ag = blkno % (g->ag_blocks * block), log;
+
+	if (count == sector && in_ag < 4 * sector)
+		return !(in_ag % sector);
+	if (blkno % block || count % block || in_ag < geometry_ag_header_blocks(g) * block)
+		return false;
+	log = fsblock_daddr(g, fsblock_of(g->log_start)).v >> LOG_BLOCK_LOG;
+	return !g->log_internal || blkno + count <= log || blkno >= log + g->log_blocks * block;
+}
+
 int log_target_check(struct log_replay *r, const struct log_item *item, u64 blkno, u64 count)
 {
 	u64 blocks = r->data->size >> LOG_BLOCK_LOG;
@@ -189,6 +204,8 @@ int log_target_check(struct log_replay *r, const struct log_item *item, u64 blkn
 		return log_item_bad(r, item, "len", count);
 	if (blkno >= blocks || count > blocks - blkno)
 		return log_target_bad(r, item, blkno, "behind the end of the device");
+	if (!is_buffer(r->g, blkno, count))
+		return log_target_bad(r, item, blkno, "no buffer is there");
 	return 0;
 }
 

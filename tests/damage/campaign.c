@@ -12,6 +12,8 @@
  *	--pairs=N       instead: so many images with two damages in different objects
  *	--judge=COMMAND run COMMAND with the image's path for each, and say its exit status;
  *	                the damage is written to the file then, and put back
+ *	--log           instead of the structures on the disk: the log, which is dirty.  Of what
+ *goes unnoticed it is said whether the replay comes to another filesystem ("effect")
  *	--repair        repair each, check and judge what comes out, and put it back
  *	--cuts=N        and cut the power at N places of each repair, and repair what that leaves
  *	--types=A,B,..  only objects of these types
@@ -20,8 +22,8 @@
  * Output: a JSON object for each damaged image, one a line; the first line is about the image as it
  * was.  Exit status 0, or 2 when the check of the image itself is not silent.
  */
+#include "log_objects.h"
 #include "mend.h"
-#include "objects.h"
 
 #include "base/trail.h"
 
@@ -42,7 +44,8 @@ struct campaign {
 	u32 per;
 	const char *types; /* NULL: all */
 	u32 chosen;	   /* groups of these types, the first */
-	bool list, repair;
+	bool list, log, repair;
+	u64 digest; /* of the sound log's replay */
 };
 
 /* One damage, and what puts it back. */
@@ -63,22 +66,29 @@ static bool damage_apply(struct campaign *c, struct damage *d)
 	const struct spot *spot = d->spot;
 	u8 *now = malloc(object->size);
 	u64 seed = d->seed;
-	bool changed;
+	bool changed, opened;
 
 	d->before = malloc(object->size);
 	if (!d->before || !now)
 		abort();
 	object_read(object, &c->data, d->before);
 	memcpy(now, d->before, object->size);
+	opened = object->header && spot->offset >= object->header;
+	if (opened)
+		log_object_open(object, now);
+	d->old_value = field_get(spot->field, now + spot->offset, spot->element);
 	damage_field(d->verb, spot->field, spot->element, now + spot->offset, &seed);
+	d->new_value = field_get(spot->field, now + spot->offset, spot->element);
+	if (opened)
+		log_object_close(object, now);
 	changed = memcmp(d->before, now, object->size);
 	if (changed) {
-		d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
-		d->new_value = field_get(spot->field, now + spot->offset, spot->element);
-		if (d->fix_crc)
+		if (d->fix_crc && !object->header)
 			damage_fix_crc(&c->objects.geo, object->type, d->before, now, object->size,
 				       spot->offset + spot->field->bit / 8);
 		object_write(object, &c->data, now);
+		if (d->fix_crc && object->header)
+			log_object_seal(&c->objects, object, &c->data);
 	} else {
 		free(d->before);
 	}
@@ -160,6 +170,9 @@ static void report(struct campaign *c, const struct damage *d, u32 damages, int 
 	print_found(c, err);
 	if (c->judge)
 		printf(",\"judge\":%d", judge(c));
+	if (c->log && !err && !c->world.findings &&
+	    log_replay_digest(&c->world, &c->images) == c->digest)
+		printf(",\"effect\":false");
 	printf("}\n");
 }
 
@@ -349,7 +362,11 @@ static void list(const struct campaign *c)
 
 static int run(struct campaign *c)
 {
-	int err = objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects);
+	int err = c->log ? log_objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects)
+			 : objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects);
+
+	if (!err && c->log)
+		c->digest = log_replay_digest(&c->world, &c->images);
 
 	if (!c->list) {
 		printf("{\"base\":\"%s\",\"objects\":%u,\"fields\":%u,", c->name, c->objects.count,
@@ -379,29 +396,24 @@ static int run(struct campaign *c)
 
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
-		"[--pairs=N] [--judge=COMMAND] [--repair] [--cuts=N] [--types=A,B] [--list] "
-		"[--verbose] IMAGE\n");
+	fprintf(
+	    stderr,
+	    "usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
+	    "[--pairs=N] [--judge=COMMAND] [--log] [--repair] [--cuts=N] [--types=A,B] [--list] "
+	    "[--verbose] IMAGE\n");
 	return 1;
 }
 
 static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 {
 	static const struct option options[] = {
-	    {"rt", required_argument, NULL, 'r'},
-	    {"name", required_argument, NULL, 'n'},
-	    {"seed", required_argument, NULL, 's'},
-	    {"per", required_argument, NULL, 'p'},
-	    {"count", required_argument, NULL, 'c'},
-	    {"pairs", required_argument, NULL, '2'},
-	    {"judge", required_argument, NULL, 'j'},
-	    {"list", no_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},
-	    {"types", required_argument, NULL, 't'},
-	    {"repair", no_argument, NULL, 'R'},
-	    {"cuts", required_argument, NULL, 'C'},
-	    {0},
+	    {"rt", required_argument, NULL, 'r'},    {"name", required_argument, NULL, 'n'},
+	    {"seed", required_argument, NULL, 's'},  {"per", required_argument, NULL, 'p'},
+	    {"count", required_argument, NULL, 'c'}, {"pairs", required_argument, NULL, '2'},
+	    {"judge", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
+	    {"verbose", no_argument, NULL, 'v'},     {"log", no_argument, NULL, 'g'},
+	    {"types", required_argument, NULL, 't'}, {"repair", no_argument, NULL, 'R'},
+	    {"cuts", required_argument, NULL, 'C'},  {0},
 	};
 	int o;
 
@@ -420,6 +432,8 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 			c->pairs = strtoull(optarg, NULL, 0);
 		else if (o == 'j')
 			c->judge = optarg;
+		else if (o == 'g')
+			c->log = true;
 		else if (o == 'l')
 			c->list = true;
 		else if (o == 't')
