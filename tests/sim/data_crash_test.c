@@ -656,13 +656,13 @@ static void run(u32 block_size, u32 left, u64 seed)
 static void cuts_1k(void **state)
 {
 	(void)state;
-	run(1024, 160, 1);
+	run(1024, 320, 1);
 }
 
 static void cuts_4k(void **state)
 {
 	(void)state;
-	run(4096, 110, 2);
+	run(4096, 220, 2);
 }
 
 int main(void)
