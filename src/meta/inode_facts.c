@@ -317,6 +317,7 @@ static int take_inode(struct facts *f, u64 ino)
 	drop(f);
 	f->now.ino = ino;
 	f->now.rmaps = rmaps_whole(f);
+	f->now.named = !f->options->names;
 	while (!err && f->has_next && be64_get(f->next.ino) == ino) {
 		err = take_owned(f);
 		if (!err)

@@ -21,6 +21,7 @@ struct inode_facts {
 	u64 ino;
 	bool wanted;			/* on the list */
 	u64 names;			/* that lead to it */
+	bool named;			/* it may have names that nobody has seen */
 	u8 ftype;			/* as most of them have it; 0: not known */
 	bool rmaps;			/* there is a reverse map that can be believed */
 	struct mapped said[2], seen[2]; /* by its forks, by the reverse map; enum fork_id */
@@ -31,7 +32,8 @@ struct facts;
 struct facts_options {
 	const u64 *ino; /* sorted */
 	u32 count;
-	bool all; /* compare the forks of all inodes with the reverse map */
+	bool names; /* all directories have been seen */
+	bool all;   /* compare the forks of all inodes with the reverse map */
 	/* The reverse map of this AG has been seen to be damaged. */
 	bool (*damaged)(void *arg, u32 ag);
 	void *arg;

@@ -647,7 +647,8 @@ static void mend_free(struct mend_inode *m)
 {
 	const struct inode_facts *f = m->facts;
 	struct dinode *d = core(m);
-	bool taken = f->names || f->seen[0].blocks || f->seen[1].blocks;
+	bool taken =
+	    f->names || (f->named && m->use != USE_FREE) || f->seen[0].blocks || f->seen[1].blocks;
 
 	if (taken)
 		return;
@@ -662,7 +663,7 @@ void inode_mend(struct mend_inode *m)
 	const struct inode_facts *f = m->facts;
 
 	if (!believable(m)) {
-		if (f->names || f->seen[0].blocks || f->seen[1].blocks ||
+		if (f->names || f->named || f->seen[0].blocks || f->seen[1].blocks ||
 		    inode_internal(m->g, inum_of(m->ino)) || m->ino == m->g->root_ino)
 			make_anew(m);
 		else

@@ -24,6 +24,7 @@ struct round {
 	u64 *ag;    /* by AG: what is to be rebuilt of it */
 	u64 stuck;  /* types that nothing can rebuild */
 	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
+	bool moved; /* the superblock is another, see struct repair */
 };
 
 static void say_failed(struct round *r, const char *what, u64 number)
@@ -185,6 +186,11 @@ static u64 ready(const struct round *r, u64 sick, u32 ag)
 /* What may be wrong because of a fork. */
 #define OF_SPACE (1ull << META_RMAPBT | 1ull << META_BNOBT | 1ull << META_REFCOUNTBT)
 
+/* Where one of these is sick, there may be names that nobody has seen. */
+#define HIDES_NAMES                                                                            \
+	(INODE_TREES | 1ull << META_DIRECTORY | 1ull << META_DIRBLOCK | 1ull << META_DIRDATA | \
+	 1ull << META_BMBT)
+
 static bool rmaps_damaged(void *arg, u32 ag)
 {
 	const struct round *r = arg;
@@ -221,6 +227,7 @@ static int run_records(struct round *r)
 		if (inum_valid(&r->vol->geo, inum_of(r->survey.inode[i].ino)))
 			ino[options.count++] = r->survey.inode[i].ino;
 	options.ino = ino;
+	options.names = !(r->survey.any & HIDES_NAMES);
 	options.all = (r->survey.any & OF_SPACE) != 0;
 	if (!err && (options.count || options.all)) {
 		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
@@ -283,6 +290,7 @@ static int run_round(struct round *r)
 		err = run_super(r);
 	if (!err && !r->repair.moved)
 		err = run_sick(r);
+	r->moved = r->repair.moved;
 	env_free(r->vol->env, r->wanted);
 	env_free(r->vol->env, r->ag);
 	return err;
@@ -313,6 +321,7 @@ static void add_forced(struct round *r)
 static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 {
 	struct repair_result *result = r->result;
+	int err;
 	bool forced = !round && r->options->force, same = round && r->survey.digest == *before;
 
 	*before = r->survey.digest;
@@ -327,7 +336,12 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	r->daring = same ? r->daring + 1 : 0;
 	if (forced)
 		add_forced(r);
-	return run_round(r);
+	r->moved = false;
+	err = run_round(r);
+	/* in another light the same findings need not be the same */
+	if (r->moved)
+		*before = ~r->survey.digest;
+	return err;
 }
 
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result)
