@@ -12,6 +12,7 @@
  */
 #include "btree/modify.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "btree/bnode.h"
 #include "format/inode.h"
@@ -263,7 +264,7 @@ static int link_right(struct btree *t, struct bnode *n, struct bnode *right)
 	if (after == NULL64)
 		return 0;
 	err = bnode_read(t, after, n->level, &next);
-	if (!err)
+	if (!err && !MUTATE(SIBLING))
 		bnode_set_sibling(t, &next, false, right->ptr);
 	return err;
 }
@@ -288,6 +289,8 @@ static int split(struct btree *t, struct path *p, u32 level, u8 *entry, u64 *ptr
 		bnode_put(t, n, index, entry, *ptr);
 	else
 		bnode_put(t, &right, index - bnode_count(n), entry, *ptr);
+	if (!level && MUTATE(RECORD_LOST))
+		bnode_take(t, &right, bnode_count(&right) - 1);
 	set_keys(t, &p->at[level + 1].node, p->at[level + 1].index, n);
 	bnode_keys(t, &right, entry);
 	*ptr = block;
@@ -401,7 +404,7 @@ static int unlink_right(struct btree *t, struct bnode *left, struct bnode *right
 	if (after == NULL64)
 		return 0;
 	err = bnode_read(t, after, left->level, &next);
-	if (!err)
+	if (!err && !MUTATE(SIBLING_STAYS))
 		bnode_set_sibling(t, &next, false, left->ptr);
 	return err;
 }

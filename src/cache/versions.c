@@ -70,6 +70,19 @@ static void unit_link(struct versions *v, struct unit *unit)
 	v->units++;
 }
 
+struct unit *version_unit_add(struct versions *v, u64 at, u32 size)
+{
+	struct unit *unit =
+	    env_alloc(v->env, sizeof(*unit) + stakes_of(at, size) * sizeof(struct stake));
+
+	if (!unit)
+		return NULL;
+	unit->at = at;
+	unit->size = size;
+	unit_link(v, unit);
+	return unit;
+}
+
 static void unit_unlink(struct versions *v, struct unit *unit)
 {
 	struct unit **chain = &v->table[version_mix(unit->at) & (v->slots - 1)];
@@ -326,8 +339,10 @@ static void mark(struct unit *unit, const struct version_change *c)
 		version_mark_all(unit->map, unit->size);
 		return;
 	}
-	for (u32 i = 0; i < unit->size / VERSION_CHUNK; i++)
-		if (memcmp(new + i *VERSION_CHUNK, old + i * VERSION_CHUNK, VERSION_CHUNK))
+	for (u32 i = 0, at = c->offset / VERSION_CHUNK; i < unit->size / VERSION_CHUNK; i++, at++)
+		if (c->map ? c->map[at / 32] >> at % 32 & 1
+			   : memcmp(new + i *VERSION_CHUNK, old + i * VERSION_CHUNK,
+				    VERSION_CHUNK) != 0)
 			unit->map[i / 32] |= 1u << i % 32;
 }
 

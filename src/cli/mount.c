@@ -100,6 +100,8 @@ static int mount_open(struct mount *mount)
 	struct server_options server = {.permissions = !o->no_permissions,
 					.sync = o->sync,
 					.discard = o->discard,
+					.heal = o->heal,
+					.grpid = o->grpid,
 					.up = mount_up,
 					.arg = mount};
 	struct cli_image image = {.data = o->image,
@@ -273,6 +275,9 @@ const struct command command_mount = {
 	"  -o norecovery         do not replay a dirty log (with ro)\n"
 	"  -o logdev=DEVICE      the log is on this device\n"
 	"  -o rtdev=DEVICE       the realtime section is on this device\n"
+	"  -o heal               mend damage when a request meets it; the request waits (none)\n"
+	"  -o sync               what has been done is durable when it is answered\n"
+	"  -o grpid              new files have the group of their directory\n"
 	"  -o discard            tell the device what has been freed: holes in an image file\n"
 	"  -o allow_other        let other users in, too\n"
 	"  -o no_default_permissions\n"

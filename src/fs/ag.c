@@ -6,6 +6,7 @@
  */
 #include "fs/ag.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "format/super.h"
 #include "fs/space.h"
@@ -72,7 +73,8 @@ int ag_count_free(struct vol *vol, struct txn *txn, s64 blocks)
 	if (value > be64_get(sb->dblocks))
 		return fail(-EUCLEAN, "superblock: %lld free blocks", (long long)value);
 	txn_dirty(txn, buf);
-	sb->fdblocks = be64_make(value);
+	if (!MUTATE(FDBLOCKS))
+		sb->fdblocks = be64_make(value);
 	return 0;
 }
 
@@ -104,8 +106,10 @@ int ag_count_inodes(struct ag *ag, s64 inodes, s64 unused)
 	sb = (struct sb *)buf->data;
 	txn_dirty(ag->txn, buf);
 	txn_dirty(ag->txn, ag->agi_buf);
-	if (add32(&ag_agi(ag)->count, inodes) || add32(&ag_agi(ag)->freecount, unused) ||
-	    add64(&sb->icount, inodes) || add64(&sb->ifree, unused))
+	if (add32(&ag_agi(ag)->count, MUTATE(AGI_COUNT) ? 0 : inodes) ||
+	    add32(&ag_agi(ag)->freecount, MUTATE(AGI_FREECOUNT) ? 0 : unused) ||
+	    add64(&sb->icount, MUTATE(SB_ICOUNT) ? 0 : inodes) ||
+	    add64(&sb->ifree, MUTATE(SB_IFREE) ? 0 : unused))
 		return fail(-EUCLEAN, "agi %u: more inodes go than there are", ag->number);
 	return 0;
 }
@@ -131,7 +135,8 @@ int ag_list_take(struct ag *ag, u32 *bno)
 		return fail(-EUCLEAN, "agfl %u: slot %u holds block %u", ag->number, first, *bno);
 	txn_dirty(ag->txn, ag->agf_buf);
 	agf->flfirst = be32_make((first + 1) % slots);
-	agf->flcount = be32_make(be32_get(agf->flcount) - 1);
+	if (!MUTATE(LIST_TAKE_COUNT))
+		agf->flcount = be32_make(be32_get(agf->flcount) - 1);
 	return 0;
 }
 
@@ -144,7 +149,8 @@ int ag_list_put(struct ag *ag, u32 bno)
 		return fail(-ENOSPC, "agfl %u: full", ag->number);
 	txn_dirty(ag->txn, ag->agf_buf);
 	txn_dirty(ag->txn, ag->agfl_buf);
-	slot_of(ag, last)->bno = be32_make(bno);
+	if (!MUTATE(LIST_PUT_SLOT))
+		slot_of(ag, last)->bno = be32_make(bno);
 	agf->fllast = be32_make(last);
 	agf->flcount = be32_make(be32_get(agf->flcount) + 1);
 	return 0;
@@ -196,6 +202,8 @@ static int root_set(struct btree *t)
 	const struct root_place *place = place_of(t->type->id);
 
 	txn_dirty(ag->txn, header_of(ag, place));
+	if (MUTATE(ROOT))
+		return 0;
 	*header_field(ag, place, place->root) = be32_make((u32)t->root);
 	*header_field(ag, place, place->levels) = be32_make(t->levels);
 	return 0;
@@ -204,9 +212,9 @@ static int root_set(struct btree *t)
 static int count_list_blocks(struct ag *ag, const struct btree *t, s64 amount)
 {
 	struct agf *agf = ag_agf(ag);
-	int err = ag_count(ag, &agf->btreeblks, amount);
+	int err = MUTATE(BTREEBLKS) ? 0 : ag_count(ag, &agf->btreeblks, amount);
 
-	if (!err && t->type->id == META_RMAPBT)
+	if (!err && t->type->id == META_RMAPBT && !MUTATE(RMAP_BLOCKS))
 		err = ag_count(ag, &agf->rmap_blocks, amount);
 	return err;
 }
@@ -239,8 +247,9 @@ static int count_space_blocks(struct btree *t, s64 amount)
 	struct ag *ag = t->arg;
 
 	if (t->type->id == META_REFCOUNTBT)
-		return ag_count(ag, &ag_agf(ag)->refcount_blocks, amount);
-	if (!geometry_has(&ag->vol->geo, FEATURE_INOBTCOUNT))
+		return MUTATE(REFCOUNT_BLOCKS) ? 0
+					       : ag_count(ag, &ag_agf(ag)->refcount_blocks, amount);
+	if (!geometry_has(&ag->vol->geo, FEATURE_INOBTCOUNT) || MUTATE(INOBT_BLOCKS))
 		return 0;
 	txn_dirty(ag->txn, ag->agi_buf);
 	if (add32(t->type->id == META_INOBT ? &ag_agi(ag)->iblocks : &ag_agi(ag)->fblocks, amount))

@@ -46,16 +46,14 @@ static u32 remote_size(const struct attr_item *item)
 	    sizeof(struct attr_name_remote) + ATTR_REMOTE_SPARE + item->name_length, ATTR_ALIGN);
 }
 
-/* Values that would take three quarters of a leaf have blocks of their own. */
-static bool is_remote(const struct geometry *g, const struct attr_item *item)
+bool attr_item_remote(const struct geometry *g, const struct attr_item *item)
 {
 	return local_size(item) >= g->block_size / 4 * 3;
 }
 
-static u32 leaf_size(const struct geometry *g, const struct attr_item *item)
+u32 attr_item_size(const struct geometry *g, const struct attr_item *item)
 {
-	return (u32)sizeof(struct attr_leaf_entry) +
-	       (is_remote(g, item) ? remote_size(item) : local_size(item));
+	return attr_item_remote(g, item) ? remote_size(item) : local_size(item);
 }
 
 static struct fork fork_of(const struct fork_edit *f)
@@ -121,7 +119,7 @@ static void pack_leaves(struct plan *p)
 	u32 used = 0;
 
 	for (u32 i = 0; i < p->count; i++) {
-		u32 size = leaf_size(p->g, p->item[i]);
+		u32 size = (u32)sizeof(struct attr_leaf_entry) + attr_item_size(p->g, p->item[i]);
 
 		if (!p->leaves || used + size > p->g->block_size) {
 			used = sizeof(struct attr_leaf);
@@ -130,6 +128,16 @@ static void pack_leaves(struct plan *p)
 		p->leaf[p->leaves - 1].count++;
 		used += size;
 	}
+}
+
+bool attr_list_large(const struct geometry *g, const struct attr_list *list)
+{
+	u64 bytes = 0;
+
+	/* leaves are half full at least, but for the last */
+	for (const struct attr_item *item = list->first; item; item = item->next)
+		bytes += sizeof(struct attr_leaf_entry) + attr_item_size(g, item);
+	return bytes > (u64)da_node_max(g->block_size) * (g->block_size / 2);
 }
 
 static int make_plan(struct plan *p, const struct attr_list *list)
@@ -149,7 +157,7 @@ static int make_plan(struct plan *p, const struct attr_list *list)
 		return fail(-EFBIG, "attributes that need %u leaves", p->leaves);
 	blocks = p->leaves > 1 ? p->leaves + 1u : 1;
 	for (u32 i = 0; i < p->count; i++) {
-		if (!is_remote(p->g, p->item[i]))
+		if (!attr_item_remote(p->g, p->item[i]))
 			continue;
 		p->item[i]->value_block = (u32)blocks;
 		blocks += attr_remote_blocks(p->g, p->item[i]->value_length);
@@ -199,9 +207,9 @@ static int new_da_block(struct plan *p, enum meta_id id, u32 off, u16 magic, u8 
 	return 0;
 }
 
-static void put_name(const struct plan *p, const struct attr_item *item, u8 *to)
+void attr_item_put(const struct geometry *g, const struct attr_item *item, u8 *to)
 {
-	if (is_remote(p->g, item)) {
+	if (attr_item_remote(g, item)) {
 		*(struct attr_name_remote *)to =
 		    (struct attr_name_remote){be32_make(item->value_block),
 					      be32_make(item->value_length), (u8)item->name_length};
@@ -224,14 +232,14 @@ static void fill_leaf(const struct plan *p, u32 index, u8 *block)
 
 	for (u32 i = 0; i < plan->count; i++) {
 		const struct attr_item *item = p->item[plan->first + i];
-		bool remote = is_remote(p->g, item);
+		bool remote = attr_item_remote(p->g, item);
 
-		at -= remote ? remote_size(item) : local_size(item);
+		at -= attr_item_size(p->g, item);
 		entry[i] = (struct attr_leaf_entry){
 		    .hashval = be32_make(item->hash),
 		    .nameidx = be16_make((u16)at),
 		    .flags = (u8)(item->flags | (remote ? 0 : ATTR_LOCAL))};
-		put_name(p, item, block + at);
+		attr_item_put(p->g, item, block + at);
 	}
 	leaf->count = be16_make((u16)plan->count);
 	leaf->usedbytes = be16_make((u16)(p->g->block_size - at));
@@ -318,7 +326,7 @@ static int write_blocks(struct plan *p)
 	if (!err)
 		err = write_leaves(p);
 	for (u32 i = 0; i < p->count && !err; i++)
-		if (is_remote(p->g, p->item[i]))
+		if (attr_item_remote(p->g, p->item[i]))
 			err = write_remote(p, p->item[i]);
 	return err;
 }

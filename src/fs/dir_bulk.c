@@ -57,7 +57,7 @@ static int read_data(struct bulk *b, u64 off, struct buf **out)
 {
 	struct inode inode;
 
-	dir_parse(&b->m->op, &inode);
+	da_parse(&b->m->op, &inode);
 	return da_read(&b->m->op.view, &inode, FORK_DATA, META_DIRDATA, off, out);
 }
 
@@ -84,7 +84,7 @@ static int each_data(struct bulk *b, int (*fn)(void *arg, const struct da_place 
 	struct inode inode;
 	int err;
 
-	dir_parse(&b->m->op, &inode);
+	da_parse(&b->m->op, &inode);
 	b->err = 0;
 	err = da_place_each(&b->m->op.view, &inode, FORK_DATA, 0, b->g->dir_leaf_off, fn, b);
 	return b->err ? b->err : err < 0 ? err : 0;
@@ -149,7 +149,7 @@ static int take_out(struct bulk *b, u32 address)
 	int err = dir_remake_room(b->m, b->g->dir_block_size);
 
 	if (!err)
-		err = dir_block_get(&b->m->op, META_DIRDATA, off, &buf);
+		err = da_block_get(&b->m->op, META_DIRDATA, off, &buf);
 	if (err)
 		return err;
 	dir_data_slot(b->g, buf->data, buf->size, dir_address_offset(b->g, address), &slot);
@@ -248,7 +248,7 @@ static int give_back(struct bulk *b, u64 off, u64 end)
 			e.count = min_u64(e.count, 64 * (u64)b->g->dir_fsblocks);
 			err = dir_remake_room(b->m, 16u << b->g->block_log);
 			if (!err)
-				err = dir_blocks_free(&b->m->op, e.off, e.off + e.count);
+				err = da_blocks_free(&b->m->op, e.off, e.off + e.count);
 		}
 		off = e.off + e.count;
 	}
@@ -273,10 +273,13 @@ static int choose_base(struct bulk *b)
 		b->series = false;
 		b->base = g->dir_leaf_off + g->dir_fsblocks;
 	}
-	if (!b->series)
-		err = give_back(b, g->dir_leaf_off, g->dir_free_off);
 	b->next = b->base;
-	return err;
+	if (b->series)
+		return 0;
+	/* From the first old block that goes to the new root, all in one. */
+	err = dir_remake_room(b->m, b->total * g->dir_block_size);
+	b->m->hold = true;
+	return err ? err : give_back(b, g->dir_leaf_off, g->dir_free_off);
 }
 
 /* ---- blocks ---- */
@@ -293,11 +296,11 @@ static int new_block(struct bulk *b, enum meta_id id, u32 i, u32 count, struct t
 	if (err)
 		return err;
 	if (count == 1)
-		err = dir_blocks_free(&b->m->op, *off, *off + step);
+		err = da_blocks_free(&b->m->op, *off, *off + step);
 	else
 		b->next += step;
 	if (!err)
-		err = dir_block_new(&b->m->op, id, *off, buf);
+		err = da_block_new(&b->m->op, id, *off, buf);
 	if (err)
 		return err;
 	info = (struct da_info *)(*buf)->data;
@@ -394,7 +397,7 @@ static int set_best(void *arg, const struct da_place *place)
 /* In the transaction in which the root has been written. */
 static int write_free_index(struct bulk *b)
 {
-	int err = dir_blocks_free(&b->m->op, b->g->dir_free_off, FILEOFF_END);
+	int err = da_blocks_free(&b->m->op, b->g->dir_free_off, FILEOFF_END);
 
 	if (!err)
 		err = each_data(b, set_best);
@@ -411,6 +414,7 @@ static int build(struct bulk *b)
 		err = write_nodes(b, level);
 	if (!err)
 		err = write_free_index(b);
+	b->m->hold = false;
 	if (!err && b->series)
 		err = give_back(b, b->g->dir_leaf_off + b->g->dir_fsblocks, b->base);
 	return err;

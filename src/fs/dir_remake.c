@@ -28,7 +28,7 @@ int dir_remake_room(struct dir_remake *m, u64 bytes)
 {
 	int err = 0;
 
-	if (m->changed && m->changed + bytes > m->most) {
+	if (!m->hold && m->changed && m->changed + bytes > m->most) {
 		err = dir_remake_end(m, 0);
 		if (!err)
 			err = reopen(m);
@@ -51,15 +51,15 @@ static int block_anew(struct dir_remake *m, enum meta_id id, u64 off, bool new,
 		      struct txn_buf **out)
 {
 	const struct meta_type *type = vol_type(m->vol, id);
-	struct dir_op *op = &m->op;
+	struct da_op *op = &m->op;
 	struct da_place place;
 	struct inode inode;
 	struct where where;
 	int err = dir_remake_room(m, op->g->dir_block_size);
 
 	if (err || new)
-		return err ? err : dir_block_new(op, id, off, out);
-	dir_parse(op, &inode);
+		return err ? err : da_block_new(op, id, off, out);
+	da_parse(op, &inode);
 	err = da_place_at(&op->view, &inode, FORK_DATA, off, &place);
 	if (err)
 		return err;
@@ -69,7 +69,7 @@ static int block_anew(struct dir_remake *m, enum meta_id id, u64 off, bool new,
 	where = da_where(op->g, &inode, type, &place);
 	err = txn_new_ranges(op->txn, type, &where, place.range, place.count, out);
 	if (!err)
-		dir_block_retype(op, *out, id);
+		da_block_retype(op, *out, id);
 	return err;
 }
 

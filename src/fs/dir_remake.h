@@ -27,9 +27,10 @@ struct dir_remake {
 	struct vol *vol, view;
 	struct txn *txn;
 	struct inum ino;
-	struct dir_op op;
+	struct da_op op;
 	u64 changed; /* bytes of this transaction, about */
 	u64 most;    /* of one */
+	bool hold;   /* what follows is one transaction, whatever it changes */
 };
 
 int dir_remake_begin(struct vol *vol, struct inum ino, struct dir_remake *m);

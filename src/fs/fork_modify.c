@@ -9,6 +9,7 @@
  */
 #include "fs/fork_modify.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/rmap_modify.h"
 
@@ -76,6 +77,8 @@ static int count_blocks(struct fork_edit *f, s64 blocks)
 	struct dinode *d = core(f);
 	u64 value = be64_get(d->nblocks) + (u64)blocks;
 
+	if (MUTATE(NBLOCKS))
+		return 0;
 	if ((s64)value < 0)
 		return fail(-EUCLEAN, "inode %llu: more blocks are unmapped than it has",
 			    (unsigned long long)f->ino.v);
@@ -93,6 +96,8 @@ static int count_extents(struct fork_edit *f, s64 extents)
 		  : large ? ANEXTENTS_MAX_LARGE
 			  : ANEXTENTS_MAX_SMALL;
 
+	if (MUTATE(NEXTENTS))
+		return 0;
 	if (value > max)
 		return fail(-EFBIG, "inode %llu: too many extents", (unsigned long long)f->ino.v);
 	if (data && large)
@@ -158,7 +163,7 @@ static int map_release(struct btree *t, u64 ptr)
 	struct fork_edit *f = t->arg;
 	int err = count_blocks(f, -1);
 
-	return err ? err : f->unused(f->arg, ptr, 1);
+	return err || MUTATE(BMBT_NOT_FREED) ? err : f->unused(f->arg, ptr, 1);
 }
 
 static void map_tree(struct fork_edit *f, struct btree *out)
@@ -188,8 +193,14 @@ static void map_tree(struct fork_edit *f, struct btree *out)
 
 #define EXTENT_UNWRITTEN (1ull << 63)
 
-static struct bmbt_rec record_of(const struct extent *e)
+static struct bmbt_rec record_of(const struct extent *given)
 {
+	struct extent changed = *given, *e = &changed;
+
+	if (MUTATE(EXTENT_START))
+		e->start++;
+	if (MUTATE(EXTENT_LENGTH))
+		e->count++;
 	return (struct bmbt_rec){
 	    be64_make((e->unwritten ? EXTENT_UNWRITTEN : 0) | e->off << 9 |
 		      e->start >> (EXTENT_START_BITS - 9)),
@@ -436,7 +447,7 @@ static int owns(struct fork_edit *f, const struct extent *e, bool maps)
 	u32 bno;
 	int err;
 
-	if (realtime(f) || !geometry_has(g, FEATURE_RMAPBT))
+	if (realtime(f) || !geometry_has(g, FEATURE_RMAPBT) || MUTATE(FORK_NOT_MAPPED))
 		return 0;
 	bno = fsblock_bno(g, fsblock_of(e->start));
 	err = ag_open(f->vol, f->txn, fsblock_ag(g, fsblock_of(e->start)), &ag);
@@ -641,6 +652,7 @@ static int convert_piece(struct fork_edit *f, const struct extent *piece, bool u
 	e.unwritten = unwritten;
 	if (!err)
 		err = add(f, e);
+	e.unwritten ^= MUTATE(RMAP_UNWRITTEN);
 	return err ? err : owns(f, &e, true);
 }
 

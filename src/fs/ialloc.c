@@ -8,6 +8,7 @@
  */
 #include "fs/ialloc.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "format/btree.h"
 #include "format/super.h"
@@ -121,9 +122,9 @@ static int put(struct ag *ag, enum meta_id id, const struct chunk *c, bool is, b
 /* The record as it was (count 0: not there) becomes what it is now (count 0: goes). */
 static int change_chunk(struct ag *ag, const struct chunk *was, const struct chunk *now)
 {
-	int err = put(ag, META_INOBT, now, was->count, now->count);
+	int err = MUTATE(INOBT_NOT_CHANGED) ? 0 : put(ag, META_INOBT, now, was->count, now->count);
 
-	if (!err && geometry_has(&ag->vol->geo, FEATURE_FINOBT))
+	if (!err && geometry_has(&ag->vol->geo, FEATURE_FINOBT) && !MUTATE(FINOBT_NOT_CHANGED))
 		err = put(ag, META_FINOBT, now, was->unused, now->unused);
 	return err ? err
 		   : ag_count_inodes(ag, (s64)now->count - was->count,
@@ -236,7 +237,7 @@ static int write_new(struct ag *ag, u32 start, u32 count)
 			offset += ag->vol->geo.inode_size;
 		if (!err)
 			err = part_of(ag, whole, start + i, offset, &buf);
-		if (!err)
+		if (!err && !MUTATE(CHUNK_NOT_WRITTEN))
 			make_free(ag, start + i, generation[i % INODES_PER_CHUNK], buf);
 	}
 	return err;
@@ -465,7 +466,7 @@ static int free_chunk(struct ag *ag, const struct chunk *c)
 			if (!err)
 				txn_drop(ag->txn, whole);
 		}
-		if (!err && run)
+		if (!err && run && !MUTATE(CHUNK_NOT_FREED))
 			err = space_free(ag, agino_bno(g, c->start + i), run >> g->inopb_log,
 					 &chunk_owner);
 		i += run;
@@ -495,7 +496,8 @@ int inode_free(struct vol *vol, struct txn *txn, struct inum ino)
 			    (unsigned long long)ino.v);
 	if (err)
 		return err;
-	make_free(&ag, agino, be32_get(((struct dinode *)buf->data)->gen) + 1, buf);
+	if (!MUTATE(INODE_NOT_FREED))
+		make_free(&ag, agino, be32_get(((struct dinode *)buf->data)->gen) + 1, buf);
 	now = was;
 	now.free |= 1ull << (agino - was.start);
 	now.unused++;

@@ -74,16 +74,12 @@ static int open_inobt(struct vol *vol, u32 ag, struct btree_tree *tree)
 	return 0;
 }
 
-int inode_listed(struct vol *vol, struct inum ino, bool *used)
+int inode_chunk(struct vol *vol, u32 ag, u32 agino, struct inobt_rec *out)
 {
-	u32 ag = inum_ag(&vol->geo, ino), agino = inum_agino(&vol->geo, ino);
 	const struct btree_key key = {{agino, 0, 0}};
-	const struct inobt_rec *rec;
 	struct btree_at at = {0};
 	struct btree_tree tree;
 	struct btree_block b;
-	u32 start, hole;
-	bool none;
 	int err = open_inobt(vol, ag, &tree);
 
 	if (!err)
@@ -91,15 +87,26 @@ int inode_listed(struct vol *vol, struct inum ino, bool *used)
 	if (err)
 		return err;
 	b = btree_at_block(&tree, &at);
-	rec = btree_record(&b, at.index);
-	start = be32_get(rec->startino);
-	none = agino < start || agino - start >= INODES_PER_CHUNK;
-	hole = none ? 0 : (agino - start) / INOBT_HOLE_INODES;
-	if (!none && geometry_has(&vol->geo, FEATURE_SPARSE))
-		none = be16_get(rec->holemask) >> hole & 1;
-	*used = !none && !(be64_get(rec->free) >> (agino - start) & 1);
+	memcpy(out, btree_record(&b, at.index), sizeof(*out));
 	btree_leave(&tree, &at);
-	return none ? -ENOENT : 0;
+	return agino - be32_get(out->startino) < INODES_PER_CHUNK ? 0 : -ENOENT;
+}
+
+int inode_listed(struct vol *vol, struct inum ino, bool *used)
+{
+	u32 ag = inum_ag(&vol->geo, ino), agino = inum_agino(&vol->geo, ino), index;
+	struct inobt_rec rec;
+	int err = inode_chunk(vol, ag, agino, &rec);
+
+	*used = false;
+	if (err)
+		return err;
+	index = agino - be32_get(rec.startino);
+	if (geometry_has(&vol->geo, FEATURE_SPARSE) &&
+	    be16_get(rec.holemask) >> index / INOBT_HOLE_INODES & 1)
+		return -ENOENT;
+	*used = !(be64_get(rec.free) >> index & 1);
+	return 0;
 }
 
 /* True when the inobt is sound here and has no inode of this number, not even a free one. */

@@ -8,6 +8,7 @@
 #ifndef MENDFS_FS_INODE_H
 #define MENDFS_FS_INODE_H
 
+#include "format/btree.h"
 #include "format/inode.h"
 #include "fs/vol.h"
 
@@ -15,6 +16,10 @@ int inode_get(struct vol *vol, struct inum ino, struct inode *out);
 /* What the inobt says of it: is it in use? -ENOENT: it has no such inode. */
 int inode_listed(struct vol *vol, struct inum ino, bool *used);
 void inode_put(struct vol *vol, struct inode *inode);
+
+/* The inobt's record that the number falls into, whether there is an inode or a hole; -ENOENT,
+ * without a trail: there is none. */
+int inode_chunk(struct vol *vol, u32 ag, u32 agino, struct inobt_rec *out);
 
 /* The buffer that holds an inode: the blocks [*bno, *bno + *blocks) of its AG. The number must be
  * that of a place in the AG. */

@@ -5,6 +5,7 @@
  * says.  A new one goes to the front.  Lists of hostile length are walked no further than the AG
  * has inodes.
  */
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/fork_modify.h"
 #include "fs/ialloc.h"
@@ -53,8 +54,10 @@ int iunlink_add(struct vol *vol, struct txn *txn, struct inum ino)
 			    (unsigned long long)ino.v);
 	txn_dirty(txn, buf);
 	txn_dirty(txn, ag.agi_buf);
-	d->next_unlinked = *bucket(&ag, agino);
-	*bucket(&ag, agino) = be32_make(agino);
+	if (!MUTATE(UNLINKED_NEXT))
+		d->next_unlinked = *bucket(&ag, agino);
+	if (!MUTATE(UNLINKED_BUCKET))
+		*bucket(&ag, agino) = be32_make(agino);
 	return 0;
 }
 
@@ -91,13 +94,15 @@ int iunlink_remove(struct vol *vol, struct txn *txn, struct inum ino)
 	d = (struct dinode *)buf->data;
 	if (be32_get(*bucket(&ag, agino)) == agino) {
 		txn_dirty(txn, ag.agi_buf);
-		*bucket(&ag, agino) = d->next_unlinked;
+		if (!MUTATE(UNLINKED_STAYS))
+			*bucket(&ag, agino) = d->next_unlinked;
 	} else {
 		err = find_previous(&ag, agino, &previous);
 		if (err)
 			return err;
 		txn_dirty(txn, previous);
-		((struct dinode *)previous->data)->next_unlinked = d->next_unlinked;
+		if (!MUTATE(UNLINKED_SKIPPED))
+			((struct dinode *)previous->data)->next_unlinked = d->next_unlinked;
 	}
 	txn_dirty(txn, buf);
 	d->next_unlinked = be32_make(NULL32);

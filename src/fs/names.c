@@ -6,6 +6,7 @@
  */
 #include "fs/names.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "format/dir.h"
 #include "fs/acl.h"
@@ -76,7 +77,9 @@ static int point(struct vol *vol, struct txn *txn, struct inum child, const stru
 static int enter(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		 const struct node *dir, const struct node *child)
 {
-	int err = dir_add(vol, txn, at->dir, at->name, at->length, child->ino, type_of(child));
+	int err = MUTATE(NAME_NOT_ADDED) ? 0
+					 : dir_add(vol, txn, at->dir, at->name, at->length,
+						   child->ino, type_of(child));
 
 	return err ? err : point(vol, txn, child->ino, at, dir, true);
 }
@@ -84,7 +87,8 @@ static int enter(struct vol *vol, struct txn *txn, const struct names_entry *at,
 static int leave(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		 const struct node *dir, const struct node *child)
 {
-	int err = dir_remove(vol, txn, at->dir, at->name, at->length);
+	int err =
+	    MUTATE(NAME_NOT_REMOVED) ? 0 : dir_remove(vol, txn, at->dir, at->name, at->length);
 
 	return err ? err : point(vol, txn, child->ino, at, dir, false);
 }
@@ -146,7 +150,8 @@ static int fill(struct vol *vol, struct txn *txn, const struct node *dir,
 	n->ino = ino;
 	n->d = (struct dinode *)n->buf->data;
 	n->d->uid = be32_make(new->uid);
-	n->d->gid = be16_get(dir->d->mode) & S_ISGID ? dir->d->gid : be32_make(new->gid);
+	n->d->gid = be16_get(dir->d->mode) & S_ISGID || new->group_of_dir ? dir->d->gid
+									  : be32_make(new->gid);
 	inherit(dir, n);
 	node_touch(txn, n, NODE_ATIME | NODE_MTIME | NODE_CTIME, &new->now);
 	n->d->crtime = n->d->ctime;
@@ -202,7 +207,7 @@ int names_create(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		err = node_links(txn, &n, S_ISDIR(new->mode) ? 2 : 1);
 	if (!err)
 		err = enter(vol, txn, at, &dir, &n);
-	if (!err && S_ISDIR(new->mode))
+	if (!err && S_ISDIR(new->mode) && !MUTATE(MKDIR_PARENT))
 		err = node_links(txn, &dir, 1);
 	if (err)
 		return err;
@@ -302,7 +307,8 @@ static int lose(struct vol *vol, struct txn *txn, struct node *dir, struct node 
 	int err = 0;
 
 	if (node_is(n, S_IFDIR)) {
-		err = node_links(txn, dir, -1);
+		if (!MUTATE(RMDIR_PARENT))
+			err = node_links(txn, dir, -1);
 		if (!err)
 			err = node_links(txn, n, -1);
 	}
@@ -443,7 +449,8 @@ static int move_dotdot(struct rename *r, struct node *n, struct node *old, struc
 
 	if (!node_is(n, S_IFDIR) || old->ino.v == new->ino.v)
 		return 0;
-	err = dir_replace(r->vol, r->txn, n->ino, "..", 2, new->ino, DIR_FT_DIR);
+	err =
+	    MUTATE(DOTDOT) ? 0 : dir_replace(r->vol, r->txn, n->ino, "..", 2, new->ino, DIR_FT_DIR);
 	if (!err)
 		err = node_links(r->txn, old, -1);
 	return err ? err : node_links(r->txn, new, 1);

@@ -21,7 +21,8 @@ struct names_time {
 
 struct names_new {
 	u16 mode;
-	u16 umask; /* of the mode, unless the directory has a default ACL instead */
+	u16 umask;	   /* of the mode, unless the directory has a default ACL instead */
+	bool group_of_dir; /* whatever gid says, as if the directory were setgid */
 	u32 uid, gid;
 	u32 major, minor;   /* devices */
 	const char *target; /* symbolic links */

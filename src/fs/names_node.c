@@ -1,4 +1,5 @@
 /* Single inodes of the namespace: times, link counts, targets; see names_impl.h. */
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "format/symlink.h"
 #include "fs/file_truncate.h"
@@ -58,7 +59,10 @@ int node_links(struct txn *txn, struct node *n, s64 amount)
 		return fail(-EUCLEAN, "inode %llu: fewer links than names",
 			    (unsigned long long)n->ino.v);
 	txn_dirty(txn, n->buf);
-	n->d->nlink = be32_make((u32)links);
+	if (MUTATE(NLINK_TWICE) && links + amount >= 0)
+		links += amount;
+	if (!MUTATE(NLINK))
+		n->d->nlink = be32_make((u32)links);
 	return 0;
 }
 
@@ -69,6 +73,8 @@ int node_drop_link(struct vol *vol, struct txn *txn, struct node *n, struct inum
 	if (err || be32_get(n->d->nlink))
 		return err;
 	*gone = n->ino;
+	if (MUTATE(UNLINKED_LOST))
+		return 0;
 	return iunlink_add(vol, txn, n->ino);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "fs/refcount_modify.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "format/btree.h"
 #include "fs/space.h"
@@ -201,6 +202,8 @@ static int adjust(struct ag *ag, u32 bno, u32 blocks, bool up, struct refcount_s
 		at += s.blocks;
 		if (s.count > REFCOUNT_MAX)
 			continue; /* so many that nobody counts any more */
+		if (up ? MUTATE(REFCOUNT_UP) : MUTATE(REFCOUNT_DOWN))
+			continue;
 		err = set_count(ag, &s, up ? s.count + 1 : s.count - 1, fresh, sink);
 	}
 	return err ? err : join(ag, end);
@@ -225,6 +228,8 @@ int refcount_cow_add(struct ag *ag, u32 bno, u32 blocks)
 		err = before(ag, s.start + blocks - 1, &there);
 	if (!err && there.blocks && there.start + there.blocks > s.start)
 		err = fail(-EUCLEAN, "refcountbt %u: block %u is staged already", ag->number, bno);
+	if (MUTATE(COW_NOT_ADDED))
+		return 0;
 	if (!err)
 		err = insert(ag, &s);
 	if (!err)
@@ -249,5 +254,5 @@ int refcount_cow_remove(struct ag *ag, u32 bno, u32 blocks)
 	if (there.start != start || there.blocks != blocks)
 		return fail(-EUCLEAN, "refcountbt %u: block %u, %u blocks, are not staged",
 			    ag->number, bno, blocks);
-	return delete (ag, start);
+	return MUTATE(COW_NOT_REMOVED) ? 0 : delete (ag, start);
 }

@@ -1,6 +1,7 @@
 /* Changing the reverse map; see rmap_modify.h. */
 #include "fs/rmap_modify.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 
 #include <errno.h>
@@ -177,7 +178,8 @@ static int add(struct ag *ag, struct mapping m)
 		return insert(ag, &m);
 	if (err)
 		return err;
-	left.blocks += m.blocks;
+	if (!MUTATE(RMAP_JOIN))
+		left.blocks += m.blocks;
 	return update(ag, &left);
 }
 
@@ -195,7 +197,7 @@ static int cut(struct ag *ag, const struct mapping *m, u64 start, u64 blocks)
 		err = update(ag, &before);
 	else
 		err = delete (ag, m);
-	if (!err && behind.blocks)
+	if (!err && behind.blocks && !MUTATE(RMAP_CUT))
 		err = insert(ag, &behind);
 	return err;
 }
@@ -207,7 +209,13 @@ static struct mapping mapping_of(u32 bno, u32 blocks, const struct owner *owner)
 
 int rmap_map(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 {
-	return enabled(ag) ? add(ag, mapping_of(bno, blocks, owner)) : 0;
+	struct mapping m = mapping_of(bno, blocks, owner);
+
+	if (has_offsets(&m) && MUTATE(RMAP_OFFSET))
+		m.offset++;
+	if (has_offsets(&m) && MUTATE(RMAP_OWNER))
+		m.owner++;
+	return enabled(ag) ? add(ag, m) : 0;
 }
 
 int rmap_unmap(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)

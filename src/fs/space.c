@@ -11,6 +11,7 @@
  */
 #include "fs/space.h"
 
+#include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/rmap_modify.h"
 
@@ -50,7 +51,7 @@ static int record_delete(struct ag *ag, struct extent32 e)
 		err = btree_delete(&t, &by_start);
 	if (!err)
 		err = ag_tree(ag, META_CNTBT, &t);
-	if (!err)
+	if (!err && !MUTATE(CNT_NOT_DELETED))
 		err = btree_delete(&t, &by_size);
 	return err == -ENOENT ? lost(ag, t.type->name, e) : err;
 }
@@ -61,11 +62,11 @@ static int record_insert(struct ag *ag, struct extent32 e)
 	struct btree t;
 	int err = ag_tree(ag, META_BNOBT, &t);
 
-	if (!err)
+	if (!err && !MUTATE(BNO_NOT_INSERTED))
 		err = btree_insert(&t, &record);
 	if (!err)
 		err = ag_tree(ag, META_CNTBT, &t);
-	if (!err)
+	if (!err && !MUTATE(CNT_NOT_INSERTED))
 		err = btree_insert(&t, &record);
 	return err;
 }
@@ -96,7 +97,7 @@ static int settle(struct ag *ag, s64 amount)
 	struct alloc_rec record = {0};
 	struct agf *agf = ag_agf(ag);
 	struct btree t;
-	int err = ag_count(ag, &agf->freeblks, amount);
+	int err = ag_count(ag, &agf->freeblks, amount + MUTATE(FREEBLKS));
 
 	if (!err)
 		err = ag_tree(ag, META_CNTBT, &t);
@@ -104,7 +105,8 @@ static int settle(struct ag *ag, s64 amount)
 		err = btree_find_le(&t, &last, &record);
 	if (err && err != -ENOENT)
 		return err;
-	agf->longest = record.blockcount;
+	if (!MUTATE(LONGEST))
+		agf->longest = record.blockcount;
 	return 0;
 }
 
@@ -127,7 +129,7 @@ static int around(struct ag *ag, u32 bno, struct extent32 *left, struct extent32
 }
 
 /* Into the trees, joined with its neighbours. */
-static int free_extent(struct ag *ag, u32 bno, u32 blocks)
+static int free_extent(struct ag *ag, u32 bno, u32 blocks, bool data)
 {
 	struct extent32 left, right, whole = {bno, blocks};
 	u64 end = (u64)bno + blocks;
@@ -161,7 +163,7 @@ static int free_extent(struct ag *ag, u32 bno, u32 blocks)
 		err = record_insert(ag, whole);
 	if (!err)
 		err = txn_freed(ag->txn, agblock_daddr(&ag->vol->geo, ag->number, bno),
-				(u64)blocks << ag->vol->geo.block_log);
+				(u64)blocks << ag->vol->geo.block_log, data);
 	return err ? err : settle(ag, blocks);
 }
 
@@ -215,7 +217,7 @@ static int list_trim(struct ag *ag)
 		if (!err)
 			err = rmap_unmap(ag, bno, 1, &ag_owner);
 		if (!err)
-			err = free_extent(ag, bno, 1);
+			err = free_extent(ag, bno, 1, false);
 	}
 	return err;
 }
@@ -256,7 +258,7 @@ static int list_fill(struct ag *ag)
 		err = use_start(ag, e, want);
 		for (u32 i = 0; i < want && !err; i++)
 			err = ag_list_put(ag, e.start + i);
-		if (!err)
+		if (!err && !MUTATE(LIST_NOT_MAPPED))
 			err = rmap_map(ag, e.start, want, &ag_owner);
 	}
 	return err;
@@ -283,10 +285,10 @@ int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 	err = space_prepare(ag);
 	if (!err && (s64)owner->owner == OWNER_UNKNOWN)
 		err = rmap_forget(ag, bno, blocks);
-	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
+	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE && !MUTATE(FREE_STILL_MAPPED))
 		err = rmap_unmap(ag, bno, blocks, owner);
-	if (!err)
-		err = free_extent(ag, bno, blocks);
+	if (!err && !MUTATE(FREE_NOT_FREED))
+		err = free_extent(ag, bno, blocks, (s64)owner->owner == OWNER_ELSEWHERE);
 	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
 }
 
@@ -478,6 +480,17 @@ static int nothing(struct ag *ag, const struct space_want *want)
 	return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, want->least);
 }
 
+/* Data goes past the journal, which must keep what a snapshot shows there. */
+static int keep_shown(struct ag *ag, u32 bno, u32 blocks)
+{
+	const struct geometry *g = &ag->vol->geo;
+
+	if (!ag->vol->journal)
+		return 0;
+	return journal_keep(ag->vol->journal, agblock_daddr(g, ag->number, bno),
+			    (u64)blocks << g->block_log);
+}
+
 int space_take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
 	       u32 *blocks)
 {
@@ -508,11 +521,13 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
 	}
 	if (err == -ENOENT)
 		return nothing(ag, &w);
-	if (!err)
+	if (!err && w.data)
+		err = keep_shown(ag, *bno, *blocks);
+	if (!err && !MUTATE(TAKE_STILL_FREE))
 		err = use_middle(ag, e, *bno, *blocks);
 	if (!err)
 		err = settle(ag, -(s64)*blocks);
-	if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
+	if (!err && (s64)owner->owner != OWNER_ELSEWHERE && !MUTATE(TAKE_NOT_MAPPED))
 		err = rmap_map(ag, *bno, *blocks, owner);
 	return err ? err : ag_count_free(ag->vol, ag->txn, -(s64)*blocks);
 }

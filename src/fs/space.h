@@ -12,8 +12,8 @@
 struct owner {
 	u64 owner, offset;
 };
-/* The reverse map is somebody else's business; and for space_free() alone, the owner is not known,
- * and whatever the reverse map has goes. */
+/* Data of files: the reverse map is somebody else's business; and for space_free() alone, the owner
+ * is not known, and whatever the reverse map has goes. */
 #define OWNER_ELSEWHERE (-1ll)
 #define OWNER_UNKNOWN (-2ll)
 

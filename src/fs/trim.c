@@ -15,7 +15,11 @@ static int discard(struct vol *vol, struct trim *t, u64 from, u64 end)
 
 	if (end - from < t->least)
 		return 0;
-	err = home->discard ? home->discard(home, daddr_of(from), end - from) : -EOPNOTSUPP;
+	if (!home->discard)
+		return -EOPNOTSUPP;
+	err = journal_keep(vol->journal, daddr_of(from), end - from);
+	if (!err)
+		err = home->discard(home, daddr_of(from), end - from);
 	if (!err)
 		t->discarded += end - from;
 	return err;

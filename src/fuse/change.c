@@ -61,6 +61,7 @@ static int make(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, d
 	struct create c = {.at = entry_of(server, dir, name),
 			   .new = {.mode = (u16)mode,
 				   .umask = (u16)(ctx->umask & 0777),
+				   .group_of_dir = server->options.grpid,
 				   .uid = ctx->uid,
 				   .gid = ctx->gid,
 				   .major = major(device),
@@ -99,20 +100,57 @@ static void do_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const
 	make_and_reply(req, dir, name, S_IFLNK | 0777, 0, target);
 }
 
+static void reply_opened(fuse_req_t req, int err, fuse_ino_t dir, const struct fuse_entry_param *e,
+			 struct fuse_file_info *fi)
+{
+	if (err) {
+		reply_failure(req, err, "create", dir);
+		return;
+	}
+	opened(server_of(req), fi);
+	fuse_reply_create(req, e, fi);
+}
+
 static void do_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
 		      struct fuse_file_info *fi)
 {
 	struct fuse_entry_param e = {0};
 	int err = make(req, dir, name, (mode & ~(mode_t)S_IFMT) | S_IFREG, 0, NULL, &e);
 
-	if (err) {
-		reply_failure(req, err, "create", dir);
-		return;
-	}
-	fi->keep_cache = 1;
-	fi->noflush = 1;
-	fuse_reply_create(req, &e, fi);
+	reply_opened(req, err, dir, &e, fi);
 }
+
+#ifdef HAVE_FUSE_TMPFILE
+static int tmpfile_step(struct vol *vol, struct txn *txn, void *arg)
+{
+	struct create *c = arg;
+
+	return names_tmpfile(vol, txn, c->at.dir, &c->new, &c->ino);
+}
+
+/* It has no name from the start; when it is forgotten, and has got none by then, it is taken apart.
+ */
+static void do_tmpfile(fuse_req_t req, fuse_ino_t dir, mode_t mode, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct fuse_entry_param e = {0};
+	struct create c = {.at = {.dir = node_inum(server, dir)},
+			   .new = {.mode = (u16)((mode & ~(mode_t)S_IFMT) | S_IFREG),
+				   .umask = (u16)(ctx->umask & 0777),
+				   .group_of_dir = server->options.grpid,
+				   .uid = ctx->uid,
+				   .gid = ctx->gid,
+				   .now = time_now()}};
+	int err = change(server->changer, tmpfile_step, &c);
+
+	if (!err) {
+		orphan_add(server->changer, c.ino);
+		err = fill_entry(server, c.ino, &e);
+	}
+	reply_opened(req, err, dir, &e, fi);
+}
+#endif
 
 struct link {
 	struct names_entry at;
@@ -313,6 +351,9 @@ void change_ops(struct fuse_lowlevel_ops *ops)
 	ops->mkdir = do_mkdir;
 	ops->symlink = do_symlink;
 	ops->create = do_create;
+#ifdef HAVE_FUSE_TMPFILE
+	ops->tmpfile = do_tmpfile;
+#endif
 	ops->link = do_link;
 	ops->unlink = do_unlink;
 	ops->rmdir = do_rmdir;

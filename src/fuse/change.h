@@ -28,6 +28,7 @@ struct changer {
 	u32 ready_count;
 	struct discards *discards; /* NULL: what is freed is not discarded */
 	bool sync;		   /* a request is durable when it is answered */
+	struct heal *heal;	   /* NULL: damage is not mended by itself */
 };
 
 /* NULL for a volume that is only read. */
@@ -49,6 +50,16 @@ int change_series(struct changer *c,
 		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg);
 void file_lock(struct changer *c, struct inum ino);
 void file_unlock(struct changer *c, struct inum ino);
+/* Two at a time, in the one order; they may be the same. */
+void files_lock(struct changer *c, struct inum a, struct inum b);
+void files_unlock(struct changer *c, struct inum a, struct inum b);
+
+/* Content of a file that is locked; *done is how much of it was written. */
+int data_write(struct server *server, struct inum ino, u64 off, const u8 *bytes, u64 len,
+	       u64 *done);
+int data_grow(struct server *server, struct inum ino, u64 size);
+/* It has been written to now. */
+int data_touch(struct server *server, struct inum ino);
 
 void orphan_add(struct changer *c, struct inum ino);
 /* The kernel has forgotten it. */
@@ -65,6 +76,9 @@ int discards_open(struct changer *c);
 void discards_close(struct changer *c);
 void discards_work(struct changer *c);
 
+void do_copy_file_range(fuse_req_t req, fuse_ino_t node, off_t off, struct fuse_file_info *fi,
+			fuse_ino_t to_node, off_t to_off, struct fuse_file_info *to_fi, size_t len,
+			int flags);
 /* Adds what changes things to the operations. */
 void change_ops(struct fuse_lowlevel_ops *ops);
 void write_ops(struct fuse_lowlevel_ops *ops);

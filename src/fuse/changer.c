@@ -1,6 +1,7 @@
 /* The frame of the writing server; see change.h. */
 #include "base/trail.h"
 #include "fuse/change.h"
+#include "fuse/heal.h"
 
 #include <errno.h>
 #include <time.h>
@@ -80,12 +81,14 @@ int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn,
 
 int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg)
 {
+	bool healed = false;
 	u32 tries = 0;
 	int err;
 
 	do
 		err = change_once(c, step, arg);
-	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)));
+	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+	       heal_changed(c->heal, err, &healed));
 	return settle(c, err);
 }
 
@@ -93,8 +96,8 @@ int change_series(struct changer *c,
 		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg)
 {
 	struct txn *txn;
+	bool more, healed = false;
 	u32 tries = 0;
-	bool more;
 	int err;
 
 	do {
@@ -102,13 +105,19 @@ int change_series(struct changer *c,
 		err = vol_begin(c->vol, NULL, &txn);
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
-	} while ((!err && more) || again(c, err, tries++));
+	} while ((!err && more) || again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+		 heal_changed(c->heal, err, &healed));
 	return settle(c, err);
+}
+
+static u32 lock_index(struct inum ino)
+{
+	return (ino.v * 0x9e3779b97f4a7c15ull >> 32) % FILE_LOCKS;
 }
 
 static struct env_lock *lock_of(struct changer *c, struct inum ino)
 {
-	return c->file[(ino.v * 0x9e3779b97f4a7c15ull >> 32) % FILE_LOCKS];
+	return c->file[lock_index(ino)];
 }
 
 void file_lock(struct changer *c, struct inum ino)
@@ -119,4 +128,20 @@ void file_lock(struct changer *c, struct inum ino)
 void file_unlock(struct changer *c, struct inum ino)
 {
 	c->vol->env->lock_drop(lock_of(c, ino));
+}
+
+void files_lock(struct changer *c, struct inum a, struct inum b)
+{
+	bool first = lock_index(a) <= lock_index(b);
+
+	file_lock(c, first ? a : b);
+	if (lock_index(a) != lock_index(b))
+		file_lock(c, first ? b : a);
+}
+
+void files_unlock(struct changer *c, struct inum a, struct inum b)
+{
+	file_unlock(c, a);
+	if (lock_index(a) != lock_index(b))
+		file_unlock(c, b);
 }

@@ -72,9 +72,10 @@ static int batch_step(struct vol *vol, struct txn *txn, void *arg)
 	return more ? -EFBIG : err;
 }
 
+/* list may be NULL: others have taken them. */
 static void take_all_apart(struct changer *c, struct orphan *list)
 {
-	int err = list->next ? change_once(c, batch_step, list) : -EFBIG;
+	int err = list && list->next ? change_once(c, batch_step, list) : -EFBIG;
 
 	while (list) {
 		struct orphan *next = list->next;

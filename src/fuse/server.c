@@ -38,6 +38,10 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 		server->changer->sync = options->sync;
 	if (!err && server->changer && options->discard)
 		err = discards_open(server->changer);
+	if (!err && server->changer && options->heal)
+		err = heal_open(vol, &server->heal);
+	if (!err && server->changer)
+		server->changer->heal = server->heal;
 	if (err) {
 		server_destroy(server);
 		return err;
@@ -57,6 +61,7 @@ void server_destroy(struct server *server)
 		server->scratches = next;
 	}
 	changer_close(server->changer);
+	heal_close(server->heal);
 	node_cache_close(server->nodes);
 	if (server->lock)
 		server->vol->env->lock_destroy(server->vol->env, server->lock);
@@ -147,6 +152,8 @@ void reply_failure(fuse_req_t req, int err, const char *what, fuse_ino_t node)
 	struct server *server = server_of(req);
 	char number[24];
 
+	if (heal_takes(err))
+		return; /* it will be tried again */
 	if (tells_of_damage(err)) {
 		snprintf(number, sizeof(number), "%llu",
 			 (unsigned long long)node_inum(server, node).v);
@@ -317,6 +324,13 @@ static void do_readlink(fuse_req_t req, fuse_ino_t node)
 		fuse_reply_readlink(req, target);
 }
 
+void opened(struct server *server, struct fuse_file_info *fi)
+{
+	fi->keep_cache = 1;
+	fi->noflush = 1;
+	fi->fh = atomic_load(&server->vol->home->lost);
+}
+
 /* ENOSYS tells a kernel that knows it never to ask again: there is nothing to open. */
 static void do_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
@@ -325,8 +339,7 @@ static void do_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	fi->keep_cache = 1;
-	fi->noflush = 1;
+	opened(server_of(req), fi);
 	fuse_reply_open(req, fi);
 }
 
@@ -497,17 +510,21 @@ static bool is_down(fuse_req_t req)
 	return true;
 }
 
-/* What a request reads belongs together. */
+/* What a request reads belongs together. When it has been answered, `req` is gone. */
 #define WHILE_READING(name, call, ...)                         \
 	static void steady_##name(fuse_req_t req, __VA_ARGS__) \
 	{                                                      \
 		struct vol *vol = server_of(req)->vol;         \
+		struct heal *heal = server_of(req)->heal;      \
                                                                \
 		if (is_down(req))                              \
 			return;                                \
-		vol_read_begin(vol);                           \
-		call;                                          \
-		vol_read_end(vol);                             \
+		heal_arm(heal);                                \
+		do {                                           \
+			vol_read_begin(vol);                   \
+			call;                                  \
+			vol_read_end(vol);                     \
+		} while (heal_again(heal));                    \
 	}
 WHILE_READING(open, do_open_writable(req, node, fi), fuse_ino_t node, struct fuse_file_info *fi)
 WHILE_READING(lookup, do_lookup(req, dir, name), fuse_ino_t dir, const char *name)

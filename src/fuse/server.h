@@ -30,9 +30,10 @@ struct server;
 #define SERVER_MAX_READ_TEXT "1048576"
 
 struct server_options {
-	bool permissions;      /* the kernel checks modes and POSIX ACLs */
-	bool sync, discard;    /* the mount options */
-	void (*up)(void *arg); /* the kernel has said hello; NULL: nobody waits */
+	bool permissions;	   /* the kernel checks modes and POSIX ACLs */
+	bool sync, discard, grpid; /* the mount options */
+	bool heal;		   /* damage is mended when a request meets it; see heal.h */
+	void (*up)(void *arg);	   /* the kernel has said hello; NULL: nobody waits */
 	void *arg;
 	const struct control_address *control; /* where commands are taken; NULL: nowhere */
 };

@@ -56,28 +56,52 @@ static int cancel_step(struct vol *vol, struct txn *txn, void *arg)
 	return file_write_cancel(vol, txn, &w->plan);
 }
 
+/* One plan; its staging does not outlive a failure. */
+static int carry_out(struct changer *c, struct piece_of_work *w)
+{
+	int err = change(c, prepare_step, w);
+
+	if (err)
+		return err;
+	err = file_write_data(c->vol, &w->plan, w->bytes);
+	if (!err)
+		err = change(c, finish_step, w);
+	if (err)
+		change(c, cancel_step, w);
+	return err;
+}
+
+/* With too little space for a write, so much less is tried, in whole blocks; 0: no less. */
+static u64 less(const struct changer *c, const struct piece_of_work *w)
+{
+	u64 block = c->vol->geo.block_size;
+
+	return w->kind == FILE_PLAN_WRITE && w->len > block ? div_up_u64(w->len / 2, block) * block
+							    : 0;
+}
+
 /* The whole range, plan by plan; *done is how many bytes of it. */
 static int work_through(struct changer *c, struct piece_of_work *w, u64 *done)
 {
-	u64 off = w->off, end = w->off + w->len;
+	u64 off = w->off, len = w->len, end = off + len, step = len;
+	const u8 *bytes = w->bytes;
+	bool ends = false;
 	int err = 0;
 
 	*done = 0;
-	do {
+	while (!err && !ends) {
 		w->off = off + *done;
-		w->len = end - w->off;
-		err = change(c, prepare_step, w);
-		if (err)
-			return err;
-		err = file_write_data(c->vol, &w->plan, w->bytes ? w->bytes + *done : NULL);
-		if (err) {
-			change(c, cancel_step, w);
-			return err;
-		}
-		err = change(c, finish_step, w);
-		if (!err)
+		w->len = min_u64(step, len - *done);
+		w->bytes = bytes ? bytes + *done : NULL;
+		err = carry_out(c, w);
+		if (!err) {
 			*done += file_plan_bytes(&w->plan);
-	} while (!err && !file_plan_ends(&w->plan, end));
+			ends = file_plan_ends(&w->plan, end);
+			continue;
+		}
+		step = err == -ENOSPC ? less(c, w) : 0;
+		err = step ? 0 : err;
+	}
 	return err;
 }
 
@@ -149,7 +173,8 @@ static void do_write(fuse_req_t req, fuse_ino_t node, const char *bytes, size_t 
 	file_unlock(server->changer, w.ino);
 	if (w.sync && !err)
 		err = force(server);
-	if (err && (!done || w.sync))
+	/* of what is written back the kernel believes all or nothing */
+	if (err && (!done || w.sync || fi->writepage))
 		reply_failure(req, err, "write", node);
 	else
 		fuse_reply_write(req, (size_t)done);
@@ -400,18 +425,48 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, o
 		fuse_reply_err(req, 0);
 }
 
+/* ---- for others ---- */
+
+int data_write(struct server *server, struct inum ino, u64 off, const u8 *bytes, u64 len, u64 *done)
+{
+	struct piece_of_work w = {
+	    .ino = ino, .off = off, .len = len, .kind = FILE_PLAN_WRITE, .bytes = bytes};
+
+	return work_through(server->changer, &w, done);
+}
+
+int data_grow(struct server *server, struct inum ino, u64 size)
+{
+	return set_size(server, ino, 0, size);
+}
+
+int data_touch(struct server *server, struct inum ino)
+{
+	return touch_now(server->changer, ino);
+}
+
 /* ---- durability ---- */
 
 static void do_fsync(fuse_req_t req, fuse_ino_t node, int data_only, struct fuse_file_info *fi)
 {
+	const struct server *server = server_of(req);
 	int err = force(server_of(req));
 
 	(void)data_only;
-	(void)fi;
+	/* what was written before may have gone with a flush that others, or nobody, waited for */
+	if (!err && fi && fi->fh != atomic_load(&server->vol->home->lost))
+		err = fail(-EIO, "%s: what was written may be lost", server->vol->home->name);
 	if (err)
 		reply_failure(req, err, "fsync", node);
 	else
 		fuse_reply_err(req, 0);
+}
+
+/* Directories are not opened; what they hold is written anew when a flush fails. */
+static void do_fsyncdir(fuse_req_t req, fuse_ino_t node, int data_only, struct fuse_file_info *fi)
+{
+	(void)fi;
+	do_fsync(req, node, data_only, NULL);
 }
 
 void write_ops(struct fuse_lowlevel_ops *ops)
@@ -419,6 +474,7 @@ void write_ops(struct fuse_lowlevel_ops *ops)
 	ops->write = do_write;
 	ops->setattr = do_setattr;
 	ops->fallocate = do_fallocate;
+	ops->copy_file_range = do_copy_file_range;
 	ops->fsync = do_fsync;
-	ops->fsyncdir = do_fsync;
+	ops->fsyncdir = do_fsyncdir;
 }

@@ -54,35 +54,57 @@ static void let_go(struct guard *guard, bool after)
 		inode_put(guard_vol(&guard->sweep, after), &guard->kept[after]);
 }
 
-bool guard_inode(struct sweep *sweep, struct inum ino, bool after, struct inode *out)
+/* A free inode is one as well, where it lies outside of what the transaction has changed, too. */
+static bool read_free(struct guard *guard, struct inum ino, bool after, struct daddr at, u32 size,
+		      u32 offset)
+{
+	struct vol *vol = guard_vol(&guard->sweep, after);
+	const struct dinode *d;
+	struct buf *buf;
+
+	if (cache_get_raw(vol->cache, at, size, &buf))
+		return false;
+	d = (const struct dinode *)(buf->data + offset);
+	inode_parse(&vol->geo, ino, buf->data + offset, &guard->kept[after]);
+	guard->kept[after].buf = buf;
+	return be16_get(d->magic) == INODE_MAGIC && be64_get(d->ino) == ino.v;
+}
+
+const struct dinode *guard_dinode(struct sweep *sweep, struct inum ino, bool after)
 {
 	const struct geometry *g = sweep->g;
 	u32 ag = inum_ag(g, ino), agino = inum_agino(g, ino), bno, blocks, offset;
+	struct guard *guard = guard_of(sweep);
 	const struct txn_buf *whole;
+	const struct dinode *d;
 	const u8 *bytes;
 
 	if (!inum_valid(g, ino))
-		return false;
+		return NULL;
 	inode_cluster(g, ag, agino, &bno, &blocks);
 	offset = (agino - (bno << g->inopb_log)) << g->inode_log;
 	whole = guard_known(sweep, agblock_daddr(g, ag, bno));
 	if (!whole) {
-		struct guard *guard = guard_of(sweep);
-		int err;
-
 		let_go(guard, after);
-		err = inode_get(guard_vol(sweep, after), ino, &guard->kept[after]);
-		*out = guard->kept[after];
-		out->buf = NULL;
-		if (err)
-			trail_clear();
-		return !err;
+		if (!inode_get(guard_vol(sweep, after), ino, &guard->kept[after]) ||
+		    read_free(guard, ino, after, agblock_daddr(g, ag, bno), blocks << g->block_log,
+			      offset))
+			return (const struct dinode *)guard->kept[after].raw;
+		trail_clear();
+		return NULL;
 	}
 	bytes = after ? whole->data : txn_before(whole);
-	if (!bytes)
-		return false;
-	inode_parse(g, ino, bytes + offset, out);
-	return be16_get(((const struct dinode *)out->raw)->magic) == INODE_MAGIC;
+	d = bytes ? (const struct dinode *)(bytes + offset) : NULL;
+	return d && be16_get(d->magic) == INODE_MAGIC ? d : NULL;
+}
+
+bool guard_inode(struct sweep *sweep, struct inum ino, bool after, struct inode *out)
+{
+	const struct dinode *d = guard_dinode(sweep, ino, after);
+
+	if (d)
+		inode_parse(sweep->g, ino, (const u8 *)d, out);
+	return d;
 }
 
 void guard_both(struct sweep *sweep, u32 ag, const void *before, const void *after,
@@ -103,22 +125,59 @@ void guard_amount(struct sweep *sweep, enum account account, enum side side,
 		sweep_post(sweep, account, side, fact, (s64)(after - before));
 }
 
-/* How many entries are alike from the start, or from the end. */
-static u32 alike(const struct guard_array *a, const struct guard_array *b, u32 size, bool back)
-{
-	u32 most = a->count < b->count ? a->count : b->count, n = 0;
-	const u8 *x = a->bytes, *y = b->bytes;
+#define STRETCH 256u /* bytes that are compared at once: most of an array is the same */
 
-	if (back) {
-		x += (size_t)a->count * size - size;
-		y += (size_t)b->count * size - size;
-	}
-	while (n < most && !memcmp(x, y, size)) {
-		x += back ? -(ptrdiff_t)size : (ptrdiff_t)size;
-		y += back ? -(ptrdiff_t)size : (ptrdiff_t)size;
-		n++;
-	}
+/* How many bytes are the same before a and b. */
+static size_t same_behind(const u8 *a, const u8 *b, size_t size)
+{
+	size_t n = 0;
+
+	while (size - n >= STRETCH && !memcmp(a - n - STRETCH, b - n - STRETCH, STRETCH))
+		n += STRETCH;
+	for (size_t step = STRETCH / 2; step; step /= 2)
+		if (size - n >= step && !memcmp(a - n - step, b - n - step, step))
+			n += step;
 	return n;
+}
+
+static size_t same_start(const u8 *a, const u8 *b, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && a[n] == b[n])
+		n++;
+	return n;
+}
+
+/* How many entries are alike from the start. Mostly they lie in the same place of the object, and
+ * it is known already where that differs. */
+static u32 alike(const struct txn_change *c, const struct guard_array *a,
+		 const struct guard_array *b, u32 size)
+{
+	u32 most = (a->count < b->count ? a->count : b->count) * size, at;
+
+	if (!most)
+		return 0;
+	at = (u32)(b->bytes - c->after);
+	if (a->bytes - c->before != at)
+		return (u32)(same_start(a->bytes, b->bytes, most) / size);
+	return (txn_first_difference(c, at, at + most) - at) / size;
+}
+
+/* And from the end. */
+static u32 alike_end(const struct txn_change *c, const struct guard_array *a,
+		     const struct guard_array *b, u32 size)
+{
+	u32 most = (a->count < b->count ? a->count : b->count) * size, at;
+
+	if (!most)
+		return 0;
+	at = (u32)(b->bytes - c->after);
+	if (a->count != b->count || a->bytes - c->before != at)
+		return (u32)(same_behind(a->bytes + (size_t)a->count * size,
+					 b->bytes + (size_t)b->count * size, most) /
+			     size);
+	return (at + most - txn_last_difference(c, at, at + most)) / size;
 }
 
 /* What is alike at both ends is left out; between, one that has come or gone is told from one that
@@ -126,20 +185,20 @@ static u32 alike(const struct guard_array *a, const struct guard_array *b, u32 s
 void guard_entries(struct sweep *sweep, const struct txn_change *c, struct guard_array before,
 		   struct guard_array after, u32 size, guard_entry_fn *fn)
 {
-	u32 skip = alike(&before, &after, size, false), i = skip, j = skip;
+	u32 skip = alike(c, &before, &after, size), i, j;
 
 	before.bytes += (size_t)skip * size;
 	after.bytes += (size_t)skip * size;
 	before.count -= skip;
 	after.count -= skip;
-	skip = alike(&before, &after, size, true);
+	skip = alike_end(c, &before, &after, size);
 	before.count -= skip;
 	after.count -= skip;
 	for (i = j = 0; i < before.count || j < after.count;) {
 		const u8 *x = i < before.count ? before.bytes + (size_t)i * size : NULL;
 		const u8 *y = j < after.count ? after.bytes + (size_t)j * size : NULL;
-		bool come = x && j + 1 < after.count && !memcmp(x, y + size, size);
-		bool gone = y && i + 1 < before.count && !memcmp(x + size, y, size);
+		bool come = x && y && j + 1 < after.count && !memcmp(x, y + size, size);
+		bool gone = x && y && i + 1 < before.count && !memcmp(x + size, y, size);
 
 		if (x && y && !memcmp(x, y, size)) {
 			i++;
@@ -271,6 +330,8 @@ static int guard_open(struct vol *vol, struct txn_guard **out)
 	err = ledger_open(vol->env, &guard->ledger);
 	if (!err)
 		err = book_open(guard->ledger, &guard->sweep.book);
+	if (!err)
+		book_of_own(guard->sweep.book);
 	if (err)
 		guard_close(&guard->hook);
 	else

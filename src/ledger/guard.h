@@ -26,6 +26,8 @@ struct vol *guard_vol(struct sweep *sweep, bool after);
 /* An inode in it, in use or free; false: there is none. Good until the next is asked for; not to be
  * put. */
 bool guard_inode(struct sweep *sweep, struct inum ino, bool after, struct inode *out);
+/* Its bytes alone; NULL: there is none. */
+const struct dinode *guard_dinode(struct sweep *sweep, struct inum ino, bool after);
 /* What the transaction has of the object at `at`; NULL: it does not know it, so it is unchanged. */
 struct txn_buf *guard_known(struct sweep *sweep, struct daddr at);
 
@@ -48,7 +50,6 @@ void guard_amount(struct sweep *sweep, enum account account, enum side side,
 /* What is to be known of a directory whose blocks change; of the last one asked for it is kept. */
 struct guard_dir {
 	u64 ino; /* 0: none */
-	bool was, is;
 	u32 was_gen, is_gen;
 	bool was_live, is_live; /* `.` and `..` count only while it has links */
 	bool indexed;		/* it has an index of its own afterwards */

@@ -183,7 +183,9 @@ int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct w
 					.at = (*out)->at,
 					.size = (*out)->size,
 					.where = *where,
-					.level = -1};
+					.level = -1,
+					.ranges = count > 1 ? ranges : NULL,
+					.range_count = count > 1 ? count : 0};
 
 		tell_visited(job, &ref);
 		verify(&v, type, sweep->g, (*out)->data, (*out)->size);
@@ -276,20 +278,15 @@ static bool is_sorted(const struct frame *f)
 /* Those that touch each other are asked for together, up to what a device reads ahead at once. */
 static void read_ahead(struct cache *cache, const struct frame *f)
 {
-	u64 start = 0, end = 0;
+	for (u32 i = 0; i < f->count;) {
+		u64 start = f->ref[i].at.v, end = start;
 
-	for (u32 i = 0; i < f->count; i++) {
-		const struct ref *ref = &f->ref[i];
-
-		if (ref->at.v != end || ref->at.v + ref->size - start > AHEAD_MAX) {
-			if (end)
-				cache_will_need(cache, daddr_of(start), end - start);
-			start = ref->at.v;
-		}
-		end = ref->at.v + ref->size;
-	}
-	if (end)
+		do
+			end += f->ref[i++].size;
+		while (i < f->count && f->ref[i].at.v == end &&
+		       end + f->ref[i].size - start <= AHEAD_MAX);
 		cache_will_need(cache, daddr_of(start), end - start);
+	}
 }
 
 static void sort_frame(struct job *job, struct frame *f)
@@ -584,7 +581,6 @@ static int find_loops(struct report *report)
 	struct loop_report r = {.report = report};
 	struct verdict v = directory_verdict(report, NO_INO);
 	int err = loops_find(report->loops, raise_loop, &r);
-
 	char more[24];
 
 	if (r.count <= LOOP_FINDINGS)

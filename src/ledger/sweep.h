@@ -38,6 +38,9 @@ struct ref {
 	struct btree_key next; /* the parent's next key: all records are below */
 	struct btree_key high; /* overlapping trees: the greatest high key in it */
 	u64 arg[4];	       /* whatever type->post and its pusher agreed on */
+	/* For visited() alone: where the pieces of the object are, while it runs. NULL: in one. */
+	const struct cache_range *ranges;
+	u32 range_count;
 };
 
 struct sweep {
@@ -98,12 +101,16 @@ void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn);
 int sweep_link(struct sweep *sweep, u64 dir, u64 parent);
 /* Adds to the statistics, and tells the progress now and then. */
 void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
-/* Post about the block at hand, with its place as witness. */
-void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
-		s64 times);
-/* The same of an object that a post() has read by itself. */
+/* Post what `where` says. */
 void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
 		   enum side side, const struct fact *fact, s64 times);
+/* Post about the block at hand, with its place as witness. */
+static inline void sweep_post(struct sweep *sweep, enum account account, enum side side,
+			      const struct fact *fact, s64 times)
+{
+	sweep_post_of(sweep, sweep->verdict ? &sweep->verdict->where : NULL, account, side, fact,
+		      times);
+}
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 		      const struct fact *key, u64 start, u64 length, s64 times);
 
@@ -120,8 +127,8 @@ struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
 	bool preen;		      /* see struct sweep */
 	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
-	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size and
-	 * where are set). */
+	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size, where
+	 * and ranges are set). */
 	void (*visited)(void *arg, const struct ref *ref);
 	void *visited_arg;
 	/* NULL: findings go to env->finding. Else here, one at a time. */

@@ -25,14 +25,6 @@ void sweep_post_of(struct sweep *sweep, const struct where *where, enum account 
 	book_post(sweep->book, account, side, fact, times * sweep->times, where);
 }
 
-void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
-		s64 times)
-{
-	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
-
-	sweep_post_of(sweep, where, account, side, fact, times);
-}
-
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 		      const struct fact *key, u64 start, u64 length, s64 times)
 {

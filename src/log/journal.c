@@ -29,7 +29,8 @@ struct journal {
 	struct device *home;
 	struct versions *versions;
 	struct log_writer *writer;
-	struct busy *busy;
+	struct busy *busy;  /* until what freed it is durable */
+	struct busy *shown; /* metadata that was freed, and a snapshot may show */
 	struct env_lock *work, *commits;
 	struct env_shared *readers, *gate;
 	void (*on_durable)(void *arg, u64 number);
@@ -77,6 +78,8 @@ int journal_open(struct env *env, const struct journal_options *options, struct 
 		err = versions_open(env, j->home, j->memory, &j->versions);
 	if (!err)
 		err = busy_open(env, &j->busy);
+	if (!err)
+		err = busy_open(env, &j->shown);
 	if (!err)
 		err =
 		    log_writer_open(env, j->g, j->home, options->log, options->status, &j->writer);
@@ -132,6 +135,7 @@ void journal_close(struct journal *j)
 		return;
 	log_writer_close(j->writer);
 	busy_close(j->busy);
+	busy_close(j->shown);
 	versions_close(j->versions);
 	if (j->work)
 		j->env->lock_destroy(j->env, j->work);
@@ -147,6 +151,19 @@ void journal_close(struct journal *j)
 bool journal_busy(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end)
 {
 	return busy_find(j->busy, at.v, size, from, end);
+}
+
+int journal_keep(struct journal *j, struct daddr at, u64 size)
+{
+	u64 from, end, last = at.v + size;
+	int err = 0;
+
+	while (!err && at.v < last && busy_find(j->shown, at.v, last - at.v, &from, &end)) {
+		end = min_u64(end, last);
+		err = versions_keep(j->versions, from, end - from, j->g->block_size);
+		at.v = end;
+	}
+	return err;
 }
 
 void journal_read_begin(struct journal *j)
@@ -267,12 +284,17 @@ int journal_commit(struct journal *j, struct txn *txn, const struct version_chan
 	u32 freed_count;
 	const struct version_freed *freed = txn_freed_ranges(txn, &freed_count);
 	u64 number;
+	bool shown;
 	int err;
 
 	j->env->shared_take(j->readers, true);
 	err = versions_commit(j->versions, changes, count, freed, freed_count, &number);
-	for (u32 i = 0; i < freed_count && !err; i++)
+	shown = !err && freed_count && versions_oldest(j->versions) < number;
+	for (u32 i = 0; i < freed_count && !err; i++) {
 		busy_add(j->busy, freed[i].at, freed[i].size, number);
+		if (shown && !freed[i].data)
+			busy_add(j->shown, freed[i].at, freed[i].size, number);
+	}
 	if (!err)
 		txn_publish(txn);
 	j->env->shared_drop(j->readers, true);
@@ -416,11 +438,10 @@ static int write_items(struct journal *j, struct checkpoint *c)
 	return err;
 }
 
-/* What an open snapshot may show stays busy with what is not durable. */
 static void settle_busy(struct journal *j)
 {
-	busy_settle(j->busy, min_u64(j->durable, versions_oldest(j->versions)), j->on_settled,
-		    j->settled_arg);
+	busy_settle(j->busy, j->durable, j->on_settled, j->settled_arg);
+	busy_settle(j->shown, versions_oldest(j->versions), NULL, NULL);
 }
 
 /* All commits up to now, as one transaction of the log. -EAGAIN: there is no room before the rest

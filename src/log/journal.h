@@ -44,8 +44,8 @@ struct journal_options {
 int journal_open(struct env *env, const struct journal_options *options, struct journal **out);
 void journal_attach(struct journal *j, struct cache *cache);
 struct device *journal_device(struct journal *j);
-/* Called for space that was freed, when that is durable and no snapshot shows it: bytes of the
- * device. It may be in use again. */
+/* Called for space that was freed, when that is durable: bytes of the device. It may be in use
+ * again; a snapshot may still show what lay there (journal_keep()). */
 void journal_on_settled(struct journal *j, void (*fn)(void *arg, u64 at, u64 size), void *arg);
 /* Called with the number of a commit when it and all before it are in the log. */
 void journal_on_durable(struct journal *j, void (*fn)(void *arg, u64 number), void *arg);
@@ -71,10 +71,13 @@ int journal_commit(struct journal *j, struct txn *txn, const struct version_chan
 /* More bytes may not be changed by one transaction. */
 u64 journal_txn_max(const struct journal *j);
 
-/* Whether any of these bytes was freed by a commit that is not durable, or that a snapshot that is
- * still open came before: then it must not be overwritten by data. [*from, *end) is the first such
- * run there, in bytes of the device. For who has a transaction. */
+/* Whether any of these bytes was freed by a commit that is not durable: then it must not be
+ * overwritten by data. [*from, *end) is the first such run there, in bytes of the device. For who
+ * has a transaction. */
 bool journal_busy(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end);
+/* Data are going to be written there, or it is discarded, in free space that is not busy: what a
+ * snapshot that is still open shows there is kept for it. For who has a transaction. */
+int journal_keep(struct journal *j, struct daddr at, u64 size);
 
 void journal_read_begin(struct journal *j);
 void journal_read_end(struct journal *j);

@@ -397,14 +397,14 @@ static void drop_inside(struct txn *txn, u64 at, u64 size)
 
 /* What lies there may become something else in this very transaction. Neighbours that are freed
  * one after the other are kept as one. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size)
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data)
 {
 	struct version_freed *last = txn->freed_count ? &txn->freed[txn->freed_count - 1] : NULL;
 	u32 room = txn->freed_room ? txn->freed_room * 2 : 16;
 	struct version_freed *more;
 
 	drop_inside(txn, at.v, size);
-	if (last && last->at + last->size == at.v) {
+	if (last && last->at + last->size == at.v && last->data == data) {
 		last->size += size;
 		return 0;
 	}
@@ -418,7 +418,7 @@ int txn_freed(struct txn *txn, struct daddr at, u64 size)
 		txn->freed = more;
 		txn->freed_room = room;
 	}
-	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size};
+	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size, data};
 	return 0;
 }
 
@@ -437,6 +437,104 @@ const u8 *txn_before(const struct txn_buf *buf)
 	return whole->before ? whole->before->data + (buf->at.v - whole->at.v) : NULL;
 }
 
+#define LINE 64
+
+/* Is it to be known what differs? For the guard, and then for the log, which asks the same. Of a
+ * whole most parts are not touched; the guard looks at those that are. */
+static bool wants_map(const struct txn *txn, const struct txn_buf *b)
+{
+	return txn->guard && b->before && !b->of_parts &&
+	       b->size <= VERSION_MAP_WORDS * 32 * VERSION_CHUNK;
+}
+
+/* The content before has not been looked at for a while. */
+static void fetch_before(const struct txn_buf *b)
+{
+	for (u32 i = 0; i < b->size; i += LINE)
+		__builtin_prefetch(b->before->data + i);
+}
+
+static bool bytes_differ(const struct txn_buf *b, u32 from, u32 size)
+{
+	return memcmp(b->data + from, b->before->data + from, size) != 0;
+}
+
+/* Several chunks at once: most are the same. */
+static void map_changes(struct txn_buf *b)
+{
+	const u32 stride = 8 * VERSION_CHUNK;
+
+	for (u32 from = 0; from < b->size; from += stride) {
+		u32 end = b->size - from < stride ? b->size : from + stride;
+
+		if (!bytes_differ(b, from, end - from))
+			continue;
+		for (u32 at = from; at < end; at += VERSION_CHUNK) {
+			u32 chunk = at / VERSION_CHUNK;
+
+			if (bytes_differ(b, at, VERSION_CHUNK))
+				b->map[chunk / 32] |= 1u << chunk % 32;
+		}
+	}
+	b->mapped = true;
+}
+
+static bool chunk_changed(const struct txn_change *c, u32 offset)
+{
+	u32 chunk = (c->at + offset) / VERSION_CHUNK;
+
+	return !c->map || c->map[chunk / 32] >> chunk % 32 & 1;
+}
+
+/* Halves and halves of halves: log2 of the chunk's size comparisons. */
+static u32 differs_from(const u8 *a, const u8 *b, u32 from, u32 end)
+{
+	for (u32 step = VERSION_CHUNK / 2; step; step /= 2)
+		while (end - from >= step && !memcmp(a + from, b + from, step))
+			from += step;
+	return from;
+}
+
+static u32 differs_up_to(const u8 *a, const u8 *b, u32 from, u32 end)
+{
+	for (u32 step = VERSION_CHUNK / 2; step; step /= 2)
+		while (end - from >= step && !memcmp(a + end - step, b + end - step, step))
+			end -= step;
+	return end;
+}
+
+u32 txn_first_difference(const struct txn_change *c, u32 from, u32 end)
+{
+	while (from < end) {
+		u32 stop = (u32)round_up_u64(c->at + from + 1ull, VERSION_CHUNK) - c->at;
+
+		stop = stop < end ? stop : end;
+		if (chunk_changed(c, from))
+			from = differs_from(c->before, c->after, from, stop);
+		else
+			from = stop;
+		if (from < stop)
+			break;
+	}
+	return from;
+}
+
+u32 txn_last_difference(const struct txn_change *c, u32 from, u32 end)
+{
+	while (end > from) {
+		u32 stop = (c->at + end - 1) / VERSION_CHUNK * VERSION_CHUNK;
+
+		stop = stop > c->at + from ? stop - c->at : from;
+		if (chunk_changed(c, end - 1))
+			end = differs_up_to(c->before, c->after, stop, end);
+		else
+			end = stop;
+		if (end > stop)
+			break;
+	}
+	return end;
+}
+
 struct each_change {
 	int (*fn)(void *arg, const struct txn_change *change);
 	void *arg;
@@ -449,14 +547,20 @@ static int tell_change(const struct each_change *e, const struct txn_buf *buf, b
 			       .before = txn_before(buf),
 			       .after = stays ? buf->data : NULL,
 			       .size = buf->size};
+	const struct txn_buf *whole = buf->whole ? buf->whole : buf;
 	const u8 *after = c.after;
 	int err;
 
+	if (c.before && c.after && whole->mapped) {
+		c.map = whole->map;
+		c.at = (u32)(buf->at.v - whole->at.v);
+	}
 	if (!c.before && !c.after)
 		return 0;
 	if (!c.before || buf->was == buf->type)
 		return e->fn(e->arg, &c);
 	c.type = buf->was;
+	c.map = NULL;
 	c.after = NULL;
 	err = e->fn(e->arg, &c);
 	c.type = buf->type;
@@ -562,8 +666,14 @@ static int seal(struct txn *txn)
 	int err = 0;
 
 	for (struct txn_buf *b = txn->newest; b && !err; b = b->older) {
+		bool map = b->dirty && wants_map(txn, b);
+
+		if (map)
+			fetch_before(b);
 		if (b->dirty && !b->of_parts)
 			err = seal_one(txn, b);
+		if (map)
+			map_changes(b);
 		for (struct txn_buf *part = b->parts; part && !err; part = part->older)
 			if (part->dirty)
 				err = seal_one(txn, part);
@@ -625,10 +735,12 @@ static int to_journal(struct txn *txn, struct changes *c)
 	if (!change)
 		return fail(-ENOMEM, "committing a transaction: out of memory");
 	for (u32 i = 0; i < c->count; i++)
-		change[i] = (struct version_change){.range = c->range[i],
-						    .buf = c->piece[i].buf->made,
-						    .offset = c->piece[i].offset,
-						    .before = c->piece[i].buf->before};
+		change[i] = (struct version_change){
+		    .range = c->range[i],
+		    .buf = c->piece[i].buf->made,
+		    .offset = c->piece[i].offset,
+		    .before = c->piece[i].buf->before,
+		    .map = c->piece[i].buf->mapped ? c->piece[i].buf->map : NULL};
 	err = journal_commit(txn->journal, txn, change, c->count);
 	env_free(txn->env, change);
 	return err;

@@ -38,12 +38,14 @@ struct txn_buf {
 	bool fresh;	       /* made by txn_new() */
 	bool of_parts;	       /* verified and sealed part by part */
 	bool gone;	       /* dropped */
+	bool mapped;	       /* map is made: in a commit */
 	struct txn_buf *whole; /* what this is a part of, or NULL */
 	struct txn_buf *parts; /* linked by `older` */
 	struct txn_buf *chain, *older;
 	struct buf seen;	   /* as the view shows it */
 	struct buf *made, *before; /* of the cache: what data lies in, and what was there */
-	u32 count;		   /* of ranges */
+	u32 map[VERSION_MAP_WORDS];
+	u32 count; /* of ranges */
 	struct cache_range range[];
 };
 
@@ -96,8 +98,8 @@ void txn_dirty(struct txn *txn, struct txn_buf *buf);
 void txn_set_giving(struct txn *txn);
 bool txn_giving(const struct txn *txn);
 /* These bytes of the device belong to nobody any more: they have become free space, and objects
- * inside are dropped. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size);
+ * inside are dropped. data: of a file, so no snapshot shows them. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data);
 /* What has been freed so far, in no order. */
 const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count);
 /* The object is no more: its place is free, and its content does not matter. Not for parts. More
@@ -113,7 +115,14 @@ struct txn_change {
 	const struct where *where;
 	const u8 *before, *after; /* NULL: there was none; there will be none */
 	u32 size;
+	/* Where there are both: the chunks of its whole that differ, and where it lies in that. */
+	const u32 *map;
+	u32 at;
 };
+/* Of an object that was there and will be: the first byte of [from, end) that differs, or end; and
+ * the byte behind the last that does, or from. */
+u32 txn_first_difference(const struct txn_change *change, u32 from, u32 end);
+u32 txn_last_difference(const struct txn_change *change, u32 from, u32 end);
 /* All that a commit would change now, in no order; stops when fn returns nonzero, and returns that.
  */
 int txn_each_change(struct txn *txn, int (*fn)(void *arg, const struct txn_change *change),

@@ -179,10 +179,10 @@ static void freed_is_dropped(void **state)
 	assert_int_equal(get(w, &one, 5, BLOCK, &first), 0);
 	txn_dirty(w->txn, first);
 	first->data[8] = 13; /* would not be committed */
-	assert_int_equal(txn_freed(w->txn, daddr_of(4 * BLOCK), 2 * BLOCK), 0);
+	assert_int_equal(txn_freed(w->txn, daddr_of(4 * BLOCK), 2 * BLOCK, false), 0);
 	txn_drop(w->txn, first);
 	assert_int_equal(txn_new(w->txn, &other, &where, daddr_of(5 * BLOCK), BLOCK, &buf), 0);
-	assert_int_equal(txn_freed(w->txn, daddr_of(0), 64 * BLOCK), 0);
+	assert_int_equal(txn_freed(w->txn, daddr_of(0), 64 * BLOCK, false), 0);
 	assert_int_equal(txn_new(w->txn, &one, &where, daddr_of(5 * BLOCK), BLOCK, &buf), 0);
 	assert_int_equal(txn_commit(w->txn), 0);
 	cache_close(w->cache);

@@ -218,7 +218,7 @@ static int free_runs(struct rebuild *b)
 
 	for (u32 i = 0; i < b->runs && !err; i++)
 		err = txn_freed(b->txn, agblock_daddr(b->g, b->ag, b->run[i].start),
-				(u64)b->run[i].blocks << b->g->block_log);
+				(u64)b->run[i].blocks << b->g->block_log, false);
 	return err;
 }
 
@@ -409,7 +409,7 @@ static int free_old(struct rebuild *b)
 
 	while (!err && (more = sorter_next(b->usage.olds, &gap)) > 0)
 		err = txn_freed(b->txn, agblock_daddr(b->g, b->ag, be32_get(gap.start)),
-				(u64)be32_get(gap.blocks) << b->g->block_log);
+				(u64)be32_get(gap.blocks) << b->g->block_log, false);
 	return err ? err : more < 0 ? more : 0;
 }
 

@@ -218,12 +218,15 @@ static void change_bucket(struct sweep *sweep, u32 ag, struct be32 bucket, s64 t
 static int agi_change(struct sweep *sweep, const struct txn_change *c)
 {
 	const struct agi *was = (const struct agi *)c->before, *is = (const struct agi *)c->after;
-	u32 ag = c->where->ag;
+	u32 ag = c->where->ag, at;
 
 	if (!was || !is)
 		return 0;
 	change_counters(sweep, ag, was, is);
-	for (u32 i = 0; i < AGI_BUCKETS; i++) {
+	at = txn_first_difference(c, offsetof(struct agi, unlinked),
+				  offsetof(struct agi, unlinked) + sizeof(is->unlinked));
+	for (u32 i = (at - (u32)offsetof(struct agi, unlinked)) / (u32)sizeof(is->unlinked[0]);
+	     i < AGI_BUCKETS; i++) {
 		if (be32_get(was->unlinked[i]) == be32_get(is->unlinked[i]))
 			continue;
 		change_bucket(sweep, ag, was->unlinked[i], -1);

@@ -26,12 +26,16 @@ static bool in_blocks(const struct inode *dir)
 	return dir && dir->fork[FORK_DATA].format != FORMAT_LOCAL;
 }
 
-static bool has_index(struct sweep *sweep, const struct inode *dir)
+static bool has_index(struct sweep *sweep, const struct dinode *d)
 {
+	struct inode dir;
 	struct extent e;
 
-	if (!in_blocks(dir) || fork_lookup(guard_vol(sweep, true), dir, FORK_DATA,
-					   fileoff_of(sweep->g->dir_leaf_off), &e)) {
+	if (d->format == FORMAT_LOCAL)
+		return false;
+	inode_parse(sweep->g, inum_of(be64_get(d->ino)), (const u8 *)d, &dir);
+	if (fork_lookup(guard_vol(sweep, true), &dir, FORK_DATA, fileoff_of(sweep->g->dir_leaf_off),
+			&e)) {
 		trail_clear();
 		return false;
 	}
@@ -41,21 +45,21 @@ static bool has_index(struct sweep *sweep, const struct inode *dir)
 static const struct guard_dir *know(struct sweep *sweep, u64 ino)
 {
 	struct guard_dir *d = guard_dir(sweep);
-	struct inode was, is;
+	const struct dinode *was, *is;
 
 	if (d->ino == ino)
 		return d;
+	was = guard_dinode(sweep, inum_of(ino), false);
+	is = guard_dinode(sweep, inum_of(ino), true);
 	*d = (struct guard_dir){.ino = ino};
-	d->was = guard_inode(sweep, inum_of(ino), false, &was) && was.mode;
-	d->is = guard_inode(sweep, inum_of(ino), true, &is) && is.mode;
-	if (d->was) {
-		d->was_gen = was.gen;
-		d->was_live = was.nlink;
+	if (was && be16_get(was->mode)) {
+		d->was_gen = be32_get(was->gen);
+		d->was_live = be32_get(was->nlink);
 	}
-	if (d->is) {
-		d->is_gen = is.gen;
-		d->is_live = is.nlink;
-		d->indexed = has_index(sweep, &is);
+	if (is && be16_get(is->mode)) {
+		d->is_gen = be32_get(is->gen);
+		d->is_live = be32_get(is->nlink);
+		d->indexed = has_index(sweep, is);
 	}
 	return d;
 }
@@ -217,6 +221,15 @@ static int check_size(struct sweep *sweep, const struct inode *dir)
 		    (unsigned long long)dir->ino.v, (unsigned long long)dir->size);
 }
 
+/* In short form the names must take all of it; read to the end. */
+static int check_short(const struct inode *dir, const struct short_form *s)
+{
+	if (s->c.index == s->c.count && s->c.at == dir->size)
+		return 0;
+	return fail(-EUCLEAN, "directory %llu: its size, %llu, is not that of its names",
+		    (unsigned long long)dir->ino.v, (unsigned long long)dir->size);
+}
+
 int dir_change_inode(struct sweep *sweep, const struct inode *before, const struct inode *after)
 {
 	const struct inode *dir[2] = {before, after};
@@ -227,13 +240,16 @@ int dir_change_inode(struct sweep *sweep, const struct inode *before, const stru
 		short_open(sweep, dir[i], &s[i]);
 	err = change_dots(sweep, dir, s);
 	change_short(sweep, &s[0], &s[1]);
-	return err || !in_blocks(after) ? err : check_size(sweep, after);
+	if (err || !after)
+		return err;
+	return in_blocks(after) ? check_size(sweep, after) : check_short(after, &s[1]);
 }
 
 /* ---- blocks of entries ---- */
 
 struct block {
 	struct sweep *sweep;
+	const struct txn_change *c;
 	const struct guard_dir *dir;
 	u64 number;   /* of the data block */
 	bool indexed; /* its names are in an index of blocks */
@@ -284,11 +300,53 @@ static void step(const struct block *b, struct entries *e, s64 times)
 	entries_next(b, e);
 }
 
+/* Of a slot that has passed the rules, when there is one. */
+static u32 slot_size(const struct geometry *g, const u8 *at)
+{
+	const struct dir_data_unused *run = (const struct dir_data_unused *)at;
+
+	if (be16_get(run->freetag) == DIR_FREE_TAG)
+		return be16_get(run->length);
+	return dir_entry_size(g, ((const struct dir_data_entry *)at)->namelen);
+}
+
+/* Up to the first difference one side is enough: there both have the same entries. */
+static void skip_same(const struct block *b, struct entries *was, struct entries *is)
+{
+	const struct geometry *g = b->sweep->g;
+	u32 end = was->end < is->end ? was->end : is->end, same, at = is->at, size;
+
+	if (!was->more || !is->more)
+		return;
+	same = txn_first_difference(b->c, at, end);
+	while (at + sizeof(struct dir_data_entry) <= same) {
+		size = slot_size(g, is->bytes + at);
+		if (!size || at + size > same)
+			break;
+		at += size;
+	}
+	if (at == is->at)
+		return;
+	was->at = is->at = at;
+	was->slot.size = is->slot.size = 0;
+	entries_next(b, was);
+	entries_next(b, is);
+}
+
 /* Side by side, by their place. */
 static void change_entries(const struct block *b, struct entries *was, struct entries *is)
 {
+	u32 differ = was->end; /* from there on all is the same */
+
+	if (was->more && is->more && was->end == is->end)
+		differ = txn_last_difference(b->c, was->at, was->end);
+	skip_same(b, was, is);
 	while (was->more || is->more) {
 		bool both = was->more && is->more && was->at == is->at;
+
+		/* the rest is the same */
+		if (both && was->end == is->end && was->at >= differ)
+			break;
 
 		if (both && was->slot.size == is->slot.size && was->slot.free == is->slot.free &&
 		    (was->slot.free ||
@@ -315,7 +373,7 @@ static void change_block(const struct block *b, const struct txn_change *c)
 
 int dir_change_names(struct sweep *sweep, const struct txn_change *c)
 {
-	struct block b = {.sweep = sweep, .dir = know(sweep, c->where->ino)};
+	struct block b = {.sweep = sweep, .c = c, .dir = know(sweep, c->where->ino)};
 
 	change_block(&b, c);
 	return 0;
@@ -341,8 +399,11 @@ static void change_best(struct sweep *sweep, enum side side, u64 dir, u64 block,
 int dir_change_data(struct sweep *sweep, const struct txn_change *c)
 {
 	const struct guard_dir *dir = know(sweep, c->where->ino);
-	struct block b = {
-	    .sweep = sweep, .dir = dir, .number = data_block(sweep, c), .indexed = dir->indexed};
+	struct block b = {.sweep = sweep,
+			  .c = c,
+			  .dir = dir,
+			  .number = data_block(sweep, c),
+			  .indexed = dir->indexed};
 
 	change_block(&b, c);
 	if (dir->indexed)
@@ -404,10 +465,9 @@ int dir_change_index(struct sweep *sweep, const struct txn_change *c)
 	return 0;
 }
 
-static u32 best_at(const u8 *block, u32 len, u32 i)
+static u32 best_at(const u8 *block, u32 count, u32 i)
 {
-	return block && i < dir_free_count(block, len) ? be16_get(dir_free_bests(block)[i].best)
-						       : DIR_NO_BEST;
+	return i < count ? be16_get(dir_free_bests(block)[i].best) : DIR_NO_BEST;
 }
 
 int dir_change_free(struct sweep *sweep, const struct txn_change *c)
@@ -415,10 +475,13 @@ int dir_change_free(struct sweep *sweep, const struct txn_change *c)
 	const struct geometry *g = sweep->g;
 	u64 first = (c->where->offset - g->dir_free_off) / g->dir_fsblocks * dir_free_max(c->size);
 
+	u32 was = c->before ? dir_free_count(c->before, c->size) : 0;
+	u32 is = c->after ? dir_free_count(c->after, c->size) : 0;
+
 	if (!know(sweep, c->where->ino)->indexed)
 		return 0;
-	for (u32 i = 0; i < dir_free_max(c->size); i++)
-		change_best(sweep, SIDE_RIGHT, c->where->ino, first + i,
-			    best_at(c->before, c->size, i), best_at(c->after, c->size, i));
+	for (u32 i = 0; i < was || i < is; i++)
+		change_best(sweep, SIDE_RIGHT, c->where->ino, first + i, best_at(c->before, was, i),
+			    best_at(c->after, is, i));
 	return 0;
 }

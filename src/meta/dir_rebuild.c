@@ -35,6 +35,7 @@ struct remake {
 	bool one_block; /* its index is in it */
 	bool started;	/* its first block has been written, or was as it should be */
 	bool written;	/* with its index */
+	bool is_short;
 	u64 parent;
 	struct again again[AGAIN_MAX];
 	u32 agains, blocks, lost, twice;
@@ -79,7 +80,7 @@ static int read_raw(struct remake *k, enum meta_id id, u64 off, struct buf **out
 	int err;
 
 	*out = NULL;
-	dir_parse(&k->m.op, &inode);
+	da_parse(&k->m.op, &inode);
 	err = da_place_at(&k->m.op.view, &inode, FORK_DATA, off, &place);
 	if (err || place.blocks != k->g->dir_fsblocks) {
 		trail_clear();
@@ -275,7 +276,7 @@ static int lose_block(struct remake *k, u64 off)
 	int err = dir_remake_room(&k->m, 16u << k->g->block_log);
 
 	k->lost++;
-	return err ? err : dir_blocks_free(&k->m.op, off, off + k->g->dir_fsblocks);
+	return err ? err : da_blocks_free(&k->m.op, off, off + k->g->dir_fsblocks);
 }
 
 /* Where the entries end that are to be believed: before an index that is believable, too. */
@@ -355,7 +356,7 @@ static int drop_strays(struct remake *k)
 
 	if (err || (e.start == NULL64 && e.off + e.count >= FILEOFF_END))
 		return err;
-	return dir_blocks_free(&k->m.op, end, FILEOFF_END);
+	return da_blocks_free(&k->m.op, end, FILEOFF_END);
 }
 
 static int add_again(struct remake *k)
@@ -406,19 +407,25 @@ static int remake(struct remake *k)
 {
 	struct inode inode;
 
-	dir_parse(&k->m.op, &inode);
-	if (inode.fork[FORK_DATA].format == FORMAT_LOCAL)
+	da_parse(&k->m.op, &inode);
+	k->is_short = inode.fork[FORK_DATA].format == FORMAT_LOCAL;
+	if (k->is_short)
 		return dir_short_rebuild(k->r, &k->m);
 	return remake_blocks(k);
 }
 
 static void tell(struct remake *k)
 {
-	repair_say(k->r,
-		   "directory %llu: rebuilt: %u blocks written anew, %u lost, %u names mended, %u "
-		   "dropped",
-		   (unsigned long long)k->ino, k->blocks, k->lost, k->s.mended,
-		   k->s.dropped + k->twice);
+	u32 dropped = k->s.dropped + k->twice;
+
+	if (k->is_short || (k->one_block && !k->blocks))
+		return; /* it has said so itself, or there was nothing to do */
+	repair_say(k->r, "directory %llu: %s", (unsigned long long)k->ino,
+		   k->one_block ? "its block written anew" : "its indexes built anew");
+	if (k->blocks + k->lost + k->s.mended + dropped)
+		repair_say(k->r,
+			   "directory %llu: %u blocks mended, %u lost; %u names mended, %u dropped",
+			   (unsigned long long)k->ino, k->blocks, k->lost, k->s.mended, dropped);
 }
 
 int dir_rebuild(struct repair *r, u32 ag, u64 ino)

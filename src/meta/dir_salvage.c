@@ -160,6 +160,7 @@ static void drop(struct dir_salvage *s, const struct dir_slot *slot)
 	repair_say(s->r, "directory %llu: name '%.*s' dropped: there is no inode %llu",
 		   (unsigned long long)s->dir, (int)slot->length, (const char *)slot->name,
 		   (unsigned long long)slot->ino);
+	repair_lost_name(s->r, s->dir, slot->type, slot->name, slot->length);
 }
 
 static bool is_free_byte(u8 c)
@@ -274,17 +275,18 @@ static void mend_name(struct dir_salvage *s, struct looks *l)
 
 static void take(struct dir_salvage *s, struct looks *l)
 {
-	u8 type = l->type == DIR_FT_UNKNOWN ? l->slot.type : l->type;
+	/* One that is possible, but not the inode's, speaks of another inode: names_rebuild(). */
+	bool possible = l->slot.type && l->slot.type < DIR_FT_COUNT;
+	u8 type = possible ? l->slot.type : l->type;
 
 	if (!l->child) {
 		drop(s, &l->slot);
 		return;
 	}
 	mend_name(s, l);
-	if (!l->typed || !l->tag)
+	if (!l->tag || (dir_has_type(s->g) && !possible))
 		s->changed = true;
-	if (!l->typed)
-		s->mended++;
+	s->mended += dir_has_type(s->g) && !possible;
 	keep(s, &l->slot, type);
 }
 
@@ -333,51 +335,87 @@ static bool find_length(struct dir_salvage *s, u32 end, u32 at)
 
 /* ---- the walk ---- */
 
-/* What lies here, if anything can be made of it: then *size. */
-static bool take_here(struct dir_salvage *s, u32 end, u32 at, u32 *size)
+/* The entry at `at` with the length that its name must have, if there is one. */
+static bool relength(struct dir_salvage *s, u32 end, u32 at, struct looks *l)
 {
-	struct looks l;
-	bool fits = look(s, end, at, &l), next;
-
-	if (fits && l.tag && (l.slot.free || l.child || is_sure_at(s, end, at + l.slot.size))) {
-		*size = l.slot.size;
-		if (!l.slot.free)
-			take(s, &l);
-		return true;
-	}
-	/* The tag alone is wrong. */
-	next = fits && is_sure_at(s, end, at + l.slot.size);
-	if (next && (l.slot.free || (l.name && l.child))) {
-		*size = l.slot.size;
-		s->changed = true;
-		if (!l.slot.free)
-			take(s, &l);
-		return true;
-	}
-	if (!find_length(s, end, at) || !look(s, end, at, &l))
+	if (!find_length(s, end, at) || !look(s, end, at, l))
 		return false;
-	repair_say(s->r, "directory %llu: name '%.*s' restored: its length was wrong",
-		   (unsigned long long)s->dir, (int)l.slot.length, (const char *)l.slot.name);
 	s->changed = true;
-	*size = l.slot.size;
-	take(s, &l);
+	s->mended++;
+	repair_say(s->r, "directory %llu: name '%.*s' restored: its length was wrong",
+		   (unsigned long long)s->dir, (int)l->slot.length, (const char *)l->slot.name);
 	return true;
+}
+
+/* The number of the inode makes it look like a free run: a name that the index knows, and nothing
+ * else. The next is at *next. */
+static bool lose_here(struct dir_salvage *s, u32 end, u32 at, u32 *next)
+{
+	const struct dir_hint *hint = hint_at(s, at);
+	const u8 *name = s->bytes + at + sizeof(struct dir_data_entry);
+
+	for (u32 length = 1; hint && length <= DIR_NAME_MAX; length++) {
+		u32 size = dir_entry_size(s->g, length);
+		struct be16 tag;
+
+		if (at + size > end)
+			return false;
+		memcpy(&tag, s->bytes + at + size - sizeof(tag), sizeof(tag));
+		if (be16_get(tag) != at || da_hash(name, length) != be32_get(hint->hash) ||
+		    !dir_name_valid(name, length))
+			continue;
+		*next = at + size;
+		drop(s, &(struct dir_slot){.ino = be64_get(*(const struct be64 *)(s->bytes + at)),
+					   .name = name,
+					   .length = length,
+					   .type = dir_has_type(s->g) ? name[length] : 0});
+		return true;
+	}
+	return false;
+}
+
+/* What lies here, if anything can be made of it. */
+static bool find_here(struct dir_salvage *s, u32 end, u32 at, struct looks *l)
+{
+	bool fits = look(s, end, at, l), used = fits && !l->slot.free;
+
+	/* A wrong length may take the same room, but not have the hash that the index knows. */
+	if (used && l->tag && l->hinted && !l->hash) {
+		struct looks other;
+
+		if (relength(s, end, at, &other))
+			*l = other;
+		return true;
+	}
+	if (fits && l->tag && (!used || l->child || is_sure_at(s, end, at + l->slot.size)))
+		return true;
+	/* The tag alone is wrong. */
+	if (fits && (!used || (l->name && l->child)) && is_sure_at(s, end, at + l->slot.size)) {
+		s->changed = true;
+		return true;
+	}
+	return relength(s, end, at, l);
 }
 
 int dir_salvage_block(struct dir_salvage *s, const u8 *block, u32 end)
 {
-	u32 at = sizeof(struct dir_data), size;
+	u32 at = sizeof(struct dir_data);
+	struct looks l;
 
 	memcpy(s->bytes, block, s->g->dir_block_size);
 	s->count = 0;
 	s->has_dot = s->has_dotdot = false;
 	s->changed = !s->verified;
 	while (at < end && !s->err) {
-		if (take_here(s, end, at, &size)) {
-			at += size;
+		if (find_here(s, end, at, &l)) {
+			if (!l.slot.free)
+				take(s, &l);
+			at += l.slot.size;
 			continue;
 		}
 		s->changed = true;
+		if (lose_here(s, end, at, &at))
+			continue;
 		for (at += DIR_ALIGN; at < end && !is_sure_at(s, end, at);)
 			at += DIR_ALIGN;
 	}

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+#define SKIPPED_MAX 8
+
 struct reading {
 	struct repair *r;
 	struct vol *vol;
@@ -18,6 +20,7 @@ struct reading {
 	u32 size; /* bytes that are looked at */
 	bool wide;
 	u32 good, skipped;
+	struct dir_slot skip[SKIPPED_MAX]; /* names of no inode */
 	struct dir_list list;
 	int err;
 };
@@ -113,28 +116,44 @@ static bool find_length(struct reading *d, u32 at, struct dir_slot *slot, u8 *ty
 	return false;
 }
 
+/* Of several readings, who drops it is known in the end. */
+static void skip(struct reading *d, const struct dir_slot *slot)
+{
+	if (d->skipped < SKIPPED_MAX)
+		d->skip[d->skipped] = *slot;
+	d->skipped++;
+}
+
+/* An entry that what follows it confirms. False: it is not to be kept. */
+static bool confirm(struct reading *d, const struct dir_slot *slot, u8 *type)
+{
+	bool there = dir_salvage_inode(d->vol, slot->ino, type) > 0;
+
+	if (!there)
+		skip(d, slot);
+	return there && !dir_name_is_dots(slot->name, slot->length);
+}
+
 /* What is here; 0: nothing can be made of it. */
 static u32 take_at(struct reading *d, u32 at)
 {
-	bool fits, there;
 	struct dir_slot slot;
+	bool fits = slot_at(d, at, length_at(d, at), &slot), sure;
 	u8 type = 0;
 
-	fits = slot_at(d, at, length_at(d, at), &slot);
-	if (fits && is_sure(d, &slot, &type)) {
-		d->good++;
-	} else if (fits && sure_at(d, at + slot.size)) {
-		there = dir_salvage_inode(d->vol, slot.ino, &type) > 0;
-		if (!there)
-			d->skipped++;
-		if (!there || dir_name_is_dots(slot.name, slot.length))
+	sure = fits && is_sure(d, &slot, &type);
+	if (!sure && fits && sure_at(d, at + slot.size)) {
+		if (!confirm(d, &slot, &type))
 			return slot.size;
-	} else if (find_length(d, at, &slot, &type)) {
-		d->good++;
-	} else {
+	} else if (!sure && !find_length(d, at, &slot, &type)) {
 		return 0;
+	} else {
+		d->good++;
 	}
-	add(d, &slot, type ? type : slot.type);
+	/* One that is possible, but not the inode's, speaks of another inode: names_rebuild(). */
+	if (slot.type && slot.type < DIR_FT_COUNT)
+		type = slot.type;
+	add(d, &slot, type);
 	return slot.size;
 }
 
@@ -189,8 +208,10 @@ static int store(struct reading *d, struct dir_remake *m)
 		list->parent = d->g->root_ino;
 		repair_say(d->r, "directory %llu: its .. was lost", (unsigned long long)d->dir);
 	}
+	for (u32 i = 0; i < d->skipped && i < SKIPPED_MAX; i++)
+		repair_lost_name(d->r, d->dir, d->skip[i].type, d->skip[i].name, d->skip[i].length);
 	place_all(d->g, list);
-	dir_parse(&m->op, &inode);
+	da_parse(&m->op, &inode);
 	if (!dir_list_size(&m->op, list, inode.fork[FORK_DATA].size))
 		return fail(-ENOSPC, "directory %llu: its entries do not fit into the inode",
 			    (unsigned long long)d->dir);
@@ -214,7 +235,7 @@ int dir_short_rebuild(struct repair *r, struct dir_remake *m)
 
 	if (!d)
 		return fail(-ENOMEM, "rebuilding a directory: out of memory");
-	dir_parse(&m->op, &inode);
+	da_parse(&m->op, &inode);
 	/* The size, as the inode has it, or as much as there is; as the header says, or otherwise.
 	 */
 	for (u32 i = 0; i < 4 && !err; i++) {

@@ -64,10 +64,11 @@ int dir_twice_open(struct dir_walk *w)
 	u64 flagged = min_u64(w->dir->size / DATA_PER_FLAGGED + FLAGGED_LEAST, FLAGGED_MAX);
 	size_t head = sizeof(*w->twice) + flagged * sizeof(w->twice->flagged[0]);
 	struct dir_twice *t = env_alloc(w->sweep->vol->env, head + LINE - 1 + lines * LINE);
-	u8 *behind = (u8 *)t + head;
+	u8 *behind;
 
 	if (!t)
 		return fail(-ENOMEM, "a directory's names: out of memory");
+	behind = (u8 *)t + head;
 	t->flagged_max = (u32)flagged;
 	t->lines = (u32)lines;
 	t->line = (void *)(behind + (-(uintptr_t)behind & (LINE - 1)));

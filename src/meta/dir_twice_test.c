@@ -86,7 +86,8 @@ static void set_size(void *raw, u64 size)
 
 static void all_are_found(void **state)
 {
-	u32 seed = getenv("SEED") ? (u32)atoi(getenv("SEED")) : (u32)time(NULL);
+	const char *wanted = getenv("SEED");
+	u32 seed = wanted ? (u32)atoi(wanted) : (u32)time(NULL);
 	struct blocks b = {.count = 0};
 	const struct sweep_options options = {.visited = visited, .visited_arg = &b};
 	struct sweep_stats stats;

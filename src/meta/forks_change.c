@@ -23,6 +23,8 @@ static void post_extent(struct sweep *sweep, u64 ino, enum fork_id which, const 
 	u64 offset;
 
 	extent_load(record, &e);
+	if (!e.count)
+		return; /* none: the count of extents is one too many then */
 	offset =
 	    e.off | (which == FORK_ATTR ? OWNER_ATTR : 0) | (e.unwritten ? OWNER_UNWRITTEN : 0);
 	sweep_own(sweep, fsblock_ag(g, fsblock_of(e.start)), fsblock_bno(g, fsblock_of(e.start)),

@@ -5,7 +5,8 @@
  * ref.arg[0] first agino of the piece, [1] mask of its inodes, [2] agino of the record, [3] free
  * mask of the record.
  */
-#include "format/inode.h"
+#include "base/trail.h"
+#include "fs/inode.h"
 #include "meta/inobt_common.h"
 #include "meta/rebuild.h"
 
@@ -132,14 +133,32 @@ static void post_free(struct sweep *sweep, u32 ag, const struct inode_record *r)
 	sweep_post(sweep, ACCOUNT_FREE_INODES, SIDE_LEFT, &fact, 1);
 }
 
-/* An inode that is new to the chunk must have been made; what has been there before is known. */
+/* The inodes of [startino, startino + 64) that were not there before: a record that comes to a
+ * block may have been in another one. */
+static u64 new_inodes(struct sweep *sweep, u32 ag, const struct inode_record *was,
+		      const struct inode_record *is)
+{
+	u64 made = was->holes & ~is->holes;
+	struct inode_record r;
+	struct inobt_rec rec;
+
+	if (!made || ~was->holes)
+		return made;
+	if (inode_chunk(guard_vol(sweep, false), ag, is->startino, &rec)) {
+		trail_clear();
+		return made;
+	}
+	inode_record_load(sweep->g, &rec, &r);
+	return r.startino == is->startino ? made & r.holes : made;
+}
+
+/* An inode that is new must have been made in this transaction. */
 static void expect_inode(struct sweep *sweep, u32 ag, u32 agino)
 {
 	const struct fact there = {{ag, agino, 0, 1}};
-	struct inode inode;
 
 	sweep_post(sweep, ACCOUNT_INODES, SIDE_LEFT, &there, 1);
-	if (guard_inode(sweep, inum_make(sweep->g, ag, agino), true, &inode))
+	if (guard_dinode(sweep, inum_make(sweep->g, ag, agino), true))
 		sweep_post(sweep, ACCOUNT_INODES, SIDE_RIGHT, &there, 1);
 }
 
@@ -155,7 +174,7 @@ static void change_used(struct sweep *sweep, u32 ag, const struct inode_record *
 
 		sweep_post(sweep, ACCOUNT_INODES, SIDE_LEFT, &used, after >> i & 1 ? 1 : -1);
 	}
-	for (u64 left = was->holes & ~is->holes; left; left &= left - 1)
+	for (u64 left = new_inodes(sweep, ag, was, is); left; left &= left - 1)
 		expect_inode(sweep, ag, is->startino + (u32)__builtin_ctzll(left));
 }
 

@@ -150,12 +150,39 @@ static int change_used(struct sweep *sweep, const struct txn_change *c, const st
 	return err ? err : change_parents(sweep, p);
 }
 
+#define DINODE_PART(from, to)                                              \
+	{                                                                  \
+		offsetof(struct dinode, from), offsetof(struct dinode, to) \
+	}
+
+/* Times, and what only counts changes, are in no account. What attributes in blocks say may have
+ * changed with those. */
+static bool same_to_books(const struct geometry *g, const u8 *before, const u8 *after)
+{
+	const struct {
+		size_t from, to;
+	} part[] = {DINODE_PART(magic, atime),
+		    DINODE_PART(size, crc),
+		    DINODE_PART(flags2, crtime),
+		    {sizeof(struct dinode), g->inode_size}};
+	const struct dinode *d = (const struct dinode *)after;
+
+	if (d->forkoff && d->aformat != FORMAT_LOCAL && geometry_has(g, FEATURE_PARENT))
+		return false;
+	for (u32 i = 0; i < ARRAY_COUNT(part); i++)
+		if (memcmp(before + part[i].from, after + part[i].from, part[i].to - part[i].from))
+			return false;
+	return true;
+}
+
 int inode_change(struct sweep *sweep, const struct txn_change *c)
 {
 	struct inode before = {.next_unlinked = NULL32}, after = before;
 	struct pair p = {NULL, NULL};
 	struct inum ino = inum_of(c->where->ino);
 
+	if (c->before && c->after && same_to_books(sweep->g, c->before, c->after))
+		return 0;
 	if (c->before)
 		inode_parse(sweep->g, ino, c->before, &before);
 	if (c->after)

@@ -14,6 +14,7 @@
 
 #include "base/trail.h"
 #include "format/dir.h"
+#include "fs/dir_modify.h"
 #include "ledger/loops.h"
 #include "meta/dir_salvage.h"
 
@@ -91,13 +92,31 @@ static int put_links(struct names_work *w, const struct named *n)
 	return err;
 }
 
+/* Only an empty directory can have been removed: one with names in it has lost its own, and its
+ * links. */
+static int revive(struct names_work *w, u64 ino)
+{
+	struct inode dir;
+	int empty = inode_get(w->vol, inum_of(ino), &dir), err;
+
+	if (!empty)
+		empty = dir.size ? dir_is_empty(w->vol, &dir) : 1;
+	inode_put(w->vol, &dir);
+	if (empty)
+		return empty < 0 ? empty : 0;
+	err = names_set_links(w, ino, 2);
+	return err ? err : orphan(w, ino);
+}
+
 static int judge_directory(struct names_work *w, struct circles *c, const struct named *n)
 {
 	u64 parent = n->dirs ? only_parent(n, &w->vol->geo) : 0;
 	int err;
 
+	if (!n->dirs && n->zero)
+		return revive(w, n->ino);
 	if (!n->dirs)
-		return n->zero ? 0 : orphan(w, n->ino);
+		return orphan(w, n->ino);
 	if (n->dirs > 1)
 		return drop_other_names(w, n, parent);
 	if (!n->zero && (!n->has_dotdot || n->dotdot != parent)) {
@@ -207,6 +226,15 @@ static int cut_circles(struct circles *c)
 
 /* ---- all ---- */
 
+static int put_aside(struct names_work *w, const struct be64 *ino)
+{
+	u8 type;
+
+	if (dir_salvage_inode(w->vol, be64_get(*ino), &type) > 0)
+		w->orphan_types[type]++;
+	return sorter_add(w->rest, ino);
+}
+
 /* Those that say themselves what they are called. */
 static int name_by_pointers(struct names_work *w)
 {
@@ -218,7 +246,7 @@ static int name_by_pointers(struct names_work *w)
 
 		err = tolerate(w, be64_get(ino), names_from_pointers(w, be64_get(ino), &added));
 		if (!err && !added)
-			err = sorter_add(w->rest, &ino);
+			err = put_aside(w, &ino);
 	}
 	return err ? err : more;
 }

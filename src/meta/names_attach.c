@@ -198,13 +198,73 @@ static bool is_directory(struct names_work *w, u64 ino)
 	return dir_salvage_inode(w->vol, ino, &type) > 0 && type == DIR_FT_DIR;
 }
 
+void repair_lost_name(struct repair *r, u64 dir, u8 type, const u8 *name, u32 length)
+{
+	struct lost_names *lost = r->lost;
+	struct lost_name *l = &lost->name[lost->count];
+
+	if (!lost || !dir_name_valid(name, length) || lost->count++ >= LOST_NAMES)
+		return;
+	*l = (struct lost_name){.dir = dir, .type = type, .length = (u8)length};
+	memcpy(l->name, name, length);
+}
+
+/* One name of no inode and one inode of that type without a name belong together; a directory must
+ * know its parent, too. */
+static struct lost_name *lost_name_of(struct names_work *w, u64 ino, u64 parent)
+{
+	struct lost_names *lost = w->r->lost;
+	struct lost_name *found = NULL;
+	u32 fitting = 0;
+	u8 type;
+
+	if (!lost || lost->count > LOST_NAMES || dir_salvage_inode(w->vol, ino, &type) <= 0 ||
+	    type == DIR_FT_UNKNOWN || w->orphan_types[type] != 1)
+		return NULL;
+	for (u32 i = 0; i < lost->count; i++) {
+		struct lost_name *l = &lost->name[i];
+
+		if (l->used || l->type != type || (type == DIR_FT_DIR && l->dir != parent))
+			continue;
+		found = l;
+		fitting++;
+	}
+	return fitting == 1 ? found : NULL;
+}
+
+/* False: there is none, or it cannot have it. */
+static bool enter_lost_name(struct names_work *w, u64 ino, u64 parent)
+{
+	struct lost_name *l = lost_name_of(w, ino, parent);
+	struct names_entry at;
+
+	if (!l || (is_directory(w, ino) && !is_outside(w, l->dir, ino)))
+		return false;
+	l->used = true;
+	at = (struct names_entry){inum_of(l->dir), (const char *)l->name, l->length};
+	if (enter_alone(w, &at, ino)) {
+		trail_clear();
+		return false;
+	}
+	repair_say(w->r,
+		   "inode %llu: had no name, and '%.*s' in directory %llu no inode: taken for each "
+		   "other",
+		   (unsigned long long)ino, (int)l->length, (const char *)l->name,
+		   (unsigned long long)l->dir);
+	return true;
+}
+
 int names_attach(struct names_work *w, u64 ino)
 {
 	u64 parent = 0;
 	int err;
 
-	if (is_directory(w, ino) && !lookup(w->vol, ino, "..", 2, &parent) &&
-	    parent != w->vol->geo.root_ino && is_outside(w, parent, ino))
+	if (is_directory(w, ino) && lookup(w->vol, ino, "..", 2, &parent))
+		trail_clear();
+	if (enter_lost_name(w, ino, parent))
+		return 0;
+	if (is_directory(w, ino) && parent && parent != w->vol->geo.root_ino &&
+	    is_outside(w, parent, ino))
 		return enter_by_number(w, parent, ino);
 	trail_clear();
 	err = w->lost_found.v ? 0 : find_lost_found(w);

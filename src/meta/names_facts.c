@@ -115,8 +115,14 @@ static int add_name(struct names_work *w, struct named *n, const struct fact_rec
 	n->names += be64_get(f->times);
 	if (dir == NO_INO)
 		return 0; /* the superblock names it */
+	if (n->there && (type == n->type || n->zero))
+		return 0;
+	if (n->there && n->wrong < NAMERS_MAX) {
+		n->wrong_dir[n->wrong++] = dir;
+		return 0;
+	}
 	if (n->there)
-		return type == n->type || n->zero ? 0 : names_fix_add(w, dir, n->ino, DIR_FIX_TYPE);
+		return names_fix_add(w, dir, n->ino, DIR_FIX_TYPE);
 	/* One that is damaged has not posted, either. */
 	there = dir_salvage_inode(w->vol, n->ino, &real);
 	return there ? (there < 0 ? there : 0) : names_fix_add(w, dir, n->ino, DIR_FIX_DROP);
@@ -182,6 +188,21 @@ static int add_pointer(struct names_work *w, struct named *n, struct pointer_run
 	return err;
 }
 
+/* A name of another type than the inode has: that of some other inode, when this one has as many
+ * names as it needs. */
+static int end_types(struct names_work *w, struct named *n)
+{
+	bool enough = n->names >= n->nlink + n->wrong;
+	int err = 0;
+
+	for (u32 i = 0; i < n->wrong && !err; i++)
+		err = names_fix_add(w, n->wrong_dir[i], n->ino,
+				    enough ? DIR_FIX_FALSE : DIR_FIX_TYPE);
+	if (enough)
+		n->names -= n->wrong;
+	return err;
+}
+
 int names_next(struct names_work *w, struct named *n)
 {
 	struct pointer_run run = {.any = false};
@@ -203,5 +224,7 @@ int names_next(struct names_work *w, struct named *n)
 	memcpy(w->fact, &f, sizeof(f));
 	if (!err)
 		err = end_run(w, n, &run);
+	if (!err)
+		err = end_types(w, n);
 	return err ? err : more < 0 ? more : 1;
 }

@@ -19,7 +19,7 @@
 
 struct change {
 	u64 ino;
-	u8 kind, length;
+	u8 kind, type, length;
 	char name[DIR_NAME_MAX];
 };
 
@@ -59,7 +59,10 @@ static int on_entry(void *arg, const struct dir_entry *entry)
 		f->seen[fix - f->fix] = true;
 		return 0;
 	}
-	*c = (struct change){entry->ino.v, fix->kind, (u8)entry->length, {0}};
+	*c = (struct change){.ino = entry->ino.v,
+			     .kind = fix->kind,
+			     .type = entry->type,
+			     .length = (u8)entry->length};
 	memcpy(c->name, entry->name, entry->length);
 	f->changes++;
 	return f->changes == OPS;
@@ -67,8 +70,15 @@ static int on_entry(void *arg, const struct dir_entry *entry)
 
 static int drop_name(struct fixing *f, struct txn *txn, const struct change *c)
 {
+	u8 type;
+	int there = dir_salvage_inode(f->w->vol, c->ino, &type);
+
+	if (c->kind == DIR_FIX_FALSE && (there <= 0 || type == c->type))
+		return there < 0 ? there : 0;
 	repair_say(f->w->r, "directory %llu: name '%.*s' of inode %llu dropped",
 		   (unsigned long long)f->dir, (int)c->length, c->name, (unsigned long long)c->ino);
+	if (!there || c->kind == DIR_FIX_FALSE)
+		repair_lost_name(f->w->r, f->dir, c->type, (const u8 *)c->name, c->length);
 	return dir_remove(f->w->vol, txn, inum_of(f->dir), c->name, c->length);
 }
 
@@ -105,7 +115,7 @@ static int apply(struct fixing *f)
 	for (u32 i = 0; i < f->changes && !err; i++) {
 		const struct change *c = &f->change[i];
 
-		if (c->kind == DIR_FIX_DROP || c->kind == DIR_FIX_TWICE)
+		if (c->kind == DIR_FIX_DROP || c->kind == DIR_FIX_TWICE || c->kind == DIR_FIX_FALSE)
 			err = drop_name(f, txn, c);
 		else if (c->kind == DIR_FIX_TYPE)
 			err = set_type(f, txn, c);

@@ -13,8 +13,21 @@
 #include "meta/evidence.h"
 #include "meta/inode_facts.h"
 
+/* Names that led to no inode, of all rounds. */
+#define LOST_NAMES 64
+struct lost_name {
+	u64 dir;
+	u8 type, length, name[255];
+	bool used;
+};
+struct lost_names {
+	u32 count; /* also of those that are not kept */
+	struct lost_name name[LOST_NAMES];
+};
+
 struct repair {
 	struct vol *vol; /* opened to write */
+	struct lost_names *lost;
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;
 	bool others;			 /* something is sick besides the superblock */
@@ -27,6 +40,9 @@ struct repair {
 	void *arg;
 };
 void repair_say(struct repair *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A name that is dropped since there is no such inode. */
+void repair_lost_name(struct repair *r, u64 dir, u8 type, const u8 *name, u32 length);
 
 /* The space trees and headers of an AG, all at once: bnobt, cntbt, rmapbt, refcountbt, AGF, AGFL;
  * and where the evidence says so, inobt, finobt and AGI. */
@@ -44,10 +60,10 @@ int rt_rebuild(struct repair *r, u32 ag, u64 ino);
 int dquot_rebuild(struct repair *r, u32 ag, u64 ino);
 
 /* Inodes can be read, and space can be had. */
-#define NAMES_NEED_SPACE                                                                      \
-	(AG_REBUILD_NEEDS | 1ull << META_AGF | 1ull << META_AGFL | 1ull << META_AGI |         \
-	 1ull << META_BNOBT | 1ull << META_CNTBT | 1ull << META_RMAPBT | 1ull << META_INOBT | \
-	 1ull << META_FINOBT)
+#define NAMES_NEED_SPACE                                                                       \
+	(AG_REBUILD_NEEDS | 1ull << META_INODES | 1ull << META_REFCOUNTBT | 1ull << META_AGF | \
+	 1ull << META_AGFL | 1ull << META_AGI | 1ull << META_BNOBT | 1ull << META_CNTBT |      \
+	 1ull << META_RMAPBT | 1ull << META_INOBT | 1ull << META_FINOBT)
 /* The entries and the indexes of a directory, in any form. */
 int dir_rebuild(struct repair *r, u32 ag, u64 ino);
 /* The attributes of an inode that are whole, in a new fork. */

@@ -19,10 +19,11 @@ struct round {
 	struct repair_result *result;
 	struct survey survey;
 	struct repair repair;
+	struct lost_names *lost;
 	struct evidence_ag *wanted;
 	u64 *ag;    /* by AG: what is to be rebuilt of it */
 	u64 stuck;  /* types that nothing can rebuild */
-	bool all;   /* also what waits for others */
+	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
 	bool moved; /* the superblock is another, see struct repair */
 };
 
@@ -59,15 +60,17 @@ static u64 scope_mask(const struct round *r, enum meta_scope scope)
 	return bits;
 }
 
-/* Does it need something that is sick, and can be cured first? ag NO_AG: in any. */
+/* Does it need something that is sick, and can be cured first? What hangs on inodes waits for all
+ * AGs: a name that leads nowhere may lead to an inode that cannot be seen yet. */
 static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
 {
 	u64 needs = type->needs_rebuild & ~together(r, type) & ~r->stuck;
 	u64 in_ag = scope_mask(r, SCOPE_AG);
+	bool anywhere = ag == NO_AG || type->scope == SCOPE_INODE;
 	u64 sick =
-	    (r->survey.any & ~in_ag) | ((ag == NO_AG ? r->survey.any : r->survey.ag[ag]) & in_ag);
+	    (r->survey.any & ~in_ag) | ((anywhere ? r->survey.any : r->survey.ag[ag]) & in_ag);
 
-	return !r->all && needs & sick;
+	return r->daring < (type->scope == SCOPE_AG ? 1 : 2) && needs & sick;
 }
 
 static void plan_ags(struct round *r)
@@ -278,6 +281,7 @@ static int run_round(struct round *r)
 	r->ag = env_array(r->vol->env, ags, sizeof(*r->ag));
 	err = r->wanted && r->ag ? 0 : fail(-ENOMEM, "repair: out of memory");
 	r->repair = (struct repair){.vol = r->vol,
+				    .lost = r->lost,
 				    .wanted = r->wanted,
 				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
 				    .say = r->options->say,
@@ -326,10 +330,10 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	result->stats = r->survey.stats;
 	if (!round)
 		result->first = r->survey.findings;
-	*more = (r->survey.findings || forced) && !(same && r->all);
+	*more = (r->survey.findings || forced) && !(same && r->daring == 2);
 	if (!*more)
 		return 0;
-	r->all = same || forced;
+	r->daring = same ? r->daring + 1 : 0;
 	if (forced)
 		add_forced(r);
 	r->moved = false;
@@ -348,6 +352,9 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	int err = 0;
 
 	*result = (struct repair_result){0};
+	r.lost = env_alloc(vol->env, sizeof(*r.lost));
+	if (!r.lost)
+		return fail(-ENOMEM, "repair: out of memory");
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
@@ -362,5 +369,6 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 		survey_free(&r.survey);
 		vol_alone_end(&alone);
 	}
+	env_free(vol->env, r.lost);
 	return err;
 }

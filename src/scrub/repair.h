@@ -2,8 +2,8 @@
  * Repair: check, rebuild what is sick, check again, until nothing is left or nothing moves.
  *
  * A round is a survey of a snapshot and the rebuilds that can be made of what it has found: an
- * object whose descriptor needs another that is sick waits for that one.  When all wait for each
- * other, all are tried.  Only the last survey is believed.
+ * object whose descriptor needs another that is sick waits for that one.  When nothing moves, the
+ * AGs are tried that wait, and then whatever waits.  Only the last survey is believed.
  *
  * A volume that others change is theirs between the rounds, and not during one.
  */

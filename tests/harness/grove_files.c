@@ -77,6 +77,7 @@ static int conclude(struct grove *g, struct grove_node *n, struct want *w, int e
 {
 	err = grove_judge(g, err, 0);
 	if (err) {
+		g->world.fail_alloc = 0; /* looking at it must not fail */
 		adopt(g, n, w);
 	} else {
 		grove_room(n, w->size);

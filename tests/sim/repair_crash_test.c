@@ -5,8 +5,8 @@
  * its rounds: it is as before, or repaired, and never worse.  Some wrecks are repaired again, and
  * must come out clean, with the tree and the bytes that were there before the damage.
  *
- * SEED, CUTS (of how many writes one is looked at) and DAMAGES in the environment; the seed is
- * printed.
+ * SEED, CUTS (of how many writes one is looked at), DAMAGES and VERBOSE in the environment; the
+ * seed is printed.
  */
 #include "base/test.h"
 #include "base/trail.h"
@@ -257,6 +257,7 @@ static void run(const char *name, u64 seed)
 
 	seed = number("SEED", seed);
 	world_init(&c->world);
+	c->world.print = number("VERBOSE", 0);
 	c->seed = seed * 0x9e3779b97f4a7c15ull + 1;
 	c->every = (u32)number("CUTS", 4);
 	c->sign = calloc(SIGNS_MAX, sizeof(*c->sign));

@@ -21,9 +21,9 @@
 
 #define SIZE (96u << 20)
 
-enum failing { ALLOC, READ, WRITE, FLUSH, ALL_WRITES, FAILINGS };
-static const char *const failing_names[FAILINGS] = {"allocation", "read", "write", "flush",
-						    "all writes from"};
+enum failing { ALLOC, READ, WRITE, FLUSH, ALL_WRITES, ALL_ALLOCS, FAILINGS };
+static const char *const failing_names[FAILINGS] = {
+    "allocation", "read", "write", "flush", "all writes from", "all allocations from"};
 
 struct test {
 	struct scene scene;
@@ -50,7 +50,8 @@ static void arm(struct test *s, u64 n)
 	struct world *w = &s->g->world;
 
 	w->alloc_failed = false;
-	w->fail_alloc = s->failing == ALLOC ? w->allocs + n : 0;
+	w->fail_alloc = s->failing == ALLOC || s->failing == ALL_ALLOCS ? w->allocs + n : 0;
+	w->fail_on = s->failing == ALL_ALLOCS;
 	switch (s->failing) {
 	case READ:
 		disk_fail(&s->g->disk, DISK_READ, n, false);
@@ -264,6 +265,44 @@ static void mount(enum failing failing)
 	ends(failing, true);
 }
 
+/* ---- another thread in between ---- */
+
+static struct grove *between;
+
+/* As soon as so many inodes wait that they are to be taken apart, somebody else does it. */
+static void drop_and_flush(struct env_lock *lock)
+{
+	struct changer *c = between ? between->changer : NULL;
+
+	if (!c || lock != c->lock || c->ready_count < 32)
+		return;
+	between = NULL;
+	orphans_flush(c);
+}
+
+static void flushed_between(void **state)
+{
+	static struct grove grove;
+	struct scene s;
+	char name[16];
+
+	(void)state;
+	open_grove(&grove, 1024, false);
+	scene_open(&s, &grove);
+	for (u32 i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "gone-%u", i);
+		assert_int_equal(
+		    grove_create(&grove, grove_root(&grove), name, S_IFREG | 0644, NULL), 0);
+		assert_int_equal(grove_remove(&grove, grove_root(&grove), name), 0);
+	}
+	grove.world.env.lock_drop = drop_and_flush;
+	between = &grove;
+	grove_forget(&grove);
+	assert_null(between);
+	grove_check(&grove);
+	grove_close(&grove);
+}
+
 static void failing_1k(void **state)
 {
 	(void)state;
@@ -289,7 +328,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(failing_1k), cmocka_unit_test(failing_parents),
-	    cmocka_unit_test(failing_unmount), cmocka_unit_test(failing_mount)};
+	    cmocka_unit_test(failing_unmount), cmocka_unit_test(flushed_between),
+	    cmocka_unit_test(failing_mount)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
