@@ -79,3 +79,30 @@ check empty-fails test $? -ge 4
 "$M" damage pristine superblock 0 blocksize random >/dev/null
 "$M" check pristine >out 2>err
 check broken-superblock-found test $(($? & 1)) = 1
+
+# Files marked as sharing that share nothing, as an aged filesystem has them: nothing to say, unless asked; and then
+# those whose flag xfs_repair takes away.
+xz -dc "$TOP/tests/fixtures/aged-1k.img.xz" >aged.img
+status preen-unasked 0 "$M" check aged.img
+status preen 2 "$M" check --preen aged.img
+sed -n 's/^preen: inode \([0-9]*\) .*\[INODE_REFLINK_UNUSED\]$/\1/p' out | sort >unused
+check preen-some test -s unused
+xfs_repair -v -f aged.img 2>&1 | sed -n 's/^clearing reflink flag on inode \([0-9]*\)$/\1/p' | sort >cleared
+check preen-as-xfs_repair diff cleared unused
+status preen-nothing-left 0 "$M" check --preen aged.img
+
+# Realtime files have whole realtime extents, cut as they may be into written and unwritten mappings: a start or a length
+# that leaves this grid claims what is free or another's, and leaves behind what nobody has.
+xz -dc "$TOP/tests/fixtures/realtime.img.xz" >rt.img
+xz -dc "$TOP/tests/fixtures/realtime.rt.xz" >rt.rt
+status rt-clean 0 "$M" check --rt-device rt.rt rt.img
+rt_damage() {
+	"$M" damage rt.img inode 153 "$2" "$3" >undo
+	status "rt-$1" 1 "$M" check --rt-device rt.rt rt.img
+	shift 3
+	for id in "$@"; do check "rt-finds-$id" grep -q "\[$id\]\$" out; done
+	sh -c "PATH=$(dirname "$M"):\$PATH; $(sed -n 's/^undo: //p' undo)" >/dev/null
+}
+rt_damage start 'extents[0].startblock' add RT_CLAIMED_TWICE RT_LEAKED
+rt_damage length 'extents[0].blockcount' sub RT_LEAKED
+status rt-undone 0 "$M" check --rt-device rt.rt rt.img

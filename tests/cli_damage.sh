@@ -77,3 +77,17 @@ check list-all-undone cmp pristine image
 "$M" damage --list image | cut -f1 | sort -u >objects
 for object in 'superblock 0' 'agf 3' 'agfl 2' 'agi 1'; do check "list-${object// /-}" grep -qx "$object" objects; done
 check list-wrote-nothing cmp pristine image
+
+# Directory blocks that lie in several extents are listed by their place in the directory, with their own content.
+xz -dc "$TOP/tests/fixtures/pieces.img.xz" >pieces.img
+"$M" damage --list pieces.img >pieces.list
+dir=$("$M" inspect --field=ino pieces.img /names)
+cut -f 1 pieces.list | grep "^inode $dir data" | sort -u >pieces.blocks
+check pieces-listed test "$(wc -l <pieces.blocks)" -gt 5
+while read -r words; do
+	# shellcheck disable=SC2086
+	"$M" inspect pieces.img $words | tail -1
+done <pieces.blocks | sort | uniq -c >pieces.verdicts
+same pieces-sound "$(wc -l <pieces.blocks) no findings" "$(sed 's/^ *//' pieces.verdicts)"
+"$M" inspect pieces.img inode "$dir" data 16 | grep -c '^entry\[' >pieces.entries
+same pieces-entries "$(cat pieces.entries)" "$(grep -c "^inode $dir data 16 as dirdata	entry\[[0-9]*\]\.inumber" pieces.list)"

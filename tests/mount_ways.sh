@@ -67,8 +67,31 @@ refuses refuses-missing 4 "No such file" -o ro "$SCRATCH/none" "$ours"
 refuses refuses-no-directory 4 "" -o ro "$image" "$SCRATCH/none"
 head -c 1M /dev/zero >"$SCRATCH/zeroes"
 refuses refuses-zeroes 4 "superblock" -o ro "$SCRATCH/zeroes" "$ours"
+refuses refuses-quota 8 'quotas are not supported' -o uquota "$image" "$ours"
+refuses refuses-norecovery 8 'norecovery goes with ro' -o norecovery "$image" "$ours"
+check ro-quota mount_up "$image" "$ours" ro,uquota,norecovery
+down "$ours"
 check swallows mount_up "$image" "$ours" ro,relatime,lazytime,nouuid,noquota,nodev,nosuid,noatime,x-anything=1,logbufs=8
 down "$ours"
+
+# -o sync: what is done is durable when it is answered. -o grpid: new files have the group of their directory.
+wait_until flock -n "$image" true # the last server may just be going
+if serve "$image" "$ours" rw,sync,grpid; then
+	mkdir "$ours/group"
+	chgrp 4711 "$ours/group"
+	echo durable >"$ours/group/file"
+	mkdir "$ours/group/last"
+	check grpid test "$(stat -c %g "$ours/group/file" "$ours/group/last" | sort -u)" = 4711
+	kill -9 "$server"
+	wait "$server" 2>/dev/null
+	umount -l "$ours"
+	serve "$image" "$ours" rw
+	check sync test "$(cat "$ours/group/file")" = durable -a -d "$ours/group/last"
+	rm -r "$ours/group"
+	check sync-quit quit "$ours"
+else
+	not_ok sync "no mount"
+fi
 
 # Signals end it, and unmount.
 for signal in TERM INT HUP; do

@@ -97,6 +97,40 @@ else
 	done
 fi
 
+# What is open outlives its name, whatever goes with it; inodes come free soon after the last close.
+unlinked() {
+	python3 - "$1" <<-'EOF'
+		import os, sys, time
+		dir = sys.argv[1]
+		def used():
+		    st = os.statvfs(dir)
+		    return st.f_files - st.f_ffree
+		def settles(wanted):
+		    for _ in range(100):
+		        if used() == wanted: return True
+		        time.sleep(0.05)
+		    print(f"{used()} inodes are in use, not {wanted}")
+		    return False
+		before = used()
+		kept = {}
+		for i in range(300):
+		    fd = os.open(f"{dir}/u{i}", os.O_CREAT | os.O_RDWR)
+		    os.write(fd, b"%d" % i * (100000 if i % 50 == 0 else 5))
+		    if i % 3 == 0: kept[i] = fd
+		    else: os.close(fd)
+		for i in range(300): os.unlink(f"{dir}/u{i}")
+		if not settles(before + len(kept)): sys.exit(1)
+		for i, fd in kept.items():
+		    if not os.pread(fd, 1000000, 0) == b"%d" % i * (100000 if i % 50 == 0 else 5): sys.exit(f"u{i} has changed")
+		    os.close(fd)
+		sys.exit(not settles(before))
+	EOF
+}
+serve "$image" "$dir" rw
+check unlinked unlinked "$dir"
+check unlinked-quit quit "$dir"
+check unlinked-clean clean
+
 # One image, one writer.
 serve "$image" "$dir" rw
 mkdir -p "$other"

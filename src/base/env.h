@@ -29,6 +29,8 @@ struct env {
 	/* Zeroed memory, or NULL.  Sizes come from bounded arithmetic, never straight from disk
 	 * bytes. */
 	void *(*alloc)(struct env *env, size_t size);
+	/* As alloc, with any content: for what is written over at once. NULL: alloc does it. */
+	void *(*alloc_bytes)(struct env *env, size_t size);
 	void (*free)(struct env *env, void *memory);
 	u64 (*now)(struct env *env); /* ns of a monotonic clock */
 	int (*random)(struct env *env, void *to, size_t size);
@@ -56,14 +58,22 @@ struct env {
 	/* A finding for the person who asked; called in no set order. */
 	void (*finding)(struct env *env, const struct finding *finding);
 	void (*progress)(struct env *env, const struct progress *progress);
+	/* True when nobody wants the result of a long task any more: it ends with -ECANCELED. NULL:
+	 * never. */
+	bool (*stopped)(struct env *env);
 	/* Something worth a log line that is no finding. */
 	void (*note)(struct env *env, const char *line);
-	void *front; /* belongs to the front end */
+	void *front;	     /* belongs to the front end */
+	void *progress_line; /* so does this */
 };
 
 static inline void *env_alloc(struct env *env, size_t size)
 {
 	return env->alloc(env, size);
+}
+static inline void *env_alloc_bytes(struct env *env, size_t size)
+{
+	return env->alloc_bytes ? env->alloc_bytes(env, size) : env->alloc(env, size);
 }
 /* NULL when count * size overflows, too. */
 static inline void *env_array(struct env *env, size_t count, size_t size)
@@ -73,6 +83,10 @@ static inline void *env_array(struct env *env, size_t count, size_t size)
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return NULL;
 	return env->alloc(env, bytes);
+}
+static inline bool env_stopped(struct env *env)
+{
+	return env->stopped && env->stopped(env);
 }
 static inline void env_free(struct env *env, void *memory)
 {

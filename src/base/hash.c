@@ -80,10 +80,8 @@ __attribute__((target("aes,sse2"))) static u128 aes_words(const struct hash_key 
 							  const u64 word[4])
 {
 	const __m128i *k = (const __m128i *)key->round;
-	/* Two loads of 8 bytes each: the words have just been stored so, and a load of 16 would
-	 * wait. */
-	__m128i x = _mm_set_epi64x((s64)word[1], (s64)word[0]);
-	__m128i y = _mm_set_epi64x((s64)word[3], (s64)word[2]);
+	__m128i x = _mm_set_epi64x((s64)load_alone(&word[1]), (s64)load_alone(&word[0]));
+	__m128i y = _mm_set_epi64x((s64)load_alone(&word[3]), (s64)load_alone(&word[2]));
 
 	x = _mm_xor_si128(x, k[0]);
 	for (int i = 1; i <= 4; i++)

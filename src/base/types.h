@@ -159,6 +159,16 @@ static inline struct fileoff fileoff_of(u64 v)
 
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Loaded by itself. Compilers join the loads of neighbours, and when those have just been stored
+ * one by one, the joined load has to wait until both are in the cache. */
+static inline u64 load_alone(const u64 *at)
+{
+	u64 v = *at;
+
+	__asm__("" : "+r"(v));
+	return v;
+}
+
 static inline u64 min_u64(u64 a, u64 b)
 {
 	return a < b ? a : b;

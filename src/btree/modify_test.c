@@ -111,10 +111,12 @@ static void make_record(const struct world *w, u32 slot, u32 flavour, void *to)
 		    .free = be64_make((1ull << blocks) - 1)};
 		break;
 	case META_RMAPBT:
-		/* long ones across many others */
+		/* long ones across many others; none that should be one with another */
 		*(struct rmap_rec *)to = (struct rmap_rec){
 		    be32_make(1000 + slot / 3), be32_make(slot % 3 < 2 ? blocks : 1 + flavour * 50),
-		    be64_make(slot % 3 < 2 ? 5000 + slot % 3 * 100 : (u64)RMAP_OWN_COW),
+		    be64_make(slot % 3 < 2   ? 5000 + slot % 3 * 100
+			      : slot / 3 % 2 ? (u64)RMAP_OWN_COW
+					     : (u64)RMAP_OWN_REFC),
 		    be64_make(slot % 3 < 2 ? slot : 0)};
 		break;
 	case META_REFCOUNTBT:
@@ -213,6 +215,7 @@ static void open_world(struct world *w, enum meta_id id, u32 block_log, u32 slot
 	host_env_init(&w->env, 1);
 	w->env.front = w;
 	w->env.alloc = limited_alloc;
+	w->env.alloc_bytes = NULL;
 	w->env.free = limited_free;
 	w->allocs_left = -1;
 	w->m.bytes = calloc(FIRST_BLOCK + BLOCKS, w->g.block_size);

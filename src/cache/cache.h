@@ -67,14 +67,20 @@ int cache_get_raw(struct cache *cache, struct daddr at, u32 size, struct buf **o
 int cache_get_ranges(struct cache *cache, const struct meta_type *type, const struct where *where,
 		     const struct cache_range *ranges, u32 count, struct buf **out);
 void cache_put(struct cache *cache, struct buf *buf);
+/* The same by a reader that will not come back: unless others have asked for it too, its memory is
+ * what the next read takes. So a sweep does not push out what others need, and stays in little
+ * memory. */
+void cache_done(struct cache *cache, struct buf *buf);
 /* One more holder. */
 void cache_hold(struct cache *cache, struct buf *buf);
 
-/* A new content for these ranges that only the caller sees, to be written to; cache_put() throws it
- * away, unless cache_publish() has made it what readers get from now on. That it obeys the rules of
- * `type` (NULL: not known) with this owner is the caller's word. Who holds what was there before,
- * keeps it. Neither the device nor buffers that overlap otherwise are touched. */
-int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, struct buf **out);
+/* A new content for these ranges that only the caller sees, to be written to: all zeroes, or with
+ * zeroed false anything, to be written over. cache_put() throws it away, unless cache_publish() has
+ * made it what readers get from now on. That it obeys the rules of `type` (NULL: not known) with
+ * this owner is the caller's word. Who holds what was there before, keeps it. Neither the device
+ * nor buffers that overlap otherwise are touched. */
+int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count, bool zeroed,
+	       struct buf **out);
 static inline u8 *cache_made_bytes(struct buf *buf)
 {
 	return (u8 *)(uintptr_t)buf->data;

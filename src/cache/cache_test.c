@@ -185,12 +185,46 @@ static void forgets(void **state)
 	close_fixture(&f);
 }
 
+/* What others have asked for outlives a sweep through much more than there is memory for, also
+ * where the sweep has read it first. */
+static void done_makes_room(void **state)
+{
+	struct daddr mine = daddr_of(7 * BLOCK), shared = daddr_of(40 * BLOCK);
+	struct fixture f;
+	struct buf *a, *b;
+
+	(void)state;
+	open_fixture(&f, (size_t)16 * 2 * BLOCK);
+	assert_int_equal(cache_get_raw(f.cache, mine, BLOCK, &a), 0);
+	cache_put(f.cache, a);
+	for (u32 i = 0; i < 64; i++) {
+		struct daddr at = daddr_of((u64)i * BLOCK);
+
+		assert_int_equal(cache_get_raw(f.cache, at, BLOCK, &a), 0);
+		assert_int_equal(a->data[5], i);
+		if (at.v == shared.v) {
+			assert_int_equal(cache_get_raw(f.cache, at, BLOCK, &b), 0);
+			cache_put(f.cache, b);
+		}
+		cache_done(f.cache, a);
+	}
+	assert_int_equal(f.m->reads, 64);
+	assert_int_equal(cache_get_raw(f.cache, mine, BLOCK, &a), 0);
+	assert_int_equal(cache_get_raw(f.cache, shared, BLOCK, &b), 0);
+	assert_int_equal(f.m->reads, 64);
+	assert_int_equal(a->data[0], 7);
+	assert_int_equal(b->data[0], 40);
+	cache_put(f.cache, a);
+	cache_put(f.cache, b);
+	close_fixture(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads_once), cmocka_unit_test(ranges_are_joined),
 	    cmocka_unit_test(verifies),	  cmocka_unit_test(memory_is_bounded),
-	    cmocka_unit_test(forgets),
+	    cmocka_unit_test(forgets),	  cmocka_unit_test(done_makes_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

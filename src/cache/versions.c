@@ -70,6 +70,19 @@ static void unit_link(struct versions *v, struct unit *unit)
 	v->units++;
 }
 
+struct unit *version_unit_add(struct versions *v, u64 at, u32 size)
+{
+	struct unit *unit =
+	    env_alloc(v->env, sizeof(*unit) + stakes_of(at, size) * sizeof(struct stake));
+
+	if (!unit)
+		return NULL;
+	unit->at = at;
+	unit->size = size;
+	unit_link(v, unit);
+	return unit;
+}
+
 static void unit_unlink(struct versions *v, struct unit *unit)
 {
 	struct unit **chain = &v->table[version_mix(unit->at) & (v->slots - 1)];

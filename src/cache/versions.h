@@ -54,6 +54,7 @@ struct version_change {
  * commit changes them. */
 struct version_freed {
 	u64 at, size;
+	bool data; /* of files: no snapshot shows it */
 };
 /* All of it happens, or on an error nothing. Returns the commit's number in *number. */
 int versions_commit(struct versions *v, const struct version_change *changes, u32 count,
@@ -62,6 +63,9 @@ u64 versions_number(struct versions *v);
 
 /* All metadata as of now. Closed by device_close(). */
 int versions_snapshot(struct versions *v, struct device **out);
+/* What lies at home in this free space, block by block, is kept for the snapshots that show it: the
+ * caller is going to write there past the versions. For who commits; what freed it is durable. */
+int versions_keep(struct versions *v, u64 at, u64 size, u32 block);
 /* The number of the oldest open snapshot, or NULL64. */
 u64 versions_oldest(struct versions *v);
 

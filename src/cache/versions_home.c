@@ -161,14 +161,12 @@ static struct version *kept_for(struct versions *v, struct unit *unit, const str
 	return kept;
 }
 
-static int keep_home(struct versions *v, struct unit *unit, u8 *bytes)
+/* Its bytes at home, for all snapshots that need them. */
+static int record(struct versions *v, struct unit *unit, const u8 *bytes)
 {
-	int err = device_read(v->home, daddr_of(unit->at), bytes, unit->size);
 	bool lost;
+	int err = 0;
 
-	if (err)
-		return err;
-	versions_lock(v);
 	if (!v->spill)
 		v->spill = v->env->spill_open(v->env);
 	lost = !v->spill || v->env->spill_write(v->spill, v->spill_end, bytes, unit->size) != 0;
@@ -188,7 +186,64 @@ static int keep_home(struct versions *v, struct unit *unit, u8 *bytes)
 		}
 	}
 	v->spill_end += unit->size;
+	return err;
+}
+
+static int keep_home(struct versions *v, struct unit *unit, u8 *bytes)
+{
+	int err = device_read(v->home, daddr_of(unit->at), bytes, unit->size);
+
+	if (err)
+		return err;
+	versions_lock(v);
+	err = record(v, unit, bytes);
 	versions_unlock(v);
+	return err;
+}
+
+/* The unit is one that is no more, so that what it keeps is for older snapshots alone. */
+static int keep_free(struct versions *v, u64 at, u32 size, const u8 *bytes)
+{
+	struct version *gone = NULL;
+	struct unit *unit = version_unit_find(v, at, size);
+	int err = 0;
+
+	if (!v->snapshots)
+		return 0;
+	if (!unit || unit->newest->number != v->number)
+		gone = env_alloc(v->env, sizeof(*gone));
+	if (!unit && gone)
+		unit = version_unit_add(v, at, size);
+	if (!unit || (!gone && unit->newest->number != v->number)) {
+		env_free(v->env, gone);
+		return fail(-ENOMEM, "keeping what a snapshot needs: out of memory");
+	}
+	if (gone) {
+		*gone = (struct version){
+		    .older = unit->newest, .number = v->number, .size = size, .gone = true};
+		unit->newest = gone;
+	}
+	if (any_must_keep(v, unit))
+		err = record(v, unit, bytes);
+	versions_note_many(v, unit);
+	versions_unit_settle(v, unit);
+	return err;
+}
+
+/* Nobody writes home there meanwhile: no version of it is live. */
+int versions_keep(struct versions *v, u64 at, u64 size, u32 block)
+{
+	u8 *bytes = env_alloc(v->env, block);
+	int err = bytes ? 0 : fail(-ENOMEM, "keeping what a snapshot needs: out of memory");
+
+	for (u64 done = 0; done < size && !err; done += block) {
+		err = device_read(v->home, daddr_of(at + done), bytes, block);
+		versions_lock(v);
+		if (!err)
+			err = keep_free(v, at + done, block, bytes);
+		versions_unlock(v);
+	}
+	env_free(v->env, bytes);
 	return err;
 }
 

@@ -69,6 +69,8 @@ u64 version_mix(u64 key);
 void versions_lock(struct versions *v);
 void versions_unlock(struct versions *v);
 struct unit *version_unit_find(const struct versions *v, u64 at, u32 size);
+/* One without a version yet; NULL without memory. */
+struct unit *version_unit_add(struct versions *v, u64 at, u32 size);
 void version_release(struct versions *v, struct version *old);
 void version_unit_free(struct versions *v, struct unit *unit);
 void version_mark_all(u32 *map, u32 size);

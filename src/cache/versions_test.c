@@ -53,7 +53,7 @@ struct world {
 	} snapshot[SNAPSHOTS];
 	struct logged *log;
 	u32 log_used, log_home; /* items; how many of them are home */
-	u32 tears, reads, commits;
+	u32 tears, reads, commits, data;
 };
 
 static u32 draw(struct world *w, u32 below)
@@ -153,7 +153,7 @@ static void add_change(struct world *w, struct commit *c)
 		if (c->change[i].range.at.v == at)
 			return;
 	range = (struct cache_range){daddr_of(at), size};
-	assert_int_equal(cache_make(w->cache, &range, 1, &buf), 0);
+	assert_int_equal(cache_make(w->cache, &range, 1, true, &buf), 0);
 	if (!fresh) {
 		assert_int_equal(cache_get_raw(w->cache, range.at, size, &before), 0);
 		assert_memory_equal(before->data, w->now.bytes + at, size);
@@ -179,7 +179,7 @@ static void add_free(struct world *w, struct commit *c)
 		if (c->change[i].range.at.v == at)
 			return;
 	own(&w->now, at, size, false);
-	c->freed[c->freed_count++] = (struct version_freed){at, size};
+	c->freed[c->freed_count++] = (struct version_freed){.at = at, .size = size};
 }
 
 static void commit(struct world *w)
@@ -245,6 +245,30 @@ static void write_home(struct world *w)
 	if (!err)
 		w->log_home = w->log_used;
 	w->home.writes_left = NULL64;
+}
+
+static bool is_free(const struct world *w, u32 at, u32 size)
+{
+	for (u32 i = at / UNIT_MIN; i < (at + size) / UNIT_MIN; i++)
+		if (w->now.owner[i] || w->durable.owner[i])
+			return false;
+	return true;
+}
+
+/* Data are written past the versions, where nothing is, and nothing can be again after a crash. */
+static void write_data(struct world *w)
+{
+	static const u32 blocks[] = {512, 1024, 4096};
+	u32 block = blocks[draw(w, 3)], size = (1 + draw(w, 3)) * block, at = 0;
+
+	for (u32 tries = 0; tries < 100 && (!tries || !is_free(w, at, size)); tries++)
+		at = draw(w, (SIZE - size) / block + 1) * block;
+	if (!is_free(w, at, size))
+		return;
+	assert_int_equal(versions_keep(w->v, at, size, block), 0);
+	for (u32 i = 0; i < size; i++)
+		w->home.bytes[at + i] = (u8)draw(w, 256);
+	w->data++;
 }
 
 static void compare(const struct image *image, const u8 *bytes)
@@ -394,12 +418,16 @@ static void against_model(size_t memory)
 		case 4:
 			look(w);
 			break;
+		case 5:
+			write_data(w);
+			break;
 		default:
 			commit(w);
 		}
 	}
-	printf("%u commits, %u torn writes, %u looks\n", w->commits, w->tears, w->reads);
-	assert_true(w->tears > 20 && w->reads > 300);
+	printf("%u commits, %u torn writes, %u looks, %u data\n", w->commits, w->tears, w->reads,
+	       w->data);
+	assert_true(w->tears > 20 && w->reads > 300 && w->data > 20);
 	/* with all home and no snapshot, nothing is kept */
 	for (u32 i = 0; i < SNAPSHOTS; i++) {
 		device_close(w->snapshot[i].dev);

@@ -1,4 +1,4 @@
-/* mendfs check: the sweep over an image, and its report. */
+/* mendfs check: the sweep over an image, or a snapshot of what is mounted, and its report. */
 #include "base/trail.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
@@ -9,23 +9,21 @@
 #include <stdio.h>
 
 struct check {
-	struct report report;
-	struct cli_image image;
+	struct cli_image image; /* first */
 	const struct meta_type *only;
-	bool json, verbose;
+	bool json, verbose, preen;
 };
 
 static void on_finding(struct env *env, const struct finding *finding)
 {
-	struct check *check = env->front;
-
-	report_add(&check->report, finding);
+	report_add(env->front, finding);
 }
 
 static void on_note(struct env *env, const char *line)
 {
-	(void)env;
-	fprintf(stderr, "mendfs: %s\n", line);
+	const struct report *report = env->front;
+
+	fprintf(report->live, "mendfs: %s\n", line);
 }
 
 static void on_open_finding(struct verdict *v, const struct finding *finding)
@@ -33,16 +31,14 @@ static void on_open_finding(struct verdict *v, const struct finding *finding)
 	report_add(v->sink, finding);
 }
 
-static int sweep(struct check *check, struct vol *vol)
+static int sweep(const struct check *check, struct report *report, struct vol *vol)
 {
-	struct report *report = &check->report;
-	struct sweep_options options = {.only = check->only};
+	struct sweep_options options = {.only = check->only, .preen = check->preen};
 	int err;
 
 	report->opened = true;
 	report->replayed = vol->replayed;
 	report->log = vol->log_status;
-	report->g = &vol->geo;
 	err = sweep_run(vol, &options, &report->stats);
 	cache_stats(vol->cache, &report->cache);
 	return err;
@@ -53,39 +49,67 @@ static bool is_damage(int err)
 	return err == -EUCLEAN || err == -EBADMSG;
 }
 
-/* Runs the check and prints; returns the exit status. */
-static int check_image(struct check *check, struct env *env)
+static int print(struct cli_run *run, const struct check *check, struct report *report, int err)
 {
-	struct report *report = &check->report;
-	struct verdict v = {.raise = on_open_finding, .sink = report};
-	u64 start = env->now(env);
-	struct vol *vol = NULL;
-	int err, status;
+	int status = report_status(report) | (is_damage(err) ? STATUS_CORRUPT : 0);
 
+	if (err && !check->json)
+		fprintf(run->err, "mendfs: %s\n", report->error);
+	if (!check->json)
+		report_print(run->out, report);
+	else if (report_print_json(run->out, report, status))
+		status = cli_failed_in(run);
+	return status;
+}
+
+/* Runs the check and prints; returns the exit status. */
+static int check_image(struct cli_run *run, struct check *check, struct report *report)
+{
+	struct verdict v = {.raise = on_open_finding, .sink = report};
+	struct progress_line line;
+	struct vol *vol = NULL;
+	u64 start = run->env.now(&run->env);
+	int err;
+
+	progress_begin(&run->env, &line, run->err, run->terminal);
 	check->image.verdict = &v;
-	err = cli_open(env, &check->image, &vol);
+	err = cli_run_open(run, &check->image, &vol);
 	if (!err)
-		err = sweep(check, vol);
+		err = sweep(check, report, vol);
 	if (!err)
 		err = report_finish(report, vol);
-	progress_end();
-	report->ns = env->now(env) - start;
+	progress_end(&line);
+	report->ns = run->env.now(&run->env) - start;
 	if (err) {
 		snprintf(report->error_text, TRAIL_MAX, "%s", trail_text());
 		report->error = report->error_text;
 		if (!report->sorted)
 			report_finish(report, NULL);
 	}
-	status = report_status(report) | (is_damage(err) ? STATUS_CORRUPT : 0);
-	if (err && !check->json)
-		fprintf(stderr, "mendfs: %s\n", report->error);
-	if (check->json) {
-		if (report_print_json(report, status))
-			status = cli_failed();
-	} else {
-		report_print(report);
-	}
+	if (vol)
+		report->g = vol->geo;
+	/* before it prints: who reads it may take his time, and a snapshot holds space */
 	vol_close(vol);
+	return print(run, check, report, err);
+}
+
+static int work(struct cli_run *run, void *options)
+{
+	struct check *check = options;
+	struct report report;
+	int status;
+
+	if (report_open(&run->env, &report))
+		return cli_failed_in(run);
+	report.image = check->image.data;
+	report.mounted = run->mounted && run->mounted->journal;
+	report.live = check->verbose ? run->err : NULL;
+	run->env.front = &report;
+	run->env.finding = on_finding;
+	if (check->verbose)
+		run->env.note = on_note;
+	status = check_image(run, check, &report);
+	report_close(&report);
 	return status;
 }
 
@@ -105,11 +129,13 @@ static bool set_log_choice(struct check *check, const char *choice)
 }
 
 /* 0, or STATUS_USAGE. */
-static int parse(const struct command *self, struct check *check, int argc, char **argv)
+static int parse(const struct command *self, void *to, int argc, char **argv)
 {
+	struct check *check = to;
 	static const struct option options[] = {
 	    {"json", no_argument, NULL, 'j'},
 	    {"verbose", no_argument, NULL, 'v'},
+	    {"preen", no_argument, NULL, 'p'},
 	    {"memory", required_argument, NULL, 'm'},
 	    {"only", required_argument, NULL, 'o'},
 	    {"log", required_argument, NULL, 'L'},
@@ -125,6 +151,8 @@ static int parse(const struct command *self, struct check *check, int argc, char
 			check->json = true;
 		} else if (c == 'v') {
 			check->verbose = true;
+		} else if (c == 'p') {
+			check->preen = true;
 		} else if (c == 'm') {
 			if (!cli_parse_size(optarg, &memory) || !memory)
 				return cli_misuse(self, "\"%s\" is no size", optarg);
@@ -150,39 +178,19 @@ static int parse(const struct command *self, struct check *check, int argc, char
 	return 0;
 }
 
-static int run(const struct command *self, int argc, char **argv)
-{
-	struct check check = {0};
-	struct env env;
-	int status = parse(self, &check, argc, argv);
-
-	if (status)
-		return status;
-	host_env_init(&env, 0);
-	if (report_open(&env, &check.report))
-		return cli_failed();
-	check.report.image = check.image.data;
-	check.report.live = check.verbose;
-	env.front = &check;
-	env.finding = on_finding;
-	if (check.verbose)
-		env.note = on_note;
-	progress_begin(&env);
-	status = check_image(&check, &env);
-	report_close(&check.report);
-	return status;
-}
-
 const struct command command_check = {
     .name = "check",
-    .arguments = "[OPTION...] IMAGE",
+    .arguments = "[OPTION...] IMAGE|DIRECTORY",
     .summary = "say exactly what is wrong with a filesystem; writes nothing",
     .help =
 	"Findings on stdout, one a line, each with its permanent name (docs/CHECKS.md).\n"
 	"A dirty log is replayed in memory first; the image is opened read-only.\n"
+	"Of a DIRECTORY where a filesystem is mounted, its server checks what it is at this\n"
+	"moment, while it goes on; what is said of the log and of devices is not for those.\n"
 	"\n"
 	"  -v, --verbose         show findings on stderr as they come, and notes\n"
 	"  --json                print one JSON object instead (docs/JSON.md)\n"
+	"  --preen               also what is sound, but could be better, as kernels leave it\n"
 	"  --memory=SIZE         for the cache of blocks: 16M\n"
 	"  --only=TYPE           only metadata of this type: agf, inode\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"
@@ -190,5 +198,7 @@ const struct command command_check = {
 	"  --log=ignore          look at the disk as it is, without replay\n" CLI_HELP_DEVICES "\n"
 	"Exit status, OR of: 1 corruption, 2 warnings or optimizations only, 4 the check could\n"
 	"not be finished, 8 usage.\n",
-    .run = run,
+    .options_size = sizeof(struct check),
+    .parse = parse,
+    .work = work,
 };

@@ -2,12 +2,15 @@
 #include "cli/cli.h"
 
 #include "base/trail.h"
+#include "cli/control.h"
+#include "host/undo.h"
 #include "meta/types_table.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void print_usage(FILE *to, const struct command *command)
 {
@@ -43,10 +46,20 @@ int cli_help(const struct command *command)
 	return 0;
 }
 
+static int tell_failure(FILE *to)
+{
+	fprintf(to, "mendfs: %s\n", trail_text());
+	return STATUS_FAILED;
+}
+
 int cli_failed(void)
 {
-	fprintf(stderr, "mendfs: %s\n", trail_text());
-	return STATUS_FAILED;
+	return tell_failure(stderr);
+}
+
+int cli_failed_in(const struct cli_run *run)
+{
+	return tell_failure(run->err);
 }
 
 bool cli_parse_number(const char *text, u64 *number)
@@ -85,20 +98,50 @@ bool cli_parse_size(const char *text, u64 *size)
 	return true;
 }
 
+#define PREVIEW_MEMORY (64u << 20)
+
+/* Whatever is written stays in memory, or in a scratch file. */
+static int put_overlay(struct env *env, struct device **device)
+{
+	struct device *overlay;
+	int err = device_open_overlay(env, *device, PREVIEW_MEMORY, &overlay);
+
+	if (!err)
+		*device = overlay;
+	return err;
+}
+
+static int put_undo(struct env *env, const char *path, struct device **device)
+{
+	struct device *undo;
+	int err = device_open_undo(env, *device, path, &undo);
+
+	if (!err)
+		*device = undo;
+	return err;
+}
+
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 {
 	struct vol_options options = {
 	    .write = image->write,
+	    .repair = image->repair,
 	    .no_recovery = image->no_recovery,
 	    .accept_loss = image->accept_loss,
 	    .memory = image->memory,
 	    .verdict = image->verdict,
 	};
-	int err =
-	    device_open_file(env, image->data, !image->writable && !image->write, &options.data);
+	bool read_only = image->preview || !image->write;
+	int err = device_open_file(env, image->data, !image->writable && read_only, &options.data);
 
 	if (!err && image->log)
-		err = device_open_file(env, image->log, !image->write, &options.log);
+		err = device_open_file(env, image->log, read_only, &options.log);
+	if (!err && image->preview)
+		err = put_overlay(env, &options.data);
+	if (!err && image->undo)
+		err = put_undo(env, image->undo, &options.data);
+	if (!err && image->preview && options.log)
+		err = put_overlay(env, &options.log);
 	if (!err && image->rt)
 		err = device_open_file(env, image->rt, true, &options.rt);
 	if (err) {
@@ -107,4 +150,47 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 		return err;
 	}
 	return vol_open(env, &meta_types, &options, out);
+}
+
+void cli_tell_super(FILE *err, const struct vol *vol)
+{
+	if (vol->super_at.v)
+		fprintf(err,
+			"mendfs: %s: the primary superblock is lost; this goes by its copy at "
+			"sector %llu\n",
+			vol->data->name, (unsigned long long)vol->super_at.v / 512);
+}
+
+int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol **out)
+{
+	const struct vol_options options = {.memory = image->memory, .verdict = image->verdict};
+
+	if (run->mounted)
+		return vol_snapshot(run->mounted, &run->env, &options, out);
+	return cli_open(&run->env, image, out);
+}
+
+static int run_here(const struct command *command, void *options)
+{
+	struct cli_run run = {.out = stdout, .err = stderr, .terminal = isatty(STDERR_FILENO)};
+
+	host_env_init(&run.env, 0);
+	return command->work(&run, options);
+}
+
+int cli_run_command(const struct command *command, int argc, char **argv)
+{
+	struct cli_image *image = calloc(1, command->options_size);
+	int status;
+
+	if (!image) {
+		fail(-ENOMEM, "out of memory");
+		return cli_failed();
+	}
+	status = command->parse(command, image, argc, argv);
+	if (!status)
+		status = control_is_mounted(image->data) ? control_ask(image->data, argc, argv)
+							 : run_here(command, image);
+	free(image);
+	return status;
 }

@@ -10,6 +10,7 @@
 #include "host/host.h"
 
 #include <getopt.h>
+#include <stdio.h>
 
 /* Exit statuses are the OR of these, as xfs_scrub has them. */
 enum {
@@ -19,13 +20,40 @@ enum {
 	STATUS_USAGE = 8,
 };
 
+struct cli_run;
+
 struct command {
 	const char *name;
 	const char *arguments; /* "[OPTION...] IMAGE" */
 	const char *summary;   /* one line for the list; NULL: not in the list */
 	const char *help;      /* the options, in lines */
+	/* Does it all by itself; or NULL, and what follows is set. */
 	int (*run)(const struct command *self, int argc, char **argv);
+	/* For image and for mounted filesystem: reads the options (a struct that begins with a
+	 * struct cli_image), which are zero before; 0, or an exit status after a message on stderr.
+	 * Only one at a time, and of the same words perhaps twice. */
+	size_t options_size;
+	int (*parse)(const struct command *self, void *options, int argc, char **argv);
+	/* Does what they say; returns the exit status. Of one process, several may be at work. */
+	int (*work)(struct cli_run *run, void *options);
 };
+
+/*
+ * A run of a command: where its filesystem is, and where what it says goes. env->front is the run's
+ * as long as the command does not use it.
+ */
+struct cli_run {
+	struct env env;
+	FILE *out, *err;
+	bool terminal;	     /* err is looked at by a person */
+	struct vol *mounted; /* whose server this is; NULL: the image that is named is opened */
+};
+
+/* All of them, NULL at the end. */
+extern const struct command *const cli_commands[];
+const struct command *cli_find_command(const char *name);
+/* A command with parse() and work(): here, or in the server when a directory is named. */
+int cli_run_command(const struct command *command, int argc, char **argv);
 
 /* Usage of one command on stderr; returns STATUS_USAGE. */
 int cli_usage(const struct command *command);
@@ -36,6 +64,7 @@ int cli_misuse(const struct command *command, const char *format, ...)
 int cli_help(const struct command *command);
 /* The trail of the last failure on stderr; returns STATUS_FAILED. */
 int cli_failed(void);
+int cli_failed_in(const struct cli_run *run);
 
 /* Bytes with an optional suffix K, M, G or T. False: not a size. */
 bool cli_parse_size(const char *text, u64 *size);
@@ -47,11 +76,18 @@ struct cli_image {
 	const char *data, *log, *rt; /* log and rt may be NULL */
 	bool writable;		     /* the data device itself, not through an overlay */
 	bool write;		     /* opened to be changed, with a journal */
+	bool repair;		     /* with write: also what is damaged */
+	bool preview;		     /* with write: in memory alone */
+	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
 	bool no_recovery, accept_loss;
 	size_t memory;
 	struct verdict *verdict;
 };
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out);
+/* Says so when the geometry comes from a copy of the superblock. */
+void cli_tell_super(FILE *err, const struct vol *vol);
+/* The same for a run: of a mounted filesystem, what it is at this moment. */
+int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol **out);
 
 #define CLI_HELP_DEVICES                                      \
 	"  --log-device=DEVICE   the log is on this device\n" \

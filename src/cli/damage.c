@@ -200,6 +200,7 @@ static int work(struct env *env, struct damage *damage, char **words, u32 count)
 	err = cli_open(env, &image, &vol);
 	if (err)
 		return err;
+	cli_tell_super(stderr, vol);
 	if (damage->list && !count) {
 		err = damage_list_all(vol);
 	} else {

@@ -2,6 +2,7 @@
 #include "cli/damage.h"
 
 #include "base/trail.h"
+#include "fs/fork.h"
 #include "ledger/sweep.h"
 
 #include <errno.h>
@@ -40,12 +41,48 @@ struct listing {
 	int err;
 };
 
+struct fork_search {
+	u64 start, off; /* the block of the disk; where it is in the file */
+};
+
+static int search_extent(void *arg, const struct extent *e)
+{
+	struct fork_search *s = arg;
+
+	if (s->start < e->start || s->start - e->start >= e->count)
+		return 0;
+	s->off = e->off + (s->start - e->start);
+	return 1;
+}
+
+/* A block of a directory that lies in pieces is named by its place in the file. */
+static bool name_in_file(struct vol *vol, const struct ref *ref, struct object *o)
+{
+	const struct geometry *g = &vol->geo;
+	u64 block = ref->at.v >> g->block_log;
+	struct fork_search s = {
+	    .start = fsblock_make(g, (u32)(block / g->ag_blocks), (u32)(block % g->ag_blocks)).v};
+	struct inode inode;
+	bool found;
+
+	if (inode_get(vol, inum_of(ref->where.ino), &inode))
+		return false;
+	found = fork_each(vol, &inode, FORK_DATA, fileoff_of(0), search_extent, &s) == 1;
+	inode_put(vol, &inode);
+	if (found)
+		snprintf(o->name, sizeof(o->name), "inode %" PRIu64 " data %" PRIu64 " as %s",
+			 ref->where.ino, s.off, ref->type->name);
+	return found;
+}
+
 /* A name by which object_find() finds it again. */
-static void name_object(const struct vol *vol, const struct ref *ref, struct object *o)
+static void name_object(struct vol *vol, const struct ref *ref, struct object *o)
 {
 	const struct geometry *g = &vol->geo;
 	u64 block = ref->at.v >> g->block_log;
 
+	if (ref->range_count && name_in_file(vol, ref, o))
+		return;
 	if (ref->type->place)
 		snprintf(o->name, sizeof(o->name), "%s %u", ref->type->name, ref->where.ag);
 	else if (ref->type->id == META_INODE)
@@ -61,12 +98,14 @@ static void name_object(const struct vol *vol, const struct ref *ref, struct obj
 
 static void list_visited(void *arg, const struct ref *ref)
 {
+	const struct cache_range whole = {ref->at, ref->size};
 	struct listing *listing = arg;
 	struct object o;
 	int err;
 
 	listing->vol->env->lock_take(listing->lock);
-	err = object_at(listing->vol, ref->type, &ref->where, ref->at, ref->size, &o);
+	err = object_at(listing->vol, ref->type, &ref->where, ref->ranges ? ref->ranges : &whole,
+			ref->ranges ? ref->range_count : 1, &o);
 	if (!err) {
 		name_object(listing->vol, ref, &o);
 		damage_list(&o);

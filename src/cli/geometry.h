@@ -4,7 +4,10 @@
 
 #include "format/geometry.h"
 
-/* log and rt: the names of the devices, or NULL. On stdout. */
-void geometry_print(const struct geometry *g, const char *name, const char *log, const char *rt);
+#include <stdio.h>
+
+/* log and rt: the names of the devices, or NULL. */
+void geometry_print(FILE *out, const struct geometry *g, const char *name, const char *log,
+		    const char *rt);
 
 #endif

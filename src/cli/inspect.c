@@ -14,54 +14,64 @@
 #include <stdio.h>
 
 /* A name or value with what cannot be printed escaped. */
-static void print_bytes(const void *bytes, u32 length)
+static void print_bytes(FILE *out, const void *bytes, u32 length)
 {
 	const u8 *at = bytes;
 
 	for (u32 i = 0; i < length; i++) {
 		if (isprint(at[i]) && at[i] != '\\' && at[i] != '"')
-			putchar(at[i]);
+			putc(at[i], out);
 		else
-			printf("\\x%02x", at[i]);
+			fprintf(out, "\\x%02x", at[i]);
 	}
+}
+
+/* A listing ends when nobody reads it any more. */
+static int still_wanted(struct cli_run *run)
+{
+	if (ferror(run->out) || env_stopped(&run->env))
+		return fail(-ECANCELED, "the listing has been stopped");
+	return 0;
 }
 
 static int print_entry(void *arg, const struct dir_entry *entry)
 {
+	struct cli_run *run = arg;
+	FILE *out = run->out;
 	static const char *const type[] = {"?",	    "file", "dir",    "char",
 					   "block", "fifo", "socket", "symlink"};
 
-	(void)arg;
-	printf("  %20" PRIu64 "  %-8s", entry->ino.v,
-	       entry->type < ARRAY_COUNT(type) ? type[entry->type] : "?");
-	print_bytes(entry->name, entry->length);
-	printf("\n");
-	return 0;
+	fprintf(out, "  %20" PRIu64 "  %-8s", entry->ino.v,
+		entry->type < ARRAY_COUNT(type) ? type[entry->type] : "?");
+	print_bytes(out, entry->name, entry->length);
+	fprintf(out, "\n");
+	return still_wanted(run);
 }
 
 #define VALUE_SHOWN 64
 
 static int print_attr(void *arg, const struct attr *attr)
 {
+	struct cli_run *run = arg;
+	FILE *out = run->out;
 	u32 shown = attr->value_length < VALUE_SHOWN ? attr->value_length : VALUE_SHOWN;
 
-	(void)arg;
-	printf("  0x%02x  ", attr->flags);
-	print_bytes(attr->name, attr->name_length);
-	printf("  (%u bytes)", attr->value_length);
+	fprintf(out, "  0x%02x  ", attr->flags);
+	print_bytes(out, attr->name, attr->name_length);
+	fprintf(out, "  (%u bytes)", attr->value_length);
 	if (attr->value) {
-		printf(" \"");
-		print_bytes(attr->value, shown);
-		printf(shown < attr->value_length ? "\"..." : "\"");
+		fprintf(out, " \"");
+		print_bytes(out, attr->value, shown);
+		fprintf(out, shown < attr->value_length ? "\"..." : "\"");
 	} else {
-		printf(" in blocks of its own");
+		fprintf(out, " in blocks of its own");
 	}
-	printf("\n");
-	return 0;
+	fprintf(out, "\n");
+	return still_wanted(run);
 }
 
 /* `dir INO` and `attr INO`: the whole, read as a filesystem reads it. */
-static int list_names(struct vol *vol, const char *what, const char *word)
+static int list_names(struct cli_run *run, struct vol *vol, const char *what, const char *word)
 {
 	struct inode inode;
 	struct inum ino;
@@ -71,18 +81,19 @@ static int list_names(struct vol *vol, const char *what, const char *word)
 		err = inode_get(vol, ino, &inode);
 	if (err)
 		return err;
-	printf("%s of inode %" PRIu64 "\n", !strcmp(what, "dir") ? "names" : "attributes", ino.v);
+	fprintf(run->out, "%s of inode %" PRIu64 "\n",
+		!strcmp(what, "dir") ? "names" : "attributes", ino.v);
 	if (!strcmp(what, "dir"))
 		err = (inode.mode & 0170000) == 0040000
-			  ? dir_each(vol, &inode, 0, print_entry, NULL)
+			  ? dir_each(vol, &inode, 0, print_entry, run)
 			  : fail(-ENOTDIR, "inode %" PRIu64 " is no directory", ino.v);
 	else
-		err = attr_each(vol, &inode, print_attr, NULL);
+		err = attr_each(vol, &inode, print_attr, run);
 	inode_put(vol, &inode);
 	return err;
 }
 
-static int show_field(const struct object *object, const char *path)
+static int show_field(struct cli_run *run, const struct object *object, const char *path)
 {
 	struct object_field found;
 	char text[VALUE_TEXT];
@@ -92,27 +103,43 @@ static int show_field(const struct object *object, const char *path)
 		return err;
 	value_print(&object->vol->geo, object->type->layout, found.field,
 		    object->bytes + found.offset, found.element, text);
-	printf("%s\n", text);
+	fprintf(run->out, "%s\n", text);
 	return 0;
 }
 
-static int show(struct vol *vol, char **words, u32 count, const char *field, int *status)
+static int show_log(struct cli_run *run, struct vol *vol, bool all)
 {
+	if (run->mounted)
+		return fail(-EBUSY, "the log of a mounted filesystem is in use");
+	return inspect_log(run->out, vol, all);
+}
+
+struct inspect {
+	struct cli_image image; /* first */
+	const char *field;
+	char **words; /* of the object */
+	u32 count;
+};
+
+static int show(struct cli_run *run, struct vol *vol, const struct inspect *inspect, int *status)
+{
+	char **words = inspect->words;
+	u32 count = inspect->count;
 	struct object object;
 	int err;
 
 	if (count == 2 && (!strcmp(words[0], "dir") || !strcmp(words[0], "attr")))
-		return list_names(vol, words[0], words[1]);
+		return list_names(run, vol, words[0], words[1]);
 	if (!strcmp(words[0], "log") && (count == 1 || (count == 2 && !strcmp(words[1], "all"))))
-		return inspect_log(vol, count == 2);
+		return show_log(run, vol, count == 2);
 	err = object_find(vol, words, count, &object);
 	if (err)
 		return err;
-	if (field) {
-		err = show_field(&object, field);
+	if (inspect->field) {
+		err = show_field(run, &object, inspect->field);
 	} else {
-		err = object_print(&object);
-		if (!err && object_verify_print(&object) >= SEVERITY_DISAGREES)
+		err = object_print(run->out, &object);
+		if (!err && object_verify_print(run->out, &object) >= SEVERITY_DISAGREES)
 			*status |= STATUS_CORRUPT;
 	}
 	object_drop(&object);
@@ -125,7 +152,7 @@ static void ignore(struct verdict *v, const struct finding *finding)
 	(void)finding;
 }
 
-static int run(const struct command *self, int argc, char **argv)
+static int parse(const struct command *self, void *to, int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"log-device", required_argument, NULL, 'l'},
@@ -134,43 +161,51 @@ static int run(const struct command *self, int argc, char **argv)
 	    {"replay", no_argument, NULL, 'p'},
 	    {0},
 	};
-	struct verdict lenient = {.raise = ignore};
-	struct cli_image image = {.no_recovery = true, .verdict = &lenient};
-	const char *field = NULL;
-	struct env env;
-	struct vol *vol;
-	int c, err, status = 0;
+	struct inspect *inspect = to;
+	int c;
 
+	inspect->image.no_recovery = true;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'l')
-			image.log = optarg;
+			inspect->image.log = optarg;
 		else if (c == 'r')
-			image.rt = optarg;
+			inspect->image.rt = optarg;
 		else if (c == 'f')
-			field = optarg;
+			inspect->field = optarg;
 		else if (c == 'p')
-			image.no_recovery = false;
+			inspect->image.no_recovery = false;
 		else
 			return cli_usage(self);
 	}
 	if (optind + 2 > argc)
 		return cli_misuse(self, "expected an image and an object");
-	image.data = argv[optind];
-	host_env_init(&env, 1);
-	if (cli_open(&env, &image, &vol))
-		return cli_failed();
-	err = show(vol, argv + optind + 1, (u32)(argc - optind - 1), field, &status);
+	inspect->image.data = argv[optind];
+	inspect->words = argv + optind + 1;
+	inspect->count = (u32)(argc - optind - 1);
+	return 0;
+}
+
+static int work(struct cli_run *run, void *options)
+{
+	struct verdict lenient = {.raise = ignore};
+	struct inspect *inspect = options;
+	struct vol *vol;
+	int err, status = 0;
+
+	inspect->image.verdict = &lenient;
+	if (cli_run_open(run, &inspect->image, &vol))
+		return cli_failed_in(run);
+	cli_tell_super(run->err, vol);
+	err = show(run, vol, inspect, &status);
 	vol_close(vol);
-	if (err == -EINVAL) {
-		cli_failed();
-		return STATUS_USAGE;
-	}
-	return err ? cli_failed() : status;
+	if (err)
+		status = cli_failed_in(run);
+	return err == -EINVAL ? STATUS_USAGE : status;
 }
 
 const struct command command_inspect = {
     .name = "inspect",
-    .arguments = "[OPTION...] IMAGE OBJECT...",
+    .arguments = "[OPTION...] IMAGE|DIRECTORY OBJECT...",
     .summary = "show any object of the filesystem, field by field",
     .help = OBJECT_GRAMMAR
     "Also: dir INO|PATH and attr INO|PATH list all names and attributes; log tells its state,\nlog "
@@ -179,5 +214,7 @@ const struct command command_inspect = {
     "  --field=FIELD         print this field alone: length, recs[3].startblock\n"
     "  --replay              as it is after the log has been replayed (in "
     "memory)\n" CLI_HELP_DEVICES,
-    .run = run,
+    .options_size = sizeof(struct inspect),
+    .parse = parse,
+    .work = work,
 };

@@ -4,7 +4,9 @@
 
 #include "fs/vol.h"
 
+#include <stdio.h>
+
 /* The state of the log; with `all` every record, operation and item that would be replayed. */
-int inspect_log(struct vol *vol, bool all);
+int inspect_log(FILE *out, struct vol *vol, bool all);
 
 #endif

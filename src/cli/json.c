@@ -83,11 +83,11 @@ static json_t *log_of(const struct report *r)
 
 	if (!r->opened)
 		return json_null();
-	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "state", state[log->state],
-			 "replayed", r->replayed, "records", (json_int_t)log->records,
-			 "transactions", (json_int_t)log->transactions, "items",
-			 (json_int_t)log->items, "intents", (json_int_t)log->intents, "unlinked",
-			 (json_int_t)log->unlinked);
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "state",
+			 r->mounted ? "mounted" : state[log->state], "replayed", r->replayed,
+			 "records", (json_int_t)log->records, "transactions",
+			 (json_int_t)log->transactions, "items", (json_int_t)log->items, "intents",
+			 (json_int_t)log->intents, "unlinked", (json_int_t)log->unlinked);
 }
 
 static json_t *stats_of(const struct report *r)
@@ -111,24 +111,25 @@ static json_t *counts_of(const struct report *r)
 	return o;
 }
 
-int report_print_json(const struct report *r, int status)
+int report_print_json(FILE *out, const struct report *r, int status)
 {
 	json_t *root = json_object(), *findings = json_array();
 	int err = 0;
 
 	for (u32 i = 0; i < r->kept; i++)
-		json_array_append_new(findings, finding_of(r->g, r->sorted[i]));
+		json_array_append_new(findings, finding_of(r->opened ? &r->g : NULL, r->sorted[i]));
 	json_object_set_new(root, "schema", json_integer(SCHEMA_VERSION));
 	json_object_set_new(root, "version", json_string(MENDFS_VERSION));
 	json_object_set_new(root, "image", text_of(r->image));
 	json_object_set_new(root, "exit", json_integer(status));
 	json_object_set_new(root, "error", r->error ? text_of(r->error) : json_null());
 	json_object_set_new(root, "total", json_integer((json_int_t)r->total));
+	json_object_set_new(root, "paths_left", json_integer(paths_left(r->paths)));
 	json_object_set_new(root, "counts", counts_of(r));
 	json_object_set_new(root, "findings", findings);
 	json_object_set_new(root, "log", log_of(r));
 	json_object_set_new(root, "stats", stats_of(r));
-	if (json_dumpf(root, stdout, JSON_INDENT(1)) || putchar('\n') == EOF)
+	if (json_dumpf(root, out, JSON_INDENT(1)) || putc('\n', out) == EOF)
 		err = fail(-ENOMEM, "writing JSON failed");
 	json_decref(root);
 	return err;

@@ -4,19 +4,21 @@
 #include <stdio.h>
 
 extern const struct command command_check, command_info, command_inspect, command_damage,
-    command_mount, command_unmount, command_checks, command_mkfs;
+    command_mount, command_unmount, command_checks, command_mkfs, command_repair, command_undo;
 
-static const struct command *const commands[] = {
-    &command_check, &command_info,    &command_inspect, &command_damage,
-    &command_mount, &command_unmount, &command_checks,	&command_mkfs,
+const struct command *const cli_commands[] = {
+    &command_check,  &command_info,  &command_inspect,
+    &command_damage, &command_mount, &command_unmount,
+    &command_checks, &command_mkfs,  &command_repair,
+    &command_undo,   NULL,
 };
 
 static void print_usage(FILE *to)
 {
 	fprintf(to, "usage: mendfs COMMAND [OPTION...] IMAGE [ARGUMENT...]\n\n");
-	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-		if (commands[i]->summary)
-			fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+	for (const struct command *const *c = cli_commands; *c; c++)
+		if ((*c)->summary)
+			fprintf(to, "  %-9s %s\n", (*c)->name, (*c)->summary);
 	fprintf(to,
 		"\n"
 		"`mendfs COMMAND --help` tells more about each. IMAGE is an image file or a block\n"
@@ -24,11 +26,11 @@ static void print_usage(FILE *to)
 		"4 operational error, 8 usage.\n");
 }
 
-static const struct command *find_command(const char *name)
+const struct command *cli_find_command(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-		if (!strcmp(commands[i]->name, name))
-			return commands[i];
+	for (const struct command *const *c = cli_commands; *c; c++)
+		if (!strcmp((*c)->name, name))
+			return *c;
 	return NULL;
 }
 
@@ -45,13 +47,13 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		command = argc > 2 ? find_command(argv[2]) : NULL;
+		command = argc > 2 ? cli_find_command(argv[2]) : NULL;
 		if (command)
 			return cli_help(command);
 		print_usage(stdout);
 		return 0;
 	}
-	command = find_command(argv[1]);
+	command = cli_find_command(argv[1]);
 	if (!command) {
 		fprintf(stderr, "mendfs: there is no command \"%s\"\n", argv[1]);
 		print_usage(stderr);
@@ -59,5 +61,7 @@ int main(int argc, char **argv)
 	}
 	if (argc > 2 && !strcmp(argv[2], "--help"))
 		return cli_help(command);
-	return command->run(command, argc - 1, argv + 1);
+	if (command->run)
+		return command->run(command, argc - 1, argv + 1);
+	return cli_run_command(command, argc - 1, argv + 1);
 }

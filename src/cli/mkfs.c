@@ -6,6 +6,7 @@
 #include "cli/progress.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* mkfs.xfs has but one status for all that goes wrong, and what calls it may rely on that. */
 #define STATUS_NOT_MADE 1
@@ -21,13 +22,14 @@ static void on_planned(void *arg, const struct geometry *g)
 	const struct mkfs_arguments *args = arg;
 
 	if (!args->quiet)
-		geometry_print(g, args->what.data, args->what.log, args->what.rt);
+		geometry_print(stdout, g, args->what.data, args->what.log, args->what.rt);
 	fflush(stdout);
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
 	struct mkfs_arguments args;
+	struct progress_line line = {0};
 	struct env env;
 	int err;
 
@@ -44,9 +46,9 @@ static int run(const struct command *self, int argc, char **argv)
 	args.what.planned = on_planned;
 	args.what.arg = &args;
 	if (!args.quiet)
-		progress_begin(&env);
+		progress_begin(&env, &line, stderr, isatty(STDERR_FILENO));
 	err = host_mkfs(&env, &args.what);
-	progress_end();
+	progress_end(&line);
 	if (!err)
 		return 0;
 	cli_failed();

@@ -13,6 +13,7 @@
  */
 #include "base/trail.h"
 #include "cli/cli.h"
+#include "cli/control.h"
 #include "cli/mount_options.h"
 #include "cli/progress.h"
 #include "fuse/server.h"
@@ -35,6 +36,7 @@ struct mount {
 	int lock_fd;
 	struct vol *vol;
 	struct server *server;
+	struct control *control;
 	int tell_fd; /* to the parent that waits; -1: none */
 	atomic_bool to_syslog;
 };
@@ -95,8 +97,13 @@ static int mount_lock(struct mount *mount)
 static int mount_open(struct mount *mount)
 {
 	const struct mount_options *o = &mount->options;
-	struct server_options server = {
-	    .permissions = !o->no_permissions, .up = mount_up, .arg = mount};
+	struct server_options server = {.permissions = !o->no_permissions,
+					.sync = o->sync,
+					.discard = o->discard,
+					.heal = o->heal,
+					.grpid = o->grpid,
+					.up = mount_up,
+					.arg = mount};
 	struct cli_image image = {.data = o->image,
 				  .log = o->log,
 				  .rt = o->rt,
@@ -107,14 +114,18 @@ static int mount_open(struct mount *mount)
 	if (!err)
 		err = cli_open(&mount->env, &image, &mount->vol);
 	if (!err)
-		err = server_create(mount->vol, &server, &mount->server);
-	return err;
+		err = control_open(mount->vol, &mount->control);
+	if (err)
+		return err;
+	server.control = control_address(mount->control);
+	return server_create(mount->vol, &server, &mount->server);
 }
 
 static int mount_close(struct mount *mount)
 {
 	int err;
 
+	control_close(mount->control);
 	server_destroy(mount->server);
 	err = vol_close(mount->vol);
 	if (err)
@@ -158,9 +169,11 @@ static int mount_serve(struct mount *mount)
 		session = fuse_session_new(&args, &ops, sizeof(ops), mount->server);
 	if (session && !fuse_set_signal_handlers(session)) {
 		if (!fuse_session_mount(session, mount->options.directory)) {
-			if (!server_start(mount->server) &&
+			if (!server_start(mount->server) && !control_start(mount->control) &&
 			    server_run(session, mount->options.one_thread) >= 0)
 				status = 0;
+			control_close(mount->control);
+			mount->control = NULL;
 			server_stop(mount->server);
 			fuse_session_unmount(session);
 		}
@@ -224,6 +237,7 @@ static int mount_daemon(struct mount *mount, bool *parent)
 static int run_mount(const struct command *self, int argc, char **argv)
 {
 	static struct mount mount;
+	static struct progress_line line; /* env may tell of progress as long as it lives */
 	bool parent = false;
 	int status, err;
 
@@ -234,9 +248,9 @@ static int run_mount(const struct command *self, int argc, char **argv)
 	host_env_init(&mount.env, 0);
 	mount.env.note = mount_note;
 	mount.env.front = &mount;
-	progress_begin(&mount.env);
+	progress_begin(&mount.env, &line, stderr, isatty(STDERR_FILENO));
 	err = mount_open(&mount);
-	progress_end();
+	progress_end(&line);
 	if (err)
 		status = cli_failed();
 	else if (mount.options.foreground)
@@ -261,6 +275,10 @@ const struct command command_mount = {
 	"  -o norecovery         do not replay a dirty log (with ro)\n"
 	"  -o logdev=DEVICE      the log is on this device\n"
 	"  -o rtdev=DEVICE       the realtime section is on this device\n"
+	"  -o heal               mend damage when a request meets it; the request waits (none)\n"
+	"  -o sync               what has been done is durable when it is answered\n"
+	"  -o grpid              new files have the group of their directory\n"
+	"  -o discard            tell the device what has been freed: holes in an image file\n"
 	"  -o allow_other        let other users in, too\n"
 	"  -o no_default_permissions\n"
 	"                        let whoever gets in read everything\n"

@@ -18,10 +18,12 @@ static const char *const swallowed[] = {
     "X-*", "comment=", "uhelper=", "helper=", "default_permissions",
     /* of XFS: for writers, or nothing since long */
     "nouuid", "inode64", "inode32", "attr2", "noattr2", "ikeep", "noikeep", "largeio", "nolargeio",
-    "swalloc", "wsync", "discard", "nodiscard",
-    "allocsize=", "logbufs=", "logbsize=", "sunit=", "swidth=", "noalign", "quota", "noquota",
-    "uquota", "usrquota", "uqnoenforce", "qnoenforce", "gquota", "grpquota", "gqnoenforce",
-    "pquota", "prjquota", "pqnoenforce", "grpid", "nogrpid", "bsdgroups", "sysvgroups"};
+    "swalloc", "allocsize=", "logbufs=", "logbsize=", "sunit=", "swidth=", "noalign", "noquota"};
+
+/* What counts space and limits it: not there yet, and whoever asks for it relies on it. */
+static const char *const quota[] = {"quota",	  "uquota",   "usrquota",   "uqnoenforce",
+				    "qnoenforce", "gquota",   "grpquota",   "gqnoenforce",
+				    "pquota",	  "prjquota", "pqnoenforce"};
 
 /* What libfuse, or the kernel behind it, understands. */
 static const char *const passed[] = {"allow_other", "allow_root", "auto_unmount", "suid",
@@ -73,6 +75,11 @@ static bool take_flag(struct mount_options *options, const char *word)
 	    {"norecovery", &options->no_recovery},
 	    {"no_default_permissions", &options->no_permissions},
 	    {"debug", &options->debug},
+	    {"discard", &options->discard},
+	    {"wsync", &options->sync},
+	    {"heal", &options->heal},
+	    {"grpid", &options->grpid},
+	    {"bsdgroups", &options->grpid},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(flags); i++)
@@ -106,6 +113,18 @@ static bool take_value(struct mount_options *options, const char *word)
 	return false;
 }
 
+/* What takes an option back. */
+static bool take_negation(struct mount_options *options, const char *word)
+{
+	if (!strcmp(word, "nodiscard"))
+		options->discard = false;
+	else if (!strcmp(word, "nogrpid") || !strcmp(word, "sysvgroups"))
+		options->grpid = false;
+	else
+		return false;
+	return true;
+}
+
 /* One `-o` list. The later of ro and rw wins, as everywhere. */
 static int take_list(struct mount_options *options, const struct command *command, char *list)
 {
@@ -116,8 +135,20 @@ static int take_list(struct mount_options *options, const struct command *comman
 			options->read_write = false;
 		if (!strcmp(word, "rw"))
 			options->read_only = false;
-		if (!*word || take_flag(options, word) || take_value(options, word) ||
-		    listed(swallowed, ARRAY_COUNT(swallowed), word))
+		if (!strcmp(word, "sync") || !strcmp(word, "dirsync") || !strcmp(word, "async"))
+			options->sync = *word != 'a';
+		if (!strncmp(word, "heal=", 5)) {
+			options->heal = !strcmp(word, "heal=repair");
+			if (!options->heal && strcmp(word, "heal=none") != 0)
+				return cli_misuse(command, "heal is none or repair");
+			continue;
+		}
+		if (take_negation(options, word))
+			continue;
+		if (listed(quota, ARRAY_COUNT(quota), word))
+			options->quota = word;
+		if (!*word || options->quota == word || take_flag(options, word) ||
+		    take_value(options, word) || listed(swallowed, ARRAY_COUNT(swallowed), word))
 			continue;
 		if (!listed(passed, ARRAY_COUNT(passed), word))
 			return cli_misuse(command, "there is no mount option \"%s\"", word);
@@ -137,6 +168,14 @@ static int take_arguments(struct mount_options *options, const struct command *c
 	options->image = argv[0];
 	options->directory = argv[1];
 	options->read_write = !options->read_only;
+	if (options->quota && options->read_write)
+		return cli_misuse(
+		    command,
+		    "\"%s\": quotas are not supported yet; with ro they are shown as they are",
+		    options->quota);
+	if (options->no_recovery && options->read_write)
+		return cli_misuse(
+		    command, "norecovery goes with ro alone: what is written to needs its log");
 	return 0;
 }
 

@@ -13,6 +13,8 @@ struct mount_options {
 	const char *log, *rt, *fsname, *subtype; /* NULL: not given */
 	bool read_only, read_write;		 /* asked for */
 	bool no_recovery, no_permissions, foreground, debug, one_thread;
+	bool discard, sync, grpid, heal;
+	const char *quota;	       /* the word that asks for it; NULL */
 	char passed[MOUNT_PASSED_MAX]; /* for libfuse, comma separated */
 };
 

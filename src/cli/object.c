@@ -471,12 +471,13 @@ int object_find(struct vol *vol, char **words, u32 count, struct object *out)
 }
 
 int object_at(struct vol *vol, const struct meta_type *type, const struct where *where,
-	      struct daddr at, u32 size, struct object *out)
+	      const struct cache_range *ranges, u32 count, struct object *out)
 {
-	int err;
+	int err = 0;
 
 	*out = (struct object){.vol = vol, .type = type, .where = *where};
-	err = add_range(out, at, size);
+	for (u32 i = 0; i < count && !err; i++)
+		err = add_range(out, ranges[i].at, ranges[i].size);
 	if (!err)
 		err = load(out);
 	if (err)

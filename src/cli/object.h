@@ -38,9 +38,9 @@ struct object {
 /* words[] is consumed whole; -EINVAL with a trail when it is no object. */
 int object_find(struct vol *vol, char **words, u32 count, struct object *out);
 void object_drop(struct object *object);
-/* The object at an address, for enumerations. */
+/* The object at an address, or in several pieces, for enumerations. */
 int object_at(struct vol *vol, const struct meta_type *type, const struct where *where,
-	      struct daddr at, u32 size, struct object *out);
+	      const struct cache_range *ranges, u32 count, struct object *out);
 
 /* The type whose magic number is on the block; NULL if none is. */
 const struct meta_type *object_identify(const struct vol *vol, const u8 *bytes, u32 len);

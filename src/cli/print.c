@@ -54,7 +54,8 @@ static bool is_array(const struct field *field)
 }
 
 /* Elements that are alike, in one line: `[3-63] null`. */
-static void print_array(const struct object *o, const struct part *part, const struct field *field)
+static void print_array(FILE *out, const struct object *o, const struct part *part,
+			const struct field *field)
 {
 	const u8 *base = o->bytes + part->offset;
 	char text[VALUE_TEXT];
@@ -67,15 +68,15 @@ static void print_array(const struct object *o, const struct part *part, const s
 			end++;
 		value_print(&o->vol->geo, part->layout, field, base, i, text);
 		if (end - i > 2)
-			printf("%s[%u-%u] %s", i ? " " : "", i, end - 1, text);
+			fprintf(out, "%s[%u-%u] %s", i ? " " : "", i, end - 1, text);
 		else
-			printf("%s[%u] %s", i ? " " : "", i, text);
+			fprintf(out, "%s[%u] %s", i ? " " : "", i, text);
 		i = end - i > 2 ? end : i + 1;
 	}
-	printf("\n");
+	fprintf(out, "\n");
 }
 
-static void print_list(const struct object *o, const struct part *part)
+static void print_list(FILE *out, const struct object *o, const struct part *part)
 {
 	char text[VALUE_TEXT];
 	int width = 0;
@@ -86,17 +87,17 @@ static void print_list(const struct object *o, const struct part *part)
 		if (length > width)
 			width = length;
 	}
-	printf("%s (%u bytes at %u)\n", part->name, part->layout->size, part->offset);
+	fprintf(out, "%s (%u bytes at %u)\n", part->name, part->layout->size, part->offset);
 	for (u32 i = 0; i < part->layout->field_count; i++) {
 		const struct field *field = &part->layout->fields[i];
 
-		printf("  %-*s  ", width, field->name);
+		fprintf(out, "  %-*s  ", width, field->name);
 		if (is_array(field)) {
-			print_array(o, part, field);
+			print_array(out, o, part, field);
 			continue;
 		}
 		value_print(&o->vol->geo, part->layout, field, o->bytes + part->offset, 0, text);
-		printf("%s\n", text);
+		fprintf(out, "%s\n", text);
 	}
 }
 
@@ -139,6 +140,7 @@ static bool same_shape(const struct parts *p, u32 a, u32 b, u32 n)
 }
 
 struct table {
+	FILE *out;
 	const struct parts *p;
 	u32 first, rows, row_parts;
 	int width[COLUMNS_MAX];
@@ -209,7 +211,7 @@ static void print_heading(struct table *t, u32 column, const struct part *part,
 	char text[96];
 
 	heading(t, part, field, text);
-	printf("  %*s", t->width[column], text);
+	fprintf(t->out, "  %*s", t->width[column], text);
 }
 
 static void print_cell(struct table *t, u32 column, const struct part *part,
@@ -218,13 +220,14 @@ static void print_cell(struct table *t, u32 column, const struct part *part,
 	char text[VALUE_TEXT];
 
 	cell_text(t, part, field, text);
-	printf("  %*s", t->width[column], text);
+	fprintf(t->out, "  %*s", t->width[column], text);
 }
 
 /* The table that starts at part `at`; returns how many parts it took. */
-static u32 print_table(const struct parts *p, u32 at)
+static u32 print_table(FILE *out, const struct parts *p, u32 at)
 {
-	struct table t = {.p = p, .first = at, .rows = 1, .row_parts = row_length(p, at)};
+	struct table t = {
+	    .out = out, .p = p, .first = at, .rows = 1, .row_parts = row_length(p, at)};
 	u32 row;
 	char label[64];
 	int label_width;
@@ -238,20 +241,20 @@ static u32 print_table(const struct parts *p, u32 at)
 		each_cell(&t, row, measure_cell, &t);
 	label_width = snprintf(label, sizeof(label), "%s[%u]", p->part[at].name,
 			       p->part[at + (t.rows - 1) * t.row_parts].index);
-	printf("%-*s", label_width, p->part[at].name);
+	fprintf(out, "%-*s", label_width, p->part[at].name);
 	each_cell(&t, 0, print_heading, &t);
-	printf("\n");
+	fprintf(out, "\n");
 	for (row = 0; row < t.rows; row++) {
 		snprintf(label, sizeof(label), "%s[%u]", p->part[at].name,
 			 p->part[at + row * t.row_parts].index);
-		printf("%-*s", label_width, label);
+		fprintf(out, "%-*s", label_width, label);
 		each_cell(&t, row, print_cell, &t);
-		printf("\n");
+		fprintf(out, "\n");
 	}
 	return t.rows * t.row_parts;
 }
 
-int object_print(const struct object *o)
+int object_print(FILE *out, const struct object *o)
 {
 	struct parts p = {.object = o};
 	u32 at = 0;
@@ -263,15 +266,15 @@ int object_print(const struct object *o)
 	else if (o->part[0] && !p.count)
 		err = fail(-ENOENT, "%s has no %s %u", o->name, o->part, o->part_index);
 	if (!err) {
-		printf("%s: %s, sector %" PRIu64 ", %u bytes", o->name, o->type->title,
-		       o->ranges[0].at.v / 512, o->len);
-		printf(o->range_count > 1 ? " in %u pieces\n" : "\n", o->range_count);
+		fprintf(out, "%s: %s, sector %" PRIu64 ", %u bytes", o->name, o->type->title,
+			o->ranges[0].at.v / 512, o->len);
+		fprintf(out, o->range_count > 1 ? " in %u pieces\n" : "\n", o->range_count);
 	}
 	while (!err && at < p.count) {
 		if (p.part[at].repeated) {
-			at += print_table(&p, at);
+			at += print_table(out, &p, at);
 		} else {
-			print_list(o, &p.part[at]);
+			print_list(out, o, &p.part[at]);
 			at++;
 		}
 	}
@@ -283,19 +286,18 @@ static void print_finding(struct verdict *v, const struct finding *finding)
 {
 	char text[768];
 
-	(void)v;
 	finding_print(finding, text, sizeof(text));
-	printf("finding: %s\n", text);
+	fprintf(v->sink, "finding: %s\n", text);
 }
 
-enum severity object_verify_print(const struct object *o)
+enum severity object_verify_print(FILE *out, const struct object *o)
 {
-	struct verdict v = {.raise = print_finding, .where = o->where};
+	struct verdict v = {.raise = print_finding, .where = o->where, .sink = out};
 
 	verify(&v, o->type, &o->vol->geo, o->bytes, o->len);
 	if (v.count > VERDICT_MAX)
-		printf("and %u findings more\n", v.count - VERDICT_MAX);
+		fprintf(out, "and %u findings more\n", v.count - VERDICT_MAX);
 	else if (!v.count)
-		printf("no findings\n");
+		fprintf(out, "no findings\n");
 	return v.worst;
 }

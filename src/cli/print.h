@@ -4,6 +4,8 @@
 
 #include "cli/object.h"
 
+#include <stdio.h>
+
 #define VALUE_TEXT 1200
 
 /* One element of a field of the structure `layout` at base, with what it means where the kind
@@ -12,8 +14,8 @@ void value_print(const struct geometry *g, const struct layout *layout, const st
 		 const u8 *base, u32 element, char text[VALUE_TEXT]);
 /* Header, fields, rows; only the selected part if there is one. -ENOMEM, or -ENOENT when there is
  * no such part. */
-int object_print(const struct object *object);
+int object_print(FILE *out, const struct object *object);
 /* Runs verify() and prints each finding; returns the worst. */
-enum severity object_verify_print(const struct object *object);
+enum severity object_verify_print(FILE *out, const struct object *object);
 
 #endif

@@ -48,7 +48,7 @@ static void add_locked(struct report *report, const struct finding *finding)
 		return; /* counted all the same */
 	(*chunk)[report->kept++ % REPORT_CHUNK] = *finding;
 	if (report->live)
-		print_finding(stderr, finding);
+		print_finding(report->live, finding);
 }
 
 void report_add(struct report *report, const struct finding *finding)
@@ -99,7 +99,7 @@ static int find_paths(struct report *report, struct vol *vol)
 	for (u32 i = 0; i < report->kept; i++)
 		if (report->sorted[i]->where.ino != NO_INO)
 			inos[count++] = report->sorted[i]->where.ino;
-	err = count ? paths_find(vol, inos, count, &report->paths) : 0;
+	err = count ? paths_find(vol, inos, count, PATHS_MEMORY, &report->paths) : 0;
 	env_free(report->env, inos);
 	for (u32 i = 0; !err && i < report->kept; i++) {
 		struct finding *f = &report->chunk[i / REPORT_CHUNK][i % REPORT_CHUNK];
@@ -137,30 +137,35 @@ int report_status(const struct report *report)
 	return status;
 }
 
-static void print_log(const struct report *report)
+static void print_log(FILE *out, const struct report *report)
 {
 	const struct log_status *log = &report->log;
 
+	if (report->mounted) {
+		fprintf(out, "log: in use; what follows is one moment of the mounted filesystem\n");
+		return;
+	}
 	switch (log->state) {
 	case LOG_CLEAN:
-		printf("log: clean\n");
+		fprintf(out, "log: clean\n");
 		return;
 	case LOG_DIRTY:
-		printf("log: dirty; ");
+		fprintf(out, "log: dirty; ");
 		break;
 	case LOG_DAMAGED:
-		printf("log: damaged; ");
+		fprintf(out, "log: damaged; ");
 		break;
 	}
 	if (report->replayed)
-		printf("replayed in memory: %" PRIu64 " records, %" PRIu64 " transactions, %" PRIu64
-		       " items, %" PRIu64 " unfinished operations\n",
-		       log->records, log->transactions, log->items, log->intents);
+		fprintf(out,
+			"replayed in memory: %" PRIu64 " records, %" PRIu64
+			" transactions, %" PRIu64 " items, %" PRIu64 " unfinished operations\n",
+			log->records, log->transactions, log->items, log->intents);
 	else
-		printf("not replayed: what follows is the disk as it is\n");
+		fprintf(out, "not replayed: what follows is the disk as it is\n");
 }
 
-static void print_amount(u64 bytes)
+static void print_amount(FILE *out, u64 bytes)
 {
 	static const char unit[] = "KMGT";
 	double amount = (double)bytes / 1024;
@@ -170,51 +175,55 @@ static void print_amount(u64 bytes)
 		amount /= 1024;
 		i++;
 	}
-	printf("%.1f %ciB", amount, unit[i]);
+	fprintf(out, "%.1f %ciB", amount, unit[i]);
 }
 
-static void print_totals(const struct report *report)
+static void print_totals(FILE *out, const struct report *report)
 {
 	const char *comma = "";
 
 	if (!report->total) {
-		printf(report->error ? "not finished\n" : "clean\n");
+		fprintf(out, report->error ? "not finished\n" : "clean\n");
 		return;
 	}
-	printf("%" PRIu64 " finding%s: ", report->total, report->total == 1 ? "" : "s");
+	fprintf(out, "%" PRIu64 " finding%s: ", report->total, report->total == 1 ? "" : "s");
 	for (int s = SEVERITIES - 1; s > SEVERITY_NONE; s--) {
 		if (!report->count[s])
 			continue;
-		printf("%s%" PRIu64 " %s", comma, report->count[s],
-		       severity_name((enum severity)s));
+		fprintf(out, "%s%" PRIu64 " %s", comma, report->count[s],
+			severity_name((enum severity)s));
 		comma = ", ";
 	}
-	printf("\n");
+	fprintf(out, "\n");
 }
 
-void report_print(const struct report *report)
+void report_print(FILE *out, const struct report *report)
 {
 	const struct sweep_stats *stats = &report->stats;
 	double seconds = (double)report->ns / 1e9;
 
 	for (u32 i = 0; i < report->kept; i++)
-		print_finding(stdout, report->sorted[i]);
+		print_finding(out, report->sorted[i]);
 	if (report->total > report->kept)
-		printf("and %" PRIu64 " findings more\n", report->total - report->kept);
+		fprintf(out, "and %" PRIu64 " findings more\n", report->total - report->kept);
+	if (paths_left(report->paths))
+		fprintf(out, "and %u inodes named by number alone: too many paths\n",
+			paths_left(report->paths));
 	if (report->opened) {
-		print_log(report);
-		printf("read: %" PRIu64 " blocks, ", stats->blocks);
-		print_amount(stats->bytes);
-		printf(" of metadata; %" PRIu64 " inodes, %" PRIu64 " directories, %" PRIu64
-		       " names; %.2f s",
-		       stats->inodes, stats->directories, stats->names, seconds);
+		print_log(out, report);
+		fprintf(out, "read: %" PRIu64 " blocks, ", stats->blocks);
+		print_amount(out, stats->bytes);
+		fprintf(out,
+			" of metadata; %" PRIu64 " inodes, %" PRIu64 " directories, %" PRIu64
+			" names; %.2f s",
+			stats->inodes, stats->directories, stats->names, seconds);
 		if (report->ns) {
-			printf(", ");
-			print_amount((u64)((double)stats->bytes / seconds));
-			printf("/s");
+			fprintf(out, ", ");
+			print_amount(out, (u64)((double)stats->bytes / seconds));
+			fprintf(out, "/s");
 		}
-		printf("\n");
+		fprintf(out, "\n");
 	}
-	printf("%s: ", report->image);
-	print_totals(report);
+	fprintf(out, "%s: ", report->image);
+	print_totals(out, report);
 }

@@ -14,6 +14,8 @@
 #include "ledger/sweep.h"
 #include "scrub/paths.h"
 
+#include <stdio.h>
+
 #define REPORT_CHUNK 1000
 #define REPORT_CHUNKS 100
 #define REPORT_MAX (REPORT_CHUNK * REPORT_CHUNKS)
@@ -26,18 +28,19 @@ struct report {
 	const struct finding **sorted; /* after report_finish() */
 	u32 kept;
 	u64 total, count[SEVERITIES];
-	bool live; /* print each to stderr when it comes */
+	FILE *live; /* print each here when it comes; NULL: not */
 	struct paths *paths;
 	/* For the summary; log is set when the volume was opened. */
 	const char *image;
 	const char *error; /* the check itself failed; NULL */
 	char error_text[TRAIL_MAX];
 	bool opened, replayed;
+	bool mounted; /* to be written to: then there is nothing to say of the log */
 	struct log_status log;
 	struct sweep_stats stats;
 	struct cache_stats cache;
-	u64 ns; /* how long it took */
-	const struct geometry *g;
+	u64 ns;		   /* how long it took */
+	struct geometry g; /* when it was opened */
 };
 
 int report_open(struct env *env, struct report *report);
@@ -49,8 +52,8 @@ int report_finish(struct report *report, struct vol *vol);
 int report_status(const struct report *report);
 
 /* One line a finding, then what was read and what is wrong. */
-void report_print(const struct report *report);
+void report_print(FILE *out, const struct report *report);
 /* The same as one JSON object (docs/JSON.md). 0, or -ENOMEM. */
-int report_print_json(const struct report *report, int status);
+int report_print_json(FILE *out, const struct report *report, int status);
 
 #endif

@@ -13,10 +13,15 @@
 #include "base/env.h"
 #include "base/types.h"
 
+#include <stdatomic.h>
+
 struct device {
 	const char *name; /* what the person called it */
 	u64 size;	  /* bytes */
 	bool read_only;
+	/* Counts flushes that have failed. What was written before one may be lost, and later ones
+	 * need not say so again: a file's error is told once. */
+	atomic_ullong lost;
 	int (*read)(struct device *dev, struct daddr at, void *to, size_t size);
 	int (*write)(struct device *dev, struct daddr at, const void *from, size_t size);
 	int (*flush)(struct device *dev);

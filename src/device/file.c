@@ -81,9 +81,10 @@ static int file_write(struct device *dev, struct daddr at, const void *from, siz
 
 static int file_flush(struct device *dev)
 {
-	if (!dev->read_only && fdatasync(file_of(dev)->fd))
-		return fail(-EIO, "%s: flushing: %s", dev->name, strerror(errno));
-	return 0;
+	if (dev->read_only || !fdatasync(file_of(dev)->fd))
+		return 0;
+	atomic_fetch_add(&dev->lost, 1);
+	return fail(-EIO, "%s: flushing: %s", dev->name, strerror(errno));
 }
 
 static void file_will_read(struct device *dev, struct daddr at, u64 size)

@@ -8,6 +8,7 @@
 
 #include "format/geometry.h"
 #include "format/layout.h"
+#include "format/super.h"
 
 #define AGF_MAGIC 0x58414746u  /* "XAGF" */
 #define AGI_MAGIC 0x58414749u  /* "XAGI" */
@@ -76,6 +77,9 @@ LAYOUT_STRUCT(agfl, AGFL_FIELDS);
 #define AGFL_SLOT_FIELDS(F, A, S) F(S, be32, bno, FIELD_AGBLOCK)
 LAYOUT_STRUCT(agfl_slot, AGFL_SLOT_FIELDS);
 
+/* With the largest sector that there is. */
+#define AGFL_SLOTS_MAX \
+	(((1u << SB_MAX_SECTOR_LOG) - sizeof(struct agfl)) / sizeof(struct agfl_slot))
 static inline u32 agfl_slots(const struct geometry *g)
 {
 	return (u32)((g->sector_size - sizeof(struct agfl)) / sizeof(struct agfl_slot));

@@ -69,6 +69,26 @@ void raise_text(struct verdict *v, const struct finding_def *def, const char *fi
 	raise_it(v, &f);
 }
 
+const char *field_index(char text[FIELD_INDEX_TEXT], const char *part, u32 index)
+{
+	char digits[10];
+	u32 at = 0, count = 0;
+
+	while (part[at] && at < FIELD_INDEX_TEXT - sizeof(digits) - sizeof("[]")) {
+		text[at] = part[at];
+		at++;
+	}
+	do
+		digits[count++] = (char)('0' + index % 10);
+	while ((index /= 10) != 0);
+	text[at++] = '[';
+	while (count)
+		text[at++] = digits[--count];
+	text[at++] = ']';
+	text[at] = 0;
+	return text;
+}
+
 const char *severity_name(enum severity severity)
 {
 	static const char *const name[] = {

@@ -85,6 +85,10 @@ void raise_value(struct verdict *v, const struct finding_def *def, const char *f
 void raise_text(struct verdict *v, const struct finding_def *def, const char *field,
 		const char *found, const char *expected);
 
+/* Writes "recs[17]". Rules do so for every record of a block, so it costs next to nothing. */
+#define FIELD_INDEX_TEXT 48
+const char *field_index(char text[FIELD_INDEX_TEXT], const char *part, u32 index);
+
 /* `agi 3 (sector 6291458): length is 262145, geometry says 262144 [AGI_LENGTH]` */
 void finding_print(const struct finding *finding, char *text, size_t size);
 const char *severity_name(enum severity severity);

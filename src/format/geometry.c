@@ -156,6 +156,20 @@ static void rt_geometry(struct geometry *g, const struct sb *sb)
 	    round_up_u64((u64)g->rt_summary_levels * g->rt_bitmap_blocks * 4, g->block_size);
 }
 
+/* Written down twice; without the feature bit, in no place. */
+static u32 log_sector_of(const struct sb *sb)
+{
+	u32 size = be16_get(sb->logsectsize), log = sb->logsectlog;
+
+	if (!(be16_get(sb->versionnum) & SB_VERSION_SECTOR))
+		return 1u << SB_MIN_SECTOR_LOG;
+	if (size >= 1u << SB_MIN_SECTOR_LOG && size <= 1u << SB_MAX_SECTOR_LOG &&
+	    !(size & (size - 1)))
+		return size;
+	return log >= SB_MIN_SECTOR_LOG && log <= SB_MAX_SECTOR_LOG ? 1u << log
+								    : 1u << SB_MIN_SECTOR_LOG;
+}
+
 static void copy_numbers(struct geometry *g, const struct sb *sb)
 {
 	g->block_log = sb->blocklog;
@@ -189,7 +203,7 @@ static void copy_numbers(struct geometry *g, const struct sb *sb)
 	g->log_start = be64_get(sb->logstart);
 	g->log_internal = g->log_start != 0;
 	g->log_blocks = be32_get(sb->logblocks);
-	g->log_sector_size = be16_get(sb->logsectsize) ? be16_get(sb->logsectsize) : 512;
+	g->log_sector_size = log_sector_of(sb);
 	g->log_stripe_unit = be32_get(sb->logsunit);
 	g->stripe_unit = be32_get(sb->unit);
 	g->stripe_width = be32_get(sb->width);

@@ -23,6 +23,7 @@ struct sweep;
 struct ref;
 struct buf;
 struct inode;
+struct repair;
 struct txn_change;
 struct vol_guard;
 
@@ -64,9 +65,13 @@ struct btree_schema {
 	 * NULL: the record begins with its key. */
 	void (*key_of)(const void *record, void *low, void *high);
 	/* Records must be strictly ascending by record_key and, where `end` is given, must not
-	 * reach into the next: the first key value that lies behind the record. NULL: no such rule.
-	 */
+	 * reach into the next (but for overlapping trees): the first key value that lies behind the
+	 * record. NULL: no such rule. */
 	u64 (*record_end)(const void *record);
+	/* Should these two records, one behind the other, be one? And the finding when they are
+	 * not. NULL: no such rule. */
+	bool (*mergeable)(const void *left, const void *right);
+	const struct finding_def *merge;
 	const struct layout *record_layout, *key_layout;
 };
 
@@ -120,8 +125,12 @@ struct meta_type {
 	struct meta_root root;		  /* AG trees; for inspect and damage */
 	/* Byte offsets inside the header of the self-describing fields; 0: it has none. */
 	u32 uuid_offset, blkno_offset, owner_offset, owner_width, lsn_offset;
+	/* Makes the object anew from the other sides of its entries (meta/rebuild.h), or as much of
+	 * it as can be known. Types with one function are rebuilt together. ag or ino as the scope
+	 * says. NULL: it cannot be. */
+	int (*rebuild)(struct repair *repair, u32 ag, u64 ino);
 	/* What must be sound before this is checked, and before it is rebuilt: bits 1 << enum
-	 * meta_id. */
+	 * meta_id. Of the same AG for SCOPE_AG, anywhere else. */
 	u64 needs_check, needs_rebuild;
 	const char *kernel_scrub; /* the kernel's scrub type or function, for docs/CHECKS.md */
 };

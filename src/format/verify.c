@@ -31,14 +31,72 @@ static u32 crc_zeroes(u32 crc)
 
 /* Both halves of the CRC run around the field, which counts as zero: crc32c, seed and result
  * inverted. */
-u32 verify_crc(const void *block, u32 len, u32 crc_offset)
+static u32 crc_around(u8 *bytes, u32 len, u32 crc_offset)
 {
-	u8 *bytes = (u8 *)(uintptr_t)block; /* isa-l takes a non-const pointer and does not write */
 	u32 crc = crc32_iscsi(bytes, (int)crc_offset, NULL32);
 
 	crc = crc_zeroes(crc);
 	crc = crc32_iscsi(bytes + crc_offset + 4, (int)(len - crc_offset - 4), crc);
 	return ~crc;
+}
+
+/*
+ * Of something as short as an inode two halves cost twice as much as the whole. A CRC is linear:
+ * that of the whole, and what the field has added to it, taken off. What four bytes add that are
+ * followed by n others is their product with x^(8n + 32) modulo the polynomial. Multiplying without
+ * carry adds one power, and the CRC of the product 32; the rest is the factor here.
+ */
+static u32 crc_factor(u32 behind)
+{
+	switch (behind) { /* behind the field of an inode of 256 to 2048 bytes */
+	case 152:
+		return 0xcf23ab10;
+	case 408:
+		return 0x09232f23;
+	case 920:
+		return 0x2b6b5388;
+	case 1944:
+		return 0xeae22a51;
+	default:
+		return 0;
+	}
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2,pclmul"))) static u32 crc_added(u32 field, u32 factor)
+{
+	__m128i product =
+	    _mm_clmulepi64_si128(_mm_cvtsi32_si128((s32)field), _mm_cvtsi32_si128((s32)factor), 0);
+
+	return (u32)_mm_crc32_u64(0, (u64)_mm_cvtsi128_si64(product));
+}
+
+static bool crc_can_add(void)
+{
+	return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+}
+#else
+static u32 crc_added(u32 field, u32 factor)
+{
+	return field ^ factor; /* never called */
+}
+
+static bool crc_can_add(void)
+{
+	return false;
+}
+#endif
+
+u32 verify_crc(const void *block, u32 len, u32 crc_offset)
+{
+	u8 *bytes = (u8 *)(uintptr_t)block; /* isa-l takes a non-const pointer and does not write */
+	u32 factor = crc_factor(len - crc_offset - 4);
+	struct le32 field;
+
+	if (!factor || !crc_can_add())
+		return crc_around(bytes, len, crc_offset);
+	memcpy(&field, bytes + crc_offset, sizeof(field));
+	return ~(crc32_iscsi(bytes, (int)len, NULL32) ^ crc_added(le32_get(field), factor));
 }
 
 static u64 load_be(const u8 *at, u32 width)

@@ -8,6 +8,7 @@
 #include "fs/attr_build.h"
 
 #include "base/trail.h"
+#include "format/super.h"
 #include "fs/space.h"
 
 #include <errno.h>
@@ -45,16 +46,14 @@ static u32 remote_size(const struct attr_item *item)
 	    sizeof(struct attr_name_remote) + ATTR_REMOTE_SPARE + item->name_length, ATTR_ALIGN);
 }
 
-/* Values that would take three quarters of a leaf have blocks of their own. */
-static bool is_remote(const struct geometry *g, const struct attr_item *item)
+bool attr_item_remote(const struct geometry *g, const struct attr_item *item)
 {
 	return local_size(item) >= g->block_size / 4 * 3;
 }
 
-static u32 leaf_size(const struct geometry *g, const struct attr_item *item)
+u32 attr_item_size(const struct geometry *g, const struct attr_item *item)
 {
-	return (u32)sizeof(struct attr_leaf_entry) +
-	       (is_remote(g, item) ? remote_size(item) : local_size(item));
+	return attr_item_remote(g, item) ? remote_size(item) : local_size(item);
 }
 
 static struct fork fork_of(const struct fork_edit *f)
@@ -120,7 +119,7 @@ static void pack_leaves(struct plan *p)
 	u32 used = 0;
 
 	for (u32 i = 0; i < p->count; i++) {
-		u32 size = leaf_size(p->g, p->item[i]);
+		u32 size = (u32)sizeof(struct attr_leaf_entry) + attr_item_size(p->g, p->item[i]);
 
 		if (!p->leaves || used + size > p->g->block_size) {
 			used = sizeof(struct attr_leaf);
@@ -148,7 +147,7 @@ static int make_plan(struct plan *p, const struct attr_list *list)
 		return fail(-EFBIG, "attributes that need %u leaves", p->leaves);
 	blocks = p->leaves > 1 ? p->leaves + 1u : 1;
 	for (u32 i = 0; i < p->count; i++) {
-		if (!is_remote(p->g, p->item[i]))
+		if (!attr_item_remote(p->g, p->item[i]))
 			continue;
 		p->item[i]->value_block = (u32)blocks;
 		blocks += attr_remote_blocks(p->g, p->item[i]->value_length);
@@ -198,9 +197,9 @@ static int new_da_block(struct plan *p, enum meta_id id, u32 off, u16 magic, u8 
 	return 0;
 }
 
-static void put_name(const struct plan *p, const struct attr_item *item, u8 *to)
+void attr_item_put(const struct geometry *g, const struct attr_item *item, u8 *to)
 {
-	if (is_remote(p->g, item)) {
+	if (attr_item_remote(g, item)) {
 		*(struct attr_name_remote *)to =
 		    (struct attr_name_remote){be32_make(item->value_block),
 					      be32_make(item->value_length), (u8)item->name_length};
@@ -223,14 +222,14 @@ static void fill_leaf(const struct plan *p, u32 index, u8 *block)
 
 	for (u32 i = 0; i < plan->count; i++) {
 		const struct attr_item *item = p->item[plan->first + i];
-		bool remote = is_remote(p->g, item);
+		bool remote = attr_item_remote(p->g, item);
 
-		at -= remote ? remote_size(item) : local_size(item);
+		at -= attr_item_size(p->g, item);
 		entry[i] = (struct attr_leaf_entry){
 		    .hashval = be32_make(item->hash),
 		    .nameidx = be16_make((u16)at),
 		    .flags = (u8)(item->flags | (remote ? 0 : ATTR_LOCAL))};
-		put_name(p, item, block + at);
+		attr_item_put(p->g, item, block + at);
 	}
 	leaf->count = be16_make((u16)plan->count);
 	leaf->usedbytes = be16_make((u16)(p->g->block_size - at));
@@ -317,7 +316,7 @@ static int write_blocks(struct plan *p)
 	if (!err)
 		err = write_leaves(p);
 	for (u32 i = 0; i < p->count && !err; i++)
-		if (is_remote(p->g, p->item[i]))
+		if (attr_item_remote(p->g, p->item[i]))
 			err = write_remote(p, p->item[i]);
 	return err;
 }
@@ -351,14 +350,11 @@ static int empty_fork(struct fork_edit *f)
 	return err;
 }
 
-int attr_build(struct fork_edit *f, struct attr_list *list)
+static int build(struct fork_edit *f, const struct attr_list *list)
 {
 	struct plan plan = {.f = f, .g = &f->vol->geo};
 	int err;
 
-	if (!((const struct dinode *)f->buf->data)->forkoff)
-		return fail(-EOPNOTSUPP, "inode %llu has no attribute fork yet",
-			    (unsigned long long)f->ino.v);
 	err = empty_fork(f);
 	if (err)
 		return err;
@@ -374,7 +370,7 @@ int attr_build(struct fork_edit *f, struct attr_list *list)
 }
 
 /* The kernel gives up the fork with its last attribute, where the data fork can take the room. */
-void attr_fork_drop(struct fork_edit *f)
+static void drop_fork(struct fork_edit *f)
 {
 	struct dinode *d = (struct dinode *)f->buf->data;
 	struct inode inode;
@@ -386,4 +382,40 @@ void attr_fork_drop(struct fork_edit *f)
 	       inode.fork[FORK_ATTR].size);
 	d->forkoff = 0;
 	d->aformat = FORMAT_EXTENTS;
+}
+
+/* The superblock says that there are attributes. */
+static int tell_superblock(struct vol *vol, struct txn *txn)
+{
+	struct txn_buf *buf;
+	struct sb *sb;
+	int err = ag_super(vol, txn, &buf);
+
+	if (err)
+		return err;
+	sb = (struct sb *)buf->data;
+	if (be16_get(sb->versionnum) & SB_VERSION_ATTR)
+		return 0;
+	txn_dirty(txn, buf);
+	sb->versionnum = be16_make(be16_get(sb->versionnum) | SB_VERSION_ATTR);
+	return 0;
+}
+
+int attr_list_write(struct fork_edit *f, const struct attr_list *list)
+{
+	const struct dinode *d = (const struct dinode *)f->buf->data;
+	int err = 0;
+
+	if (list->count && !d->forkoff) {
+		err = fork_add_attr(f);
+		if (!err)
+			err = tell_superblock(f->vol, f->txn);
+	}
+	if (err || !d->forkoff)
+		return err;
+	txn_dirty(f->txn, f->buf);
+	err = build(f, list);
+	if (!err && !list->count)
+		drop_fork(f);
+	return err;
 }

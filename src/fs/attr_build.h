@@ -9,7 +9,7 @@
 #define MENDFS_FS_ATTR_BUILD_H
 
 #include "fs/attr.h"
-#include "fs/fork_modify.h"
+#include "fs/da_modify.h"
 
 /* Names and values together. */
 #define ATTR_LIST_BYTES_MAX (16u << 20)
@@ -30,6 +30,16 @@ struct attr_list {
 	u64 bytes;
 };
 
+/* False where an attribute fork has no leaf: short form, or no attributes. */
+bool attr_tree_is(const struct da_op *op);
+/* Changes of one attribute in such a fork: attr_tree.c. Of parent pointers the value belongs to the
+ * name. -EEXIST is not looked for; -ENODATA. */
+int attr_tree_add(struct da_op *op, const struct attr *attr);
+int attr_tree_find(struct da_op *op, const struct attr *attr);
+int attr_tree_remove(struct da_op *op, const struct attr *attr);
+/* Whether all of it may fit into the inode. */
+int attr_tree_small(struct da_op *op, bool *small);
+
 void attr_list_open(struct env *env, struct attr_list *list);
 void attr_list_close(struct attr_list *list);
 /* All attributes of the inode but incomplete ones. */
@@ -39,9 +49,14 @@ int attr_list_add(struct attr_list *list, const struct attr *attr);
  * none. */
 bool attr_list_remove(struct attr_list *list, const struct attr *attr);
 
-/* f->which is FORK_ATTR; the inode has an attribute fork. */
-int attr_build(struct fork_edit *f, struct attr_list *list);
-/* Gives up the fork, which is empty, where XFS does. */
-void attr_fork_drop(struct fork_edit *f);
+/* Whether its value has blocks of its own, since it would take three quarters of a leaf; the bytes
+ * of it in a leaf, beside its entry; those bytes, where value_block is set if it is remote. */
+bool attr_item_remote(const struct geometry *g, const struct attr_item *item);
+u32 attr_item_size(const struct geometry *g, const struct attr_item *item);
+void attr_item_put(const struct geometry *g, const struct attr_item *item, u8 *to);
+
+/* These are the attributes of the inode now, and no others; f->which is FORK_ATTR. The fork is made
+ * when there is none yet, and given up with the last attribute where XFS does. */
+int attr_list_write(struct fork_edit *f, const struct attr_list *list);
 
 #endif

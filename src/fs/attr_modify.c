@@ -3,8 +3,6 @@
 
 #include "base/mutate.h"
 #include "base/trail.h"
-#include "format/super.h"
-#include "fs/ag.h"
 #include "fs/attr_build.h"
 
 #include <errno.h>
@@ -13,80 +11,86 @@ struct attr_edit {
 	struct vol *vol;
 	struct txn *txn;
 	struct inum ino;
-	struct txn_buf *buf;
+	struct da_op op;
+	bool built; /* the list is loaded, and the fork is to be built of it */
 	struct attr_list list;
 };
 
 static int edit_open(struct vol *vol, struct txn *txn, struct inum ino, struct attr_edit *e)
 {
-	struct vol view = vol_in(vol, txn);
-	struct inode inode;
-	int err;
-
 	*e = (struct attr_edit){.vol = vol, .txn = txn, .ino = ino};
 	attr_list_open(vol->env, &e->list);
-	err = inode_edit(vol, txn, ino, &e->buf);
-	if (!err)
-		err = inode_get(&view, ino, &inode);
+	return da_op_open(&e->op, vol, txn, ino, FORK_ATTR);
+}
+
+/* Into the list, for a fork that changes its form. */
+static int edit_load(struct attr_edit *e)
+{
+	struct inode inode;
+	int err = inode_get(&e->op.view, e->ino, &inode);
+
+	e->built = true;
 	if (err)
 		return err;
 	if (inode.forkoff)
-		err = attr_list_read(&e->list, &view, &inode);
-	inode_put(&view, &inode);
+		err = attr_list_read(&e->list, &e->op.view, &inode);
+	inode_put(&e->op.view, &inode);
 	return err;
 }
 
-/* The superblock says that there are attributes. */
-static int tell_superblock(struct vol *vol, struct txn *txn)
+/* The blocks that this transaction has changed go with the old fork. */
+static int drop_known(struct attr_edit *e)
 {
-	struct txn_buf *buf;
-	struct sb *sb;
-	int err = ag_super(vol, txn, &buf);
-
-	if (err)
-		return err;
-	sb = (struct sb *)buf->data;
-	if (be16_get(sb->versionnum) & SB_VERSION_ATTR)
-		return 0;
-	txn_dirty(txn, buf);
-	sb->versionnum = be16_make(be16_get(sb->versionnum) | SB_VERSION_ATTR);
-	return 0;
+	return attr_tree_is(&e->op) ? da_blocks_free(&e->op, 0, e->op.end) : 0;
 }
 
 static int edit_write(struct attr_edit *e)
 {
-	struct dinode *d = (struct dinode *)e->buf->data;
-	struct fork_edit f;
-	int err = 0;
+	int err = e->op.d->forkoff ? drop_known(e) : 0;
 
-	fork_edit_open(&f, e->vol, e->txn, e->ino, e->buf, FORK_ATTR);
-	if (e->list.count && !d->forkoff) {
-		err = fork_add_attr(&f);
-		if (!err)
-			err = tell_superblock(e->vol, e->txn);
-	}
-	if (err || !d->forkoff)
-		return err;
-	txn_dirty(e->txn, e->buf);
-	err = attr_build(&f, &e->list);
-	if (!err && !e->list.count)
-		attr_fork_drop(&f);
-	return err;
+	return err ? err : attr_list_write(&e->op.fork, &e->list);
 }
 
 static int edit_close(struct attr_edit *e, int err)
 {
-	if (!err)
+	if (!err && e->built)
 		err = edit_write(e);
 	attr_list_close(&e->list);
 	return err ? fail_in(err, "inode %llu", (unsigned long long)e->ino.v) : 0;
+}
+
+static int check_how(bool there, enum attr_how how)
+{
+	if (there && how == ATTR_HOW_CREATE)
+		return fail(-EEXIST, "the attribute is there already");
+	if (!there && how == ATTR_HOW_REPLACE)
+		return fail(-ENODATA, "there is no such attribute");
+	return 0;
+}
+
+static int set_built(struct attr_edit *e, const struct attr *attr, enum attr_how how)
+{
+	int err = edit_load(e);
+
+	if (!err)
+		err = check_how(attr_list_remove(&e->list, attr), how);
+	return err ? err : attr_list_add(&e->list, attr);
+}
+
+static int set_in_tree(struct attr_edit *e, const struct attr *attr, enum attr_how how)
+{
+	int found = attr_tree_find(&e->op, attr),
+	    err = found && found != -ENODATA ? found : check_how(!found, how);
+
+	if (!err && !found)
+		err = attr_tree_remove(&e->op, attr);
+	return err ? err : attr_tree_add(&e->op, attr);
 }
 
 int attr_set(struct vol *vol, struct txn *txn, struct inum ino, const struct attr *attr,
 	     enum attr_how how)
 {
 	struct attr_edit e;
-	bool there;
 	int err;
 
 	if (!attr->name_length || attr->name_length > 255)
@@ -94,16 +98,31 @@ int attr_set(struct vol *vol, struct txn *txn, struct inum ino, const struct att
 	if (attr->value_length > ATTR_VALUE_MAX)
 		return fail(-E2BIG, "an attribute value of %u bytes", attr->value_length);
 	err = edit_open(vol, txn, ino, &e);
-	if (!err) {
-		there = attr_list_remove(&e.list, attr);
-		if (there && how == ATTR_HOW_CREATE)
-			err = fail(-EEXIST, "the attribute is there already");
-		else if (!there && how == ATTR_HOW_REPLACE)
-			err = fail(-ENODATA, "there is no such attribute");
-		else
-			err = attr_list_add(&e.list, attr);
-	}
+	if (!err)
+		err = attr_tree_is(&e.op) ? set_in_tree(&e, attr, how) : set_built(&e, attr, how);
 	return edit_close(&e, err);
+}
+
+/* What fits into the inode again goes there. */
+static int remove_in_tree(struct attr_edit *e, const struct attr *attr)
+{
+	bool small = false;
+	int err = attr_tree_remove(&e->op, attr);
+
+	if (err == -ENODATA)
+		return fail(err, "there is no such attribute");
+	if (!err)
+		err = attr_tree_small(&e->op, &small);
+	return !err && small ? edit_load(e) : err;
+}
+
+static int remove_built(struct attr_edit *e, const struct attr *attr)
+{
+	int err = edit_load(e);
+
+	if (!err && !attr_list_remove(&e->list, attr))
+		err = fail(-ENODATA, "there is no such attribute");
+	return err;
 }
 
 int attr_remove(struct vol *vol, struct txn *txn, struct inum ino, const struct attr *attr)
@@ -111,8 +130,9 @@ int attr_remove(struct vol *vol, struct txn *txn, struct inum ino, const struct 
 	struct attr_edit e;
 	int err = edit_open(vol, txn, ino, &e);
 
-	if (!err && !attr_list_remove(&e.list, attr))
-		err = fail(-ENODATA, "there is no such attribute");
+	txn_set_giving(txn);
+	if (!err)
+		err = attr_tree_is(&e.op) ? remove_in_tree(&e, attr) : remove_built(&e, attr);
 	return edit_close(&e, err);
 }
 
@@ -121,8 +141,7 @@ int attr_drop_all(struct vol *vol, struct txn *txn, struct inum ino)
 	struct attr_edit e;
 	int err = edit_open(vol, txn, ino, &e);
 
-	attr_list_close(&e.list);
-	attr_list_open(vol->env, &e.list);
+	e.built = true;
 	return edit_close(&e, err);
 }
 

@@ -1,10 +1,10 @@
 /*
  * Changing attributes inside a transaction.
  *
- * A change reads all attributes of the inode and builds the fork anew in the smallest form that
- * holds them (fs/attr_build.h), whatever form it had; the fork itself is made with the first
- * attribute and given up with the last.  -ENOSPC when there is no space, or no room for the fork in
- * the inode beside its data.
+ * A fork that has leaves is changed where the attribute is (fs/attr_tree.c).  Where the form
+ * changes, all attributes are read and the fork is built anew in the smallest form that holds them
+ * (fs/attr_build.h); the fork itself is made with the first attribute and given up with the last.
+ * -ENOSPC when there is no space, or no room for the fork in the inode beside its data.
  */
 #ifndef MENDFS_FS_ATTR_MODIFY_H
 #define MENDFS_FS_ATTR_MODIFY_H

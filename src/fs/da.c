@@ -13,7 +13,7 @@ struct collect {
 	struct vol *vol;
 	struct da_place place;
 	u32 per_block;
-	u64 to;
+	u64 from, to;
 	int (*fn)(void *arg, const struct da_place *place);
 	void *arg;
 };
@@ -56,6 +56,13 @@ static int collect_extent(void *arg, const struct extent *e)
 
 	if (off >= c->to)
 		return 1;
+	if (off < c->from) {
+		u64 skip = min_u64(c->from - off, count);
+
+		off += skip;
+		start += skip;
+		count -= skip;
+	}
 	while (count && off < c->to) {
 		u64 block = off - off % c->per_block;
 		u64 take = min_u64(count, c->per_block - off % c->per_block);
@@ -83,6 +90,7 @@ int da_place_each(struct vol *vol, const struct inode *inode, enum fork_id which
 {
 	struct collect c = {.vol = vol,
 			    .per_block = da_block_count(&vol->geo, which),
+			    .from = from,
 			    .to = to,
 			    .fn = fn,
 			    .arg = arg};

@@ -30,9 +30,9 @@ static u32 end_of(const struct txn_buf *buf)
 	return (u32)((u8 *)entries_of(buf) - buf->data);
 }
 
-static int get(struct dir_op *op, struct txn_buf **buf)
+static int get(struct da_op *op, struct txn_buf **buf)
 {
-	int err = dir_block_get(op, META_DIRBLOCK, 0, buf);
+	int err = da_block_get(op, META_DIRBLOCK, 0, buf);
 
 	if (err == -ENOENT)
 		return fail(-EUCLEAN, "directory %llu: its block is not mapped",
@@ -53,7 +53,7 @@ static int by_hash(const void *a, const void *b)
 }
 
 /* Index of `count` entries at the end; what it no longer needs is free for entries. */
-static void set_count(struct dir_op *op, struct txn_buf *buf, u32 count)
+static void set_count(struct da_op *op, struct txn_buf *buf, u32 count)
 {
 	u32 old = end_of(buf), now;
 
@@ -63,7 +63,7 @@ static void set_count(struct dir_op *op, struct txn_buf *buf, u32 count)
 	dir_data_grow(op, buf, old, now);
 }
 
-static void drop_index_entry(struct dir_op *op, struct txn_buf *buf, u32 i)
+static void drop_index_entry(struct da_op *op, struct txn_buf *buf, u32 i)
 {
 	struct dir_leaf_entry *e = entries_of(buf);
 	u32 count = count_of(buf);
@@ -72,7 +72,7 @@ static void drop_index_entry(struct dir_op *op, struct txn_buf *buf, u32 i)
 	set_count(op, buf, count - 1);
 }
 
-static void drop_stale(struct dir_op *op, struct txn_buf *buf)
+static void drop_stale(struct da_op *op, struct txn_buf *buf)
 {
 	u32 i = 0;
 
@@ -86,7 +86,7 @@ static void drop_stale(struct dir_op *op, struct txn_buf *buf)
 }
 
 struct build {
-	struct dir_op *op;
+	struct da_op *op;
 	struct txn_buf *buf;
 	u32 end, index;
 };
@@ -115,7 +115,7 @@ static void skip_to(struct build *b, u32 *at, u32 offset)
 	*at = offset;
 }
 
-int dir_block_build(struct dir_op *op, const struct dir_list *list, struct txn_buf *buf)
+int dir_block_build(struct da_op *op, const struct dir_list *list, struct txn_buf *buf)
 {
 	struct build b = {.op = op, .buf = buf};
 	u32 at = dir_first_offset(op->g);
@@ -151,7 +151,7 @@ int dir_block_build(struct dir_op *op, const struct dir_list *list, struct txn_b
 }
 
 /* The entry's place in the index; count: it is not there. */
-static u32 find(const struct dir_op *op, const struct txn_buf *buf, const struct dir_name *name)
+static u32 find(const struct da_op *op, const struct txn_buf *buf, const struct dir_name *name)
 {
 	const struct dir_leaf_entry *e = entries_of(buf);
 	u32 i = 0, count = count_of(buf);
@@ -170,7 +170,7 @@ static u32 find(const struct dir_op *op, const struct txn_buf *buf, const struct
 	return count;
 }
 
-int dir_block_add(struct dir_op *op, const struct dir_name *name, struct inum ino, u8 type)
+int dir_block_add(struct da_op *op, const struct dir_name *name, struct inum ino, u8 type)
 {
 	u32 need = dir_entry_size(op->g, name->length), count, end, i = 0, offset;
 	struct dir_leaf_entry *e;
@@ -205,7 +205,7 @@ int dir_block_add(struct dir_op *op, const struct dir_name *name, struct inum in
 }
 
 /* With few entries left they go into the inode. */
-static int shrink(struct dir_op *op, struct txn_buf *buf)
+static int shrink(struct da_op *op, struct txn_buf *buf)
 {
 	struct dir_list *list = env_alloc(op->vol->env, sizeof(*list));
 	u32 room = op->g->inode_size - (u32)sizeof(struct dinode);
@@ -227,7 +227,7 @@ static int shrink(struct dir_op *op, struct txn_buf *buf)
 			goto out;
 	}
 	if (dir_list_size(op, list, room)) {
-		err = dir_blocks_free(op, 0, op->g->dir_leaf_off);
+		err = da_blocks_free(op, 0, op->g->dir_leaf_off);
 		if (!err)
 			dir_list_store(op, list);
 	}
@@ -236,7 +236,7 @@ out:
 	return err;
 }
 
-int dir_block_remove(struct dir_op *op, const struct dir_name *name)
+int dir_block_remove(struct da_op *op, const struct dir_name *name)
 {
 	struct txn_buf *buf;
 	int err = get(op, &buf);
@@ -255,7 +255,7 @@ int dir_block_remove(struct dir_op *op, const struct dir_name *name)
 	return shrink(op, buf);
 }
 
-int dir_block_replace(struct dir_op *op, const struct dir_name *name, struct inum ino, u8 type)
+int dir_block_replace(struct da_op *op, const struct dir_name *name, struct inum ino, u8 type)
 {
 	struct txn_buf *buf;
 	int err = get(op, &buf);
@@ -271,20 +271,20 @@ int dir_block_replace(struct dir_op *op, const struct dir_name *name, struct inu
 }
 
 /* The block keeps its entries; the index gets a leaf, and the block a place in the free index. */
-int dir_index_begin(struct dir_op *op, struct txn_buf *buf)
+int dir_index_begin(struct da_op *op, struct txn_buf *buf)
 {
 	u32 count = count_of(buf), end = end_of(buf);
 	struct dir_leaf_entry *e = entries_of(buf);
 	struct txn_buf *leaf_buf;
 	struct dir_leaf *leaf;
-	int err = dir_block_new(op, META_DIRLEAFN, op->g->dir_leaf_off, &leaf_buf);
+	int err = da_block_new(op, META_DIRLEAFN, op->g->dir_leaf_off, &leaf_buf);
 
 	if (err)
 		return err;
 	leaf = (struct dir_leaf *)leaf_buf->data;
 	memcpy(leaf + 1, e, count * sizeof(*e));
 	leaf->count = be16_make((u16)count);
-	dir_block_retype(op, buf, META_DIRDATA);
+	da_block_retype(op, buf, META_DIRDATA);
 	dir_data_grow(op, buf, end, buf->size);
 	return dir_free_set(op, 0, dir_data_best(buf->data));
 }

@@ -93,7 +93,7 @@ u32 dir_data_find(const struct txn_buf *buf, u32 end, u32 need)
 	return 0;
 }
 
-void dir_data_set(const struct dir_op *op, struct txn_buf *buf, u32 offset, u64 ino, u8 type)
+void dir_data_set(const struct da_op *op, struct txn_buf *buf, u32 offset, u64 ino, u8 type)
 {
 	struct dir_data_entry *e = (struct dir_data_entry *)(buf->data + offset);
 
@@ -104,7 +104,7 @@ void dir_data_set(const struct dir_op *op, struct txn_buf *buf, u32 offset, u64 
 		    MUTATE(ENTRY_TYPE) ? DIR_FT_FIFO : type;
 }
 
-void dir_data_put(const struct dir_op *op, struct txn_buf *buf, u32 end, u32 offset, u64 ino,
+void dir_data_put(const struct da_op *op, struct txn_buf *buf, u32 end, u32 offset, u64 ino,
 		  u8 type, const void *name, u32 length)
 {
 	u32 size = dir_entry_size(op->g, length), room = free_length(buf, offset);
@@ -122,7 +122,7 @@ void dir_data_put(const struct dir_op *op, struct txn_buf *buf, u32 end, u32 off
 }
 
 /* Joined with the free runs around it. */
-int dir_data_take(const struct dir_op *op, struct txn_buf *buf, u32 end, u32 offset)
+int dir_data_take(const struct da_op *op, struct txn_buf *buf, u32 end, u32 offset)
 {
 	u32 at = sizeof(struct dir_data), before = 0, from = offset, to;
 
@@ -150,7 +150,7 @@ bool dir_data_is_empty(const struct txn_buf *buf, u32 end)
 	       free_length(buf, sizeof(struct dir_data)) == end - sizeof(struct dir_data);
 }
 
-void dir_data_grow(const struct dir_op *op, struct txn_buf *buf, u32 from, u32 to)
+void dir_data_grow(const struct da_op *op, struct txn_buf *buf, u32 from, u32 to)
 {
 	u32 at = sizeof(struct dir_data), last = 0;
 
@@ -171,7 +171,7 @@ void dir_data_grow(const struct dir_op *op, struct txn_buf *buf, u32 from, u32 t
 	find_bests(op->g, buf, to);
 }
 
-void dir_data_skip(const struct dir_op *op, struct txn_buf *buf, u32 end, u32 at, u32 offset)
+void dir_data_skip(const struct da_op *op, struct txn_buf *buf, u32 end, u32 at, u32 offset)
 {
 	set_free(buf, at, offset - at);
 	if (offset < end)
@@ -179,7 +179,7 @@ void dir_data_skip(const struct dir_op *op, struct txn_buf *buf, u32 end, u32 at
 	find_bests(op->g, buf, end);
 }
 
-bool dir_data_ends_free(const struct dir_op *op, const struct txn_buf *buf, u32 end, u32 size)
+bool dir_data_ends_free(const struct da_op *op, const struct txn_buf *buf, u32 end, u32 size)
 {
 	u32 at = sizeof(struct dir_data), last = 0;
 

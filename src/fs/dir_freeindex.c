@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-static u64 offset_of(const struct dir_op *op, u64 index)
+static u64 offset_of(const struct da_op *op, u64 index)
 {
 	return op->g->dir_free_off + index * op->g->dir_fsblocks;
 }
@@ -21,9 +21,9 @@ static struct be16 *bests_of(struct txn_buf *buf)
 	return (struct be16 *)((struct dir_free *)buf->data + 1);
 }
 
-static int make(struct dir_op *op, u64 index, struct txn_buf **buf)
+static int make(struct da_op *op, u64 index, struct txn_buf **buf)
 {
-	int err = dir_block_new(op, META_DIRFREE, offset_of(op, index), buf);
+	int err = da_block_new(op, META_DIRFREE, offset_of(op, index), buf);
 
 	if (!err)
 		((struct dir_free *)(*buf)->data)->firstdb =
@@ -48,12 +48,12 @@ static void put(struct txn_buf *buf, u32 slot, u32 best)
 	f->nused = be32_make(used);
 }
 
-int dir_free_set(struct dir_op *op, u64 db, u32 best)
+int dir_free_set(struct da_op *op, u64 db, u32 best)
 {
 	u32 per = dir_free_max(op->g->dir_block_size);
 	u64 index = db / per;
 	struct txn_buf *buf;
-	int err = dir_block_get(op, META_DIRFREE, offset_of(op, index), &buf);
+	int err = da_block_get(op, META_DIRFREE, offset_of(op, index), &buf);
 
 	if (err == -ENOENT)
 		err = best == DIR_NO_BEST
@@ -66,11 +66,11 @@ int dir_free_set(struct dir_op *op, u64 db, u32 best)
 		put(buf, (u32)(db % per), best);
 	if (be32_get(((struct dir_free *)buf->data)->nused))
 		return 0;
-	return dir_block_free(op, offset_of(op, index), buf);
+	return da_block_free(op, offset_of(op, index), buf);
 }
 
 struct search {
-	const struct dir_op *op;
+	const struct da_op *op;
 	u32 need;
 	u64 db, hole, next; /* found; the first that is not there; behind all that was seen */
 	bool found;
@@ -89,7 +89,7 @@ static int look(void *arg, const struct da_place *place)
 	struct where where;
 	struct buf *buf;
 
-	dir_parse(s->op, &inode);
+	da_parse(s->op, &inode);
 	where = da_where(g, &inode, type, place);
 	s->err =
 	    cache_get_ranges(s->op->view.cache, type, &where, place->range, place->count, &buf);
@@ -115,13 +115,13 @@ static int look(void *arg, const struct da_place *place)
 	return s->found;
 }
 
-int dir_free_find(struct dir_op *op, u32 need, u64 *db)
+int dir_free_find(struct da_op *op, u32 need, u64 *db)
 {
 	struct search s = {.op = op, .need = need, .hole = NULL64};
 	struct inode inode;
 	int err;
 
-	dir_parse(op, &inode);
+	da_parse(op, &inode);
 	err =
 	    da_place_each(&op->view, &inode, FORK_DATA, op->g->dir_free_off, FILEOFF_END, look, &s);
 	if (s.err || err < 0)

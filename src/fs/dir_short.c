@@ -26,14 +26,14 @@ bool dir_list_add(struct dir_list *list, u64 ino, u8 type, const void *name, u32
 	return true;
 }
 
-int dir_list_load(struct dir_op *op, struct dir_list *list)
+int dir_list_load(struct da_op *op, struct dir_list *list)
 {
 	struct dir_short_cursor c;
 	struct dir_slot slot;
 	struct inode inode;
 	const struct fork *fork = &inode.fork[FORK_DATA];
 
-	dir_parse(op, &inode);
+	da_parse(op, &inode);
 	list->count = list->used = 0;
 	if (!dir_short_open(&c, op->g, fork->data, (u32)min_u64(inode.size, fork->size),
 			    &list->parent))
@@ -58,7 +58,7 @@ static u32 wide_count(const struct dir_list *list)
 	return wide;
 }
 
-u32 dir_list_size(const struct dir_op *op, const struct dir_list *list, u32 room)
+u32 dir_list_size(const struct da_op *op, const struct dir_list *list, u32 room)
 {
 	u32 ino = wide_count(list) ? 8 : 4, size = (u32)sizeof(struct dir_short) + ino;
 
@@ -78,7 +78,7 @@ static u8 *put_ino(u8 *to, u64 ino, bool wide)
 }
 
 /* The list fits. */
-void dir_list_store(struct dir_op *op, const struct dir_list *list)
+void dir_list_store(struct da_op *op, const struct dir_list *list)
 {
 	u32 wide = wide_count(list);
 	struct inode inode;
@@ -86,7 +86,7 @@ void dir_list_store(struct dir_op *op, const struct dir_list *list)
 
 	txn_dirty(op->txn, op->buf);
 	op->d->format = FORMAT_LOCAL;
-	dir_parse(op, &inode);
+	da_parse(op, &inode);
 	to = op->buf->data + (inode.fork[FORK_DATA].data - op->buf->data);
 	memset(to, 0, inode.fork[FORK_DATA].size);
 	*(struct dir_short *)to = (struct dir_short){(u8)list->count, (u8)wide};
@@ -106,17 +106,17 @@ void dir_list_store(struct dir_op *op, const struct dir_list *list)
 	dir_set_size(op, dir_list_size(op, list, NULL32));
 }
 
-static u32 room_of(const struct dir_op *op)
+static u32 room_of(const struct da_op *op)
 {
 	struct inode inode;
 
-	dir_parse(op, &inode);
+	da_parse(op, &inode);
 	return inode.fork[FORK_DATA].size;
 }
 
 /* Entries must fit into a block with their index, at rising offsets. Where the last has no room
  * behind it, all are numbered anew. */
-static void place_last(const struct dir_op *op, struct dir_list *list)
+static void place_last(const struct da_op *op, struct dir_list *list)
 {
 	u32 at = dir_first_offset(op->g),
 	    end = op->g->dir_block_size - (u32)sizeof(struct dir_block_tail) -
@@ -137,23 +137,23 @@ static void place_last(const struct dir_op *op, struct dir_list *list)
 }
 
 /* The list is too long: it becomes a block, with what is to be added. */
-static int to_block(struct dir_op *op, struct dir_list *list)
+static int to_block(struct da_op *op, struct dir_list *list)
 {
 	struct txn_buf *buf;
 	struct inode inode;
 	int err;
 
-	dir_parse(op, &inode);
+	da_parse(op, &inode);
 	txn_dirty(op->txn, op->buf);
 	memset(op->buf->data + (inode.fork[FORK_DATA].data - op->buf->data), 0,
 	       inode.fork[FORK_DATA].size);
 	op->d->format = FORMAT_EXTENTS;
 	dir_set_size(op, op->g->dir_block_size);
-	err = dir_block_new(op, META_DIRBLOCK, 0, &buf);
+	err = da_block_new(op, META_DIRBLOCK, 0, &buf);
 	return err ? err : dir_block_build(op, list, buf);
 }
 
-static int change(struct dir_op *op, int (*fn)(struct dir_op *op, struct dir_list *list, void *arg),
+static int change(struct da_op *op, int (*fn)(struct da_op *op, struct dir_list *list, void *arg),
 		  void *arg)
 {
 	struct dir_list *list = env_alloc(op->vol->env, sizeof(*list));
@@ -171,7 +171,7 @@ struct wanted_entry {
 	u8 type;
 };
 
-static int add(struct dir_op *op, struct dir_list *list, void *arg)
+static int add(struct da_op *op, struct dir_list *list, void *arg)
 {
 	const struct wanted_entry *w = arg;
 
@@ -185,7 +185,7 @@ static int add(struct dir_op *op, struct dir_list *list, void *arg)
 	return 0;
 }
 
-int dir_short_add(struct dir_op *op, const struct dir_name *name, struct inum ino, u8 type)
+int dir_short_add(struct da_op *op, const struct dir_name *name, struct inum ino, u8 type)
 {
 	struct wanted_entry w = {name, inum_of(ino.v + MUTATE(ENTRY_INODE)), type};
 
@@ -203,7 +203,7 @@ static u32 find(const struct dir_list *list, const struct dir_name *name)
 	return i;
 }
 
-static int remove_one(struct dir_op *op, struct dir_list *list, void *arg)
+static int remove_one(struct da_op *op, struct dir_list *list, void *arg)
 {
 	const struct wanted_entry *w = arg;
 	u32 i = find(list, w->name);
@@ -217,14 +217,14 @@ static int remove_one(struct dir_op *op, struct dir_list *list, void *arg)
 	return 0;
 }
 
-int dir_short_remove(struct dir_op *op, const struct dir_name *name)
+int dir_short_remove(struct da_op *op, const struct dir_name *name)
 {
 	struct wanted_entry w = {.name = name};
 
 	return change(op, remove_one, &w);
 }
 
-static int replace_one(struct dir_op *op, struct dir_list *list, void *arg)
+static int replace_one(struct da_op *op, struct dir_list *list, void *arg)
 {
 	const struct wanted_entry *w = arg;
 	u32 i = find(list, w->name);
@@ -244,7 +244,7 @@ static int replace_one(struct dir_op *op, struct dir_list *list, void *arg)
 	return 0;
 }
 
-int dir_short_replace(struct dir_op *op, const struct dir_name *name, struct inum ino, u8 type)
+int dir_short_replace(struct da_op *op, const struct dir_name *name, struct inum ino, u8 type)
 {
 	struct wanted_entry w = {name, ino, type};
 

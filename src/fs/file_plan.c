@@ -7,8 +7,10 @@
 #include "base/trail.h"
 #include "fs/file_impl.h"
 #include "fs/file_write.h"
+#include "fs/fork.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #define SPARE_MIN (64u << 10) /* bytes */
 #define SPARE_MAX (256u << 20)
@@ -202,6 +204,59 @@ int file_write_prepare(struct vol *vol, struct txn *txn, struct inum ino, u64 of
 
 	*plan = (struct file_plan){.ino = ino, .kind = FILE_PLAN_WRITE, .off = off};
 	return prepare(vol, txn, &p, len);
+}
+
+/* ---- in place ---- */
+
+#define STOP 1
+
+struct overwrite {
+	struct file_plan *plan;
+	u64 at, end; /* blocks */
+};
+
+static int overwrite_extent(void *arg, const struct extent *e)
+{
+	struct overwrite *o = arg;
+	u64 skip = o->at - e->off, count;
+
+	if (e->off > o->at || e->unwritten || o->plan->count == FILE_PLAN_PIECES)
+		return STOP;
+	if (skip >= e->count)
+		return 0;
+	count = min_u64(e->count - skip, o->end - o->at);
+	o->plan->piece[o->plan->count++] = (struct file_piece){
+	    .off = o->at, .count = count, .start = e->start + skip, .state = FILE_PIECE_IN_PLACE};
+	o->at += count;
+	return o->at < o->end ? 0 : STOP;
+}
+
+int file_overwrite_prepare(struct vol *vol, const struct inode *inode, u64 off, u64 len,
+			   struct file_plan *plan, bool *can)
+{
+	u32 log = vol->geo.block_log;
+	struct overwrite o = {plan, off >> log, block_end(log, off + len)};
+	int err;
+
+	*can = false;
+	if (!S_ISREG(inode->mode) || inode_realtime(inode) || !len || off > inode->size ||
+	    len > inode->size - off || inode->flags2 & INODE_FLAG2_REFLINK)
+		return 0;
+	*plan = (struct file_plan){.dev = vol->home,
+				   .ino = inode->ino,
+				   .kind = FILE_PLAN_WRITE,
+				   .off = off,
+				   .end = off + len,
+				   .zero = off,
+				   .size = inode->size};
+	err = fork_each(vol, inode, FORK_DATA, fileoff_of(o.at), overwrite_extent, &o);
+	for (u32 i = 0; i < plan->count && err >= 0; i++)
+		if (!fsblock_valid(&vol->geo, fsblock_of(plan->piece[i].start),
+				   plan->piece[i].count))
+			return fail(-EUCLEAN, "inode %llu: mapped outside the filesystem",
+				    (unsigned long long)inode->ino.v);
+	*can = err >= 0 && o.at >= o.end;
+	return err < 0 ? err : 0;
 }
 
 int file_zero_prepare(struct vol *vol, struct txn *txn, struct inum ino, u64 off, u64 len,

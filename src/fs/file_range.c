@@ -61,6 +61,7 @@ int file_punch_step(struct vol *vol, struct txn *txn, struct inum ino, u64 *at, 
 	struct file_edit f;
 	int err = file_edit_begin(vol, txn, ino, &f);
 
+	txn_set_giving(txn);
 	return err ? err : file_drop_range(&f, at, end);
 }
 

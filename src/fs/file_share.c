@@ -140,6 +140,7 @@ int file_cow_cleanup(struct vol *vol, struct txn *txn, u32 ag, bool *more)
 	int err = 0;
 
 	*more = false;
+	txn_set_giving(txn);
 	if (!geometry_has(&vol->geo, FEATURE_REFLINK))
 		return 0;
 	for (u32 i = 0; i < file_budget(&vol->geo) && !err; i++) {

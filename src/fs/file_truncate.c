@@ -62,6 +62,7 @@ int file_truncate_step(struct vol *vol, struct txn *txn, struct inum ino, u64 si
 	int err = size ? 0 : end_link(vol, txn, ino, &has_blocks);
 
 	*more = false;
+	txn_set_giving(txn);
 	if (err || !has_blocks)
 		return err;
 	err = file_edit_begin(vol, txn, ino, &f);
@@ -81,6 +82,7 @@ int file_trim_step(struct vol *vol, struct txn *txn, struct inum ino, bool *more
 	u32 flags = err ? 0 : be16_get(((const struct dinode *)f.fork.buf->data)->flags);
 
 	*more = false;
+	txn_set_giving(txn);
 	if (err || flags & (INODE_FLAG_PREALLOC | INODE_FLAG_APPEND))
 		return err;
 	return drop_behind(&f, file_blocks(&f), more);

@@ -214,6 +214,7 @@ int file_write_cancel(struct vol *vol, struct txn *txn, const struct file_plan *
 {
 	int err = 0;
 
+	txn_set_giving(txn);
 	for (u32 i = 0; i < plan->count && !err; i++) {
 		const struct file_piece *piece = &plan->piece[i];
 

@@ -86,6 +86,11 @@ int file_zero_prepare(struct vol *vol, struct txn *txn, struct inum ino, u64 off
 		      struct file_plan *plan);
 int file_unshare_prepare(struct vol *vol, struct txn *txn, struct inum ino, u64 off, u64 len,
 			 struct file_plan *plan);
+/* Without a transaction, for an inode that nobody else may change meanwhile: when all of the range
+ * lies below the size, in written blocks of the file's alone, *plan says where, and *can is true.
+ * Such a plan ends with file_write_data(): there is nothing to finish. */
+int file_overwrite_prepare(struct vol *vol, const struct inode *inode, u64 off, u64 len,
+			   struct file_plan *plan, bool *can);
 /* A good number of spare blocks for a file of this size, with so many blocks free: they are to be
  * trimmed when nobody writes to it any more (file_trim_step()). */
 u64 file_spare(const struct geometry *g, u64 size, u64 free_blocks);

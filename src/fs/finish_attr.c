@@ -83,11 +83,7 @@ static int rebuild(struct finish *f, const struct attr_change *c, const struct i
 		err = change_list(c, list);
 	if (!err)
 		err = finish_fork(f, c->ino, FORK_ATTR, &edit);
-	if (!err)
-		err = attr_build(&edit, list);
-	if (!err && !list->count)
-		attr_fork_drop(&edit);
-	return err;
+	return err ? err : attr_list_write(&edit, list);
 }
 
 int finish_attri(struct finish *f, const struct log_pending *p)

@@ -125,6 +125,12 @@ static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner,
 {
 	const struct geometry *g = &f->vol->geo;
 	u32 first = near == NULL64 ? inum_ag(g, f->ino) : fsblock_ag(g, fsblock_of(near)), bno = 0;
+	const struct space_want want = {.near =
+					    near == NULL64 ? 0 : fsblock_bno(g, fsblock_of(near)),
+					.least = 1,
+					.most = 1,
+					.leaves = true};
+	u32 blocks;
 	int err = -ENOSPC;
 
 	for (u32 i = 0; i < g->ag_count && err == -ENOSPC; i++) {
@@ -135,9 +141,7 @@ static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner,
 		if (!err && !be32_get(ag_agf(&ag)->freeblks))
 			err = fail(-ENOSPC, "no free block");
 		if (!err)
-			err =
-			    space_alloc(&ag, near == NULL64 ? 0 : fsblock_bno(g, fsblock_of(near)),
-					owner, &bno);
+			err = space_take(&ag, &want, owner, &bno, &blocks);
 		if (!err)
 			*ptr = fsblock_make(g, number, bno).v;
 	}

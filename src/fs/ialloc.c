@@ -320,13 +320,12 @@ static int new_chunk(struct ag *ag, u32 near)
 	const struct space_want want = {.near = near,
 					.least = g->chunk_blocks,
 					.most = g->chunk_blocks,
-					.align = g->inode_align};
+					.align = g->inode_align,
+					.leaves = true};
 	int err = at_limit(ag, inodes) ? -ENOSPC : 0;
 
 	if (err)
 		return fail(err, "no more inodes than the filesystem may have (maxpct)");
-	if (space_for_data(ag) < g->chunk_blocks)
-		return fail(-ENOSPC, "AG %u: no space for inodes", ag->number);
 	err = space_take(ag, &want, &chunk_owner, &bno, &blocks);
 	if (err)
 		return err;
@@ -347,11 +346,11 @@ static int new_sparse(struct ag *ag, u32 near)
 					.most = g->spino_align,
 					.align = g->spino_align,
 					.low = g->inode_align,
-					.high = length - length % g->chunk_blocks};
+					.high = length - length % g->chunk_blocks,
+					.leaves = true};
 	int err;
 
-	if (!sparse(ag) || !g->spino_align || g->inode_align != g->chunk_blocks ||
-	    space_for_data(ag) < g->spino_align)
+	if (!sparse(ag) || !g->spino_align || g->inode_align != g->chunk_blocks)
 		return -ENOSPC;
 	inodes = g->spino_align << g->inopb_log;
 	if (at_limit(ag, inodes))

@@ -21,6 +21,8 @@ int inode_free(struct vol *vol, struct txn *txn, struct inum ino);
 
 /* The list of the AG for inodes without a name. */
 int iunlink_add(struct vol *vol, struct txn *txn, struct inum ino);
+/* The same for one that a list may have led on from, which is no more. */
+int iunlink_renew(struct vol *vol, struct txn *txn, struct inum ino);
 int iunlink_remove(struct vol *vol, struct txn *txn, struct inum ino);
 /* The first inode on one of the lists, from AG *number on; -ENOENT, without a trail: there is none.
  */

@@ -24,6 +24,18 @@ static struct be32 *bucket(struct ag *ag, u32 agino)
 	return &ag_agi(ag)->unlinked[agino % AGI_BUCKETS];
 }
 
+int iunlink_renew(struct vol *vol, struct txn *txn, struct inum ino)
+{
+	struct txn_buf *buf;
+	int err = inode_edit(vol, txn, ino, &buf);
+
+	if (err)
+		return err;
+	txn_dirty(txn, buf);
+	((struct dinode *)buf->data)->next_unlinked = be32_make(NULL32);
+	return iunlink_add(vol, txn, ino);
+}
+
 int iunlink_add(struct vol *vol, struct txn *txn, struct inum ino)
 {
 	u32 agino = inum_agino(&vol->geo, ino);

@@ -208,6 +208,7 @@ static void no_memory_no_random(void **state)
 	memory_reset(data);
 	memset(data->bytes, 0, SIZE);
 	env.alloc = few_allocs;
+	env.alloc_bytes = NULL;
 	for (u32 n = 0; n < 2; n++) {
 		allocs_left = n;
 		assert_int_equal(make(&env, data, NULL, 2, 4096), -ENOMEM);

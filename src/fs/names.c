@@ -9,6 +9,7 @@
 #include "base/mutate.h"
 #include "base/trail.h"
 #include "format/dir.h"
+#include "fs/acl.h"
 #include "fs/attr_modify.h"
 #include "fs/dir.h"
 #include "fs/dir_modify.h"
@@ -121,11 +122,23 @@ static void inherit(const struct node *dir, struct node *n)
 	n->d->flags = be16_make((u16)flags);
 }
 
-static int make(struct vol *vol, struct txn *txn, const struct node *dir,
-		const struct names_new *new, struct node *n)
+/* The ACLs, when the inode is all there but for its name. */
+static int give_acls(struct vol *vol, struct txn *txn, const struct node *n, const struct acl *dflt,
+		     const struct acl *access)
+{
+	int err = 0;
+
+	if (access->bytes)
+		err = acl_give(vol, txn, n->ino, ACL_ACCESS_NAME, access);
+	if (!err && dflt->bytes && node_is(n, S_IFDIR))
+		err = acl_give(vol, txn, n->ino, ACL_DEFAULT_NAME, dflt);
+	return err;
+}
+
+static int fill(struct vol *vol, struct txn *txn, const struct node *dir,
+		const struct names_new *new, u16 mode, struct node *n)
 {
 	struct be32 *device;
-	u16 mode = new->mode;
 	struct inum ino;
 	int err;
 
@@ -137,7 +150,8 @@ static int make(struct vol *vol, struct txn *txn, const struct node *dir,
 	n->ino = ino;
 	n->d = (struct dinode *)n->buf->data;
 	n->d->uid = be32_make(new->uid);
-	n->d->gid = be16_get(dir->d->mode) & S_ISGID ? dir->d->gid : be32_make(new->gid);
+	n->d->gid = be16_get(dir->d->mode) & S_ISGID || new->group_of_dir ? dir->d->gid
+									  : be32_make(new->gid);
 	inherit(dir, n);
 	node_touch(txn, n, NODE_ATIME | NODE_MTIME | NODE_CTIME, &new->now);
 	n->d->crtime = n->d->ctime;
@@ -149,6 +163,33 @@ static int make(struct vol *vol, struct txn *txn, const struct node *dir,
 		err = node_write_target(vol, txn, n, new->target);
 	if (S_ISDIR(mode))
 		err = dir_init(vol, txn, n->ino, dir->ino);
+	return err;
+}
+
+/* The default ACL of the directory stands in for the mask of the program. Links have none. */
+static int make(struct vol *vol, struct txn *txn, const struct node *dir,
+		const struct names_new *new, struct node *n)
+{
+	struct acl dflt = {.env = vol->env}, access = {.env = vol->env};
+	u16 mode = new->mode;
+	int err = 0;
+
+	if (!S_ISLNK(mode))
+		err = acl_load(vol, txn, dir->ino, ACL_DEFAULT_NAME, &dflt);
+	if (!err && dflt.bytes)
+		err = acl_load(vol, txn, dir->ino, ACL_DEFAULT_NAME, &access);
+	if (!err && access.bytes) {
+		if (!acl_narrow(&access, &mode))
+			acl_drop(&access);
+	} else if (!S_ISLNK(mode)) {
+		mode &= (u16) ~new->umask;
+	}
+	if (!err)
+		err = fill(vol, txn, dir, new, mode, n);
+	if (!err)
+		err = give_acls(vol, txn, n, &dflt, &access);
+	acl_drop(&dflt);
+	acl_drop(&access);
 	return err;
 }
 
@@ -191,6 +232,17 @@ int names_tmpfile(struct vol *vol, struct txn *txn, struct inum dir_ino,
 	return err;
 }
 
+/* Nothing is brought into a directory that gives its project to all that is made in it, if it is of
+ * another: it would count for both, or for none. */
+static int check_project(const struct node *dir, const struct node *n)
+{
+	if (!(be16_get(dir->d->flags) & INODE_FLAG_PROJINHERIT) ||
+	    (be16_get(dir->d->projid_lo) == be16_get(n->d->projid_lo) &&
+	     be16_get(dir->d->projid_hi) == be16_get(n->d->projid_hi)))
+		return 0;
+	return fail(-EXDEV, "inode %llu is of another project", (unsigned long long)n->ino.v);
+}
+
 int names_link(struct vol *vol, struct txn *txn, const struct names_entry *at, struct inum ino,
 	       const struct names_time *now)
 {
@@ -206,6 +258,9 @@ int names_link(struct vol *vol, struct txn *txn, const struct names_entry *at, s
 	if (node_is(&n, S_IFDIR) ||
 	    be16_get(n.d->flags) & (INODE_FLAG_IMMUTABLE | INODE_FLAG_APPEND))
 		return fail(-EPERM, "inode %llu may not be linked", (unsigned long long)ino.v);
+	err = check_project(&dir, &n);
+	if (err)
+		return err;
 	if (!be32_get(n.d->nlink))
 		err = iunlink_remove(vol, txn, ino);
 	if (!err)
@@ -269,6 +324,7 @@ static int take_away(struct vol *vol, struct txn *txn, const struct names_entry 
 	int err = open_dir(vol, txn, at->dir, true, &dir);
 
 	*gone = inum_of(0);
+	txn_set_giving(txn);
 	if (!err)
 		err = find(vol, txn, at, &ino);
 	if (!err)
@@ -368,9 +424,9 @@ static int open_rename(struct rename *r)
 static int check_rename(struct rename *r)
 {
 	bool source_dir = node_is(&r->source, S_IFDIR), target_dir;
-	int err = 0;
+	int err = check_project(&r->to_dir, &r->source);
 
-	if (source_dir && r->from->dir.v != r->to->dir.v)
+	if (!err && source_dir && r->from->dir.v != r->to->dir.v)
 		err = check_loop(r, r->to->dir, r->source.ino);
 	if (err || !r->target.d)
 		return err;
@@ -507,15 +563,20 @@ int names_rename(struct vol *vol, struct txn *txn, const struct names_entry *fro
 
 /* ---- attributes of inodes ---- */
 
+#define ATTR_OWNERS (SETATTR_MODE | SETATTR_RWX | SETATTR_UID | SETATTR_GID | SETATTR_MEANT)
+
 int names_setattr(struct vol *vol, struct txn *txn, struct inum ino, const struct names_attr *attr)
 {
 	struct node n;
 	int err = node_open(vol, txn, ino, &n);
+	u32 flags;
 
 	if (err)
 		return err;
-	if (be16_get(n.d->flags) & INODE_FLAG_IMMUTABLE)
-		return fail(-EPERM, "inode %llu is immutable", (unsigned long long)ino.v);
+	flags = be16_get(n.d->flags);
+	if ((flags & INODE_FLAG_IMMUTABLE && attr->what & ~(SETATTR_MTIME | SETATTR_CTIME)) ||
+	    (flags & INODE_FLAG_APPEND && attr->what & ATTR_OWNERS))
+		return fail(-EPERM, "inode %llu may not be changed", (unsigned long long)ino.v);
 	txn_dirty(txn, n.buf);
 	if (attr->what & SETATTR_MODE)
 		n.d->mode = be16_make((u16)((be16_get(n.d->mode) & S_IFMT) | (attr->mode & 07777)));
@@ -532,5 +593,5 @@ int names_setattr(struct vol *vol, struct txn *txn, struct inum ino, const struc
 	if (attr->what & SETATTR_CTIME)
 		n.d->ctime = node_time(&n, &attr->ctime);
 	n.d->changecount = be64_make(be64_get(n.d->changecount) + 1);
-	return 0;
+	return attr->what & SETATTR_MODE ? acl_follow_mode(vol, txn, ino, attr->mode) : 0;
 }

@@ -21,6 +21,8 @@ struct names_time {
 
 struct names_new {
 	u16 mode;
+	u16 umask;	   /* of the mode, unless the directory has a default ACL instead */
+	bool group_of_dir; /* whatever gid says, as if the directory were setgid */
 	u32 uid, gid;
 	u32 major, minor;   /* devices */
 	const char *target; /* symbolic links */
@@ -33,7 +35,8 @@ struct names_entry {
 	u32 length;
 };
 
-/* A file with this name; of a setgid directory it has the group, of a project the id. */
+/* A file with this name; of a setgid directory it has the group, of a project the id, of a default
+ * ACL its ACLs. */
 int names_create(struct vol *vol, struct txn *txn, const struct names_entry *at,
 		 const struct names_new *new, struct inum *out);
 /* Without a name, on the list of unlinked inodes; names_link() gives it one. */
@@ -67,13 +70,29 @@ int names_inactive_step(struct vol *vol, struct txn *txn, struct inum ino, bool 
 #define SETATTR_ATIME 0x08u
 #define SETATTR_MTIME 0x10u
 #define SETATTR_CTIME 0x20u
-#define SETATTR_RWX 0x40u /* of the mode, the nine permissions alone */
+#define SETATTR_RWX 0x40u   /* of the mode, the nine permissions alone */
+#define SETATTR_MEANT 0x80u /* not the consequence of a write, or a touch */
 struct names_attr {
 	u32 what;
 	u16 mode; /* permissions; the kind of file stays */
 	u32 uid, gid;
 	struct names_time atime, mtime, ctime;
 };
+/* What users set by ioctls. flags and flags2 are those of the disk. */
+struct names_flags {
+	u16 flags;
+	u64 flags2;
+	bool realtime;		 /* asked for: only as it is */
+	u64 extsize, cowextsize; /* bytes */
+	u32 projid;
+};
+/* -EINVAL for what the kernel would not set either. */
+int names_set_flags(struct vol *vol, struct txn *txn, struct inum ino,
+		    const struct names_flags *wanted, const struct names_time *now);
+
+/* -EPERM for what an immutable or append-only inode does not let be changed: of the one all but the
+ * times that come with data which are still on their way (MTIME, CTIME), of the other mode, owner
+ * and what is MEANT. */
 int names_setattr(struct vol *vol, struct txn *txn, struct inum ino, const struct names_attr *attr);
 
 #endif

@@ -181,6 +181,7 @@ int names_inactive_step(struct vol *vol, struct txn *txn, struct inum ino, bool 
 	int err = node_open(vol, txn, ino, &n);
 
 	*more = false;
+	txn_set_giving(txn);
 	if (err)
 		return err;
 	if (be32_get(n.d->nlink))

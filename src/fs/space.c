@@ -129,7 +129,7 @@ static int around(struct ag *ag, u32 bno, struct extent32 *left, struct extent32
 }
 
 /* Into the trees, joined with its neighbours. */
-static int free_extent(struct ag *ag, u32 bno, u32 blocks)
+static int free_extent(struct ag *ag, u32 bno, u32 blocks, bool data)
 {
 	struct extent32 left, right, whole = {bno, blocks};
 	u64 end = (u64)bno + blocks;
@@ -163,7 +163,7 @@ static int free_extent(struct ag *ag, u32 bno, u32 blocks)
 		err = record_insert(ag, whole);
 	if (!err)
 		err = txn_freed(ag->txn, agblock_daddr(&ag->vol->geo, ag->number, bno),
-				(u64)blocks << ag->vol->geo.block_log);
+				(u64)blocks << ag->vol->geo.block_log, data);
 	return err ? err : settle(ag, blocks);
 }
 
@@ -217,7 +217,7 @@ static int list_trim(struct ag *ag)
 		if (!err)
 			err = rmap_unmap(ag, bno, 1, &ag_owner);
 		if (!err)
-			err = free_extent(ag, bno, 1);
+			err = free_extent(ag, bno, 1, false);
 	}
 	return err;
 }
@@ -288,12 +288,18 @@ int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE && !MUTATE(FREE_STILL_MAPPED))
 		err = rmap_unmap(ag, bno, blocks, owner);
 	if (!err && !MUTATE(FREE_NOT_FREED))
-		err = free_extent(ag, bno, blocks);
+		err = free_extent(ag, bno, blocks, (s64)owner->owner == OWNER_ELSEWHERE);
 	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
 }
 
-/* What the trees of reverse mappings and reference counts, with the most records that the AG can
- * give them, may still need, about: their blocks are at least half full. */
+/* Blocks of a tree with a record for so many: they are at least half full. */
+static u64 tree_blocks(const struct geometry *g, u64 records, u32 size)
+{
+	return div_up_u64(records * 2 * size, g->block_size);
+}
+
+/* What the trees may still need, about, with the most records that the AG can give them: reverse
+ * mappings and reference counts one a block, free inodes one a chunk. */
 static u32 reserve(const struct ag *ag)
 {
 	const struct geometry *g = &ag->vol->geo;
@@ -302,17 +308,19 @@ static u32 reserve(const struct ag *ag)
 	u64 want = 4;
 
 	if (geometry_has(g, FEATURE_RMAPBT)) {
-		want += div_up_u64((u64)length * 2 * sizeof(struct rmap_rec), g->block_size);
+		want += tree_blocks(g, length, sizeof(struct rmap_rec));
 		used += be32_get(agf->rmap_blocks);
 	}
 	if (geometry_has(g, FEATURE_REFLINK)) {
-		want += div_up_u64((u64)length * 2 * sizeof(struct refcount_rec), g->block_size);
+		want += tree_blocks(g, length, sizeof(struct refcount_rec));
 		used += be32_get(agf->refcount_blocks);
 	}
+	if (geometry_has(g, FEATURE_FINOBT))
+		want += tree_blocks(g, length / g->chunk_blocks, sizeof(struct inobt_rec));
 	return want > used ? (u32)(want - used) : 0;
 }
 
-u32 space_for_data(const struct ag *ag)
+u32 space_for_files(const struct ag *ag)
 {
 	u32 unused = be32_get(((const struct agf *)ag->agf_buf->data)->freeblks),
 	    kept = reserve(ag);
@@ -472,6 +480,17 @@ static int nothing(struct ag *ag, const struct space_want *want)
 	return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, want->least);
 }
 
+/* Data goes past the journal, which must keep what a snapshot shows there. */
+static int keep_shown(struct ag *ag, u32 bno, u32 blocks)
+{
+	const struct geometry *g = &ag->vol->geo;
+
+	if (!ag->vol->journal)
+		return 0;
+	return journal_keep(ag->vol->journal, agblock_daddr(g, ag->number, bno),
+			    (u64)blocks << g->block_log);
+}
+
 int space_take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
 	       u32 *blocks)
 {
@@ -481,8 +500,8 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
 
 	if (err)
 		return err;
-	if (w.data)
-		w.most = (u32)min_u64(w.most, space_for_data(ag));
+	if (w.data || (w.leaves && !txn_giving(ag->txn)))
+		w.most = (u32)min_u64(w.most, space_for_files(ag));
 	if (!w.least || w.most < w.least)
 		return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, w.least);
 	err = find_near(ag, &w, &e, bno, blocks);
@@ -502,6 +521,8 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
 	}
 	if (err == -ENOENT)
 		return nothing(ag, &w);
+	if (!err && w.data)
+		err = keep_shown(ag, *bno, *blocks);
 	if (!err && !MUTATE(TAKE_STILL_FREE))
 		err = use_middle(ag, e, *bno, *blocks);
 	if (!err)

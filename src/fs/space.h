@@ -12,8 +12,8 @@
 struct owner {
 	u64 owner, offset;
 };
-/* The reverse map is somebody else's business; and for space_free() alone, the owner is not known,
- * and whatever the reverse map has goes. */
+/* Data of files: the reverse map is somebody else's business; and for space_free() alone, the owner
+ * is not known, and whatever the reverse map has goes. */
 #define OWNER_ELSEWHERE (-1ll)
 #define OWNER_UNKNOWN (-2ll)
 
@@ -28,15 +28,19 @@ struct space_want {
 	u32 least, most;
 	u32 align;     /* the start is a multiple of it; 0, 1: anywhere */
 	u32 low, high; /* inside of [low, high); high 0: anywhere */
-	bool data; /* of a file: leaves alone what the AG's trees may need, and what was freed by
-		    * a commit that is not durable yet (-EAGAIN when there is nothing else) */
+	bool leaves;   /* leaves alone what the AG's trees may need (space_for_files()), unless the
+			* transaction gives back */
+	bool data;     /* of a file: leaves that in any case, and what was freed by a commit that is
+			* not durable yet (-EAGAIN when there is nothing else) */
 };
 /* One extent of at least `least` blocks, to be the owner's; -ENOSPC. */
 int space_take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
 	       u32 *blocks);
-/* Blocks of the AG that files may have. */
-u32 space_for_data(const struct ag *ag);
-/* One block, the next free one from `near` on or from the start; -ENOSPC. */
+/* Blocks of the AG that files may have, with all that belongs to them. The rest is kept: what is
+ * removed may take records of the AG's trees apart before it gives a block back, and then those
+ * need more. */
+u32 space_for_files(const struct ag *ag);
+/* One block for a tree of the AG, the next free one from `near` on or from the start; -ENOSPC. */
 int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/trail.h"
 #include "format/super.h"
 #include "format/verify.h"
+#include "fs/super_doubt.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,18 +53,24 @@ static bool is_copy(const struct device *dev, const u8 *block, u64 readable, u64
 	       at >> g->block_log < g->data_blocks;
 }
 
-/* How many of the first copies, where g says they are, have the same core. */
-static u32 agreeing(struct device *dev, const struct geometry *g, u8 *block)
+/* How many of the first copies, where g says they are, have the same core; *others: how many are
+ * whole, and say something else. */
+static u32 agreeing(struct device *dev, const struct geometry *g, u8 *block, u32 *others)
 {
 	u32 count = 0;
 
+	*others = 0;
 	for (u32 ag = 1; ag < g->ag_count && ag <= COPIES_ASKED; ag++) {
 		struct daddr at = agblock_daddr(g, ag, 0);
 		struct geometry copy;
 
-		if (!device_read(dev, at, block, g->sector_size) &&
-		    is_copy(dev, block, g->sector_size, at.v, &copy) && same_core(g, &copy))
+		if (device_read(dev, at, block, g->sector_size) ||
+		    !is_copy(dev, block, g->sector_size, at.v, &copy))
+			continue;
+		if (same_core(g, &copy))
 			count++;
+		else
+			(*others)++;
 	}
 	return count;
 }
@@ -74,6 +81,7 @@ static bool search(struct env *env, struct device *dev, u8 *window, struct geome
 {
 	struct progress p = {"searching superblocks", 0, dev->size >> 20, "MiB"};
 	u8 *block = window + WINDOW;
+	u32 others;
 
 	*support = 0;
 	best->root_ino = NULL64; /* none yet */
@@ -91,7 +99,7 @@ static bool search(struct env *env, struct device *dev, u8 *window, struct geome
 			if (be32_get(magic) != SB_MAGIC ||
 			    !is_copy(dev, window + at, size - at, start + at, &g))
 				continue;
-			count = agreeing(dev, &g, block);
+			count = agreeing(dev, &g, block, &others);
 			/* mkfs leaves the root inode null in some copies */
 			if (count > *support || (count == *support && best->root_ino == NULL64)) {
 				*best = g;
@@ -118,36 +126,72 @@ static void complete(struct geometry *g)
 		g->rsum_ino = g->root_ino + 2;
 }
 
+/* A filesystem of a kind that is not known, made over an older one, is not taken for that. */
+static bool same_name(const struct geometry *copy, const struct sb *primary)
+{
+	return !memcmp(primary->uuid, copy->uuid.b, sizeof(primary->uuid));
+}
+
+/* The primary, as it is read, and what becomes of it. */
+struct choice {
+	struct device *dev;
+	const void *primary;
+	u32 size;
+	int err; /* of the primary alone */
+	bool usable;
+	struct geometry *g;
+	u32 doubts;
+};
+
+/* Does it need no search? */
+static bool sure(struct choice *c, u8 *block)
+{
+	u32 others;
+
+	if (!c->usable)
+		return false;
+	if (c->g->ag_count == 1 || agreeing(c->dev, c->g, block, &others))
+		return true;
+	c->doubts = super_doubts(c->dev, c->g, block);
+	return !others && !c->doubts;
+}
+
+static bool prefer(const struct choice *c, const struct geometry *copy, u32 support, u8 *block)
+{
+	u32 doubts;
+
+	if (!c->usable)
+		return c->err != -EOPNOTSUPP || same_name(copy, c->primary);
+	doubts = super_doubts(c->dev, copy, block);
+	if (doubts != c->doubts)
+		return doubts < c->doubts;
+	return support >= 2 || !checksum_good(c->primary, c->size);
+}
+
 int super_find(struct env *env, struct device *dev, const void *primary, u32 size,
 	       struct geometry *g, struct daddr *from)
 {
-	int err = geometry_from_sb(g, primary);
+	struct choice c = {.dev = dev, .primary = primary, .size = size, .g = g};
 	char trail[TRAIL_MAX];
 	struct daddr at = {0};
 	struct geometry copy;
-	bool usable, found;
 	u32 support;
 	u8 *window;
 
+	c.err = geometry_from_sb(g, primary);
 	*from = daddr_of(0);
-	snprintf(trail, sizeof(trail), "%s", err ? trail_text() : "");
-	if (err == -EOPNOTSUPP)
-		return err;
-	usable = !err && fits(g, dev);
+	snprintf(trail, sizeof(trail), "%s", c.err ? trail_text() : "");
+	c.usable = !c.err && fits(g, dev);
 	window = env_alloc(env, WINDOW + (1u << SB_MAX_SECTOR_LOG));
 	if (!window)
 		return fail(-ENOMEM, "searching superblocks: out of memory");
-	if (usable && (g->ag_count == 1 || agreeing(dev, g, window))) {
-		env_free(env, window);
-		return 0;
-	}
-	found = search(env, dev, window, &copy, &at, &support);
-	env_free(env, window);
-	if (found && (!usable || support >= 2 || !checksum_good(primary, size))) {
+	if (!sure(&c, window) && search(env, dev, window, &copy, &at, &support) &&
+	    prefer(&c, &copy, support, window)) {
 		*g = copy;
 		*from = at;
 		complete(g);
-		return 0;
+		c.err = 0;
 	}
-	return err ? fail(err, "%s", trail) : 0;
+	env_free(env, window);
+	return c.err ? fail(c.err, "%s", trail) : 0;
 }

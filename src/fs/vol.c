@@ -133,6 +133,8 @@ static int check_writable(const struct vol *vol, const struct vol_options *optio
 		why = "the device is read-only";
 	else if (options->no_recovery)
 		why = "its log has not been replayed";
+	else if (options->repair)
+		why = vol->log_status.state == LOG_DAMAGED ? "its log is damaged" : NULL;
 	else if (vol->super_at.v)
 		why = "the primary superblock is lost";
 	else if (vol->log_status.state == LOG_DAMAGED)
@@ -216,14 +218,14 @@ int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
 
 	*out = NULL;
 	if (vol->journal)
-		err = journal_begin(vol->journal, out);
+		err = journal_begin(vol->journal, vol->alone, out);
 	else if (vol->data->read_only)
 		err = fail(-EROFS, "%s: opened to read", vol->data->name);
 	else
 		err = txn_begin(vol->env, vol->cache, vol->data, &vol->geo, out);
 	if (err)
 		return err;
-	txn_use_guard(*out, vol->guard);
+	txn_use_guard(*out, vol->alone ? NULL : vol->guard);
 	if (view)
 		*view = vol_in(vol, *out);
 	return 0;
@@ -232,11 +234,25 @@ int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
 int vol_end(struct vol *vol, struct txn *txn, int err)
 {
 	if (vol->journal)
-		return journal_end(vol->journal, txn, err);
+		return journal_end(vol->journal, vol->alone, txn, err);
 	if (!err)
 		return txn_commit(txn);
 	txn_rollback(txn);
 	return err;
+}
+
+void vol_alone_begin(struct vol *vol, struct vol *alone)
+{
+	if (vol->journal)
+		journal_alone(vol->journal, true);
+	*alone = *vol;
+	alone->alone = true;
+}
+
+void vol_alone_end(struct vol *alone)
+{
+	if (alone->journal)
+		journal_alone(alone->journal, false);
 }
 
 void vol_read_begin(struct vol *vol)
@@ -251,20 +267,11 @@ void vol_read_end(struct vol *vol)
 		journal_read_end(vol->journal);
 }
 
-int vol_snapshot(struct vol *vol, size_t memory, struct vol **out)
+void vol_stop(struct vol *vol)
 {
-	struct vol_options options = {.no_recovery = true, .memory = memory};
-	int err;
-
-	*out = NULL;
-	if (!vol->journal)
-		return fail(-EINVAL, "%s: nobody changes it", vol->data->name);
-	err = journal_snapshot(vol->journal, &options.data);
-	if (!err)
-		err = vol_open(vol->env, vol->types, &options, out);
-	if (!err)
-		(*out)->rt = NULL;
-	return err;
+	vol->writable = false; /* nothing is to be put home at the end */
+	if (vol->journal)
+		journal_stop(vol->journal);
 }
 
 int vol_open(struct env *env, const struct meta_types *types, const struct vol_options *options,

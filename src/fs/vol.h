@@ -38,6 +38,7 @@ struct vol {
 	struct journal *journal; /* NULL: opened to read */
 	u32 rotor;		 /* the writer's: the AG for the next directory */
 	bool writable;		 /* with a journal, and opened to the end */
+	bool alone;		 /* see vol_alone_begin() */
 	struct txn_guard *guard; /* of all commits from then on; NULL: none */
 	const struct meta_types *types;
 	bool replayed; /* a dirty log was replayed into the overlay */
@@ -52,6 +53,7 @@ struct vol_options {
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	bool repair;   /* with write: damage is no reason to refuse */
 	bool no_guard; /* its commits are not guarded: to measure what that costs */
 	size_t memory; /* of the cache, bytes; 0: the default */
 	/* Findings about the superblock and the log go here; NULL: only into the trail. */
@@ -69,12 +71,23 @@ int vol_close(struct vol *vol);
  * journal. */
 int vol_begin(struct vol *vol, struct vol *view, struct txn **out);
 int vol_end(struct vol *vol, struct txn *txn, int err);
+/* Until vol_alone_end(), transactions of `alone`, a copy of vol, are the only ones: all others
+ * wait. They are not guarded: a repair brings one side of the books to the other. Never closed. */
+void vol_alone_begin(struct vol *vol, struct vol *alone);
+void vol_alone_end(struct vol *alone);
 /* Around the reading of several objects that belong together, on a volume that others change. */
 void vol_read_begin(struct vol *vol);
 void vol_read_end(struct vol *vol);
-/* All metadata as of now, as a volume of its own that is opened to read: for check and inspect. On
- * a volume that nobody changes: -EINVAL. memory as in the options. */
-int vol_snapshot(struct vol *vol, size_t memory, struct vol **out);
+/* All metadata as of now, as a volume of its own that is opened to read: for check and inspect, of
+ * a volume that is mounted. It is the caller's env that they use; of the options memory and verdict
+ * count. To be closed before `vol`. */
+int vol_snapshot(struct vol *vol, struct env *env, const struct vol_options *how, struct vol **out);
+
+/* A new label, of 12 bytes at most: in the superblock first, *ag 0, and then copy by copy until
+ * *more is false. */
+int label_set_step(struct vol *vol, struct txn *txn, const char *label, u32 *ag, bool *more);
+/* From now on nothing is written any more, as if the machine had stopped: -EIO to whoever tries. */
+void vol_stop(struct vol *vol);
 
 /* The volume as a transaction sees it, for everything that reads: what it has changed is in front.
  * Good until the transaction ends; never closed. */

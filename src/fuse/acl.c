@@ -105,6 +105,17 @@ s64 acl_from_xattr(const void *xattr, size_t size, void *stored, size_t room)
 	return (s64)(sizeof(head) + count * sizeof(*entry));
 }
 
+bool acl_is_mode(const void *stored, size_t size)
+{
+	const struct acl_entry *entry =
+	    (const struct acl_entry *)((const u8 *)stored + sizeof(struct be32));
+
+	for (size_t n = (size - sizeof(struct be32)) / sizeof(*entry); n--; entry++)
+		if (!(be32_get(entry->tag) & ACL_ALWAYS))
+			return false;
+	return true;
+}
+
 int acl_mode(const void *stored, size_t size)
 {
 	const struct acl_entry *entry =

@@ -19,6 +19,8 @@ s64 acl_to_xattr(const void *stored, size_t size, void *xattr, size_t room);
 
 /* The other way; -EINVAL when it is no ACL. */
 s64 acl_from_xattr(const void *xattr, size_t size, void *stored, size_t room);
+/* Does a stored ACL say no more than a mode? */
+bool acl_is_mode(const void *stored, size_t size);
 /* The permissions that a stored access ACL stands for. */
 int acl_mode(const void *stored, size_t size);
 

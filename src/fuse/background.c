@@ -31,7 +31,6 @@ static void *background_run(void *arg)
 	struct background *b = arg;
 	struct timespec until;
 
-	tell(b->server, changer_recover(b->server->changer));
 	pthread_mutex_lock(&b->mutex);
 	while (!b->stop) {
 		clock_gettime(CLOCK_REALTIME, &until);
@@ -39,10 +38,14 @@ static void *background_run(void *arg)
 		if (pthread_cond_timedwait(&b->wake, &b->mutex, &until) != ETIMEDOUT)
 			continue;
 		pthread_mutex_unlock(&b->mutex);
+		orphans_flush(b->server->changer);
 		tell(b->server, journal_work(b->server->vol->journal));
+		discards_work(b->server->changer);
 		pthread_mutex_lock(&b->mutex);
 	}
 	pthread_mutex_unlock(&b->mutex);
+	if (b->server->changer->discards && !journal_work(b->server->vol->journal))
+		discards_work(b->server->changer);
 	return NULL;
 }
 
@@ -52,6 +55,7 @@ int server_start(struct server *server)
 
 	if (!server->changer)
 		return 0;
+	tell(server, changer_recover(server->changer));
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return fail(-ENOMEM, "out of memory");

@@ -60,6 +60,8 @@ static int make(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, d
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct create c = {.at = entry_of(server, dir, name),
 			   .new = {.mode = (u16)mode,
+				   .umask = (u16)(ctx->umask & 0777),
+				   .group_of_dir = server->options.grpid,
 				   .uid = ctx->uid,
 				   .gid = ctx->gid,
 				   .major = major(device),
@@ -98,20 +100,57 @@ static void do_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const
 	make_and_reply(req, dir, name, S_IFLNK | 0777, 0, target);
 }
 
+static void reply_opened(fuse_req_t req, int err, fuse_ino_t dir, const struct fuse_entry_param *e,
+			 struct fuse_file_info *fi)
+{
+	if (err) {
+		reply_failure(req, err, "create", dir);
+		return;
+	}
+	opened(server_of(req), fi);
+	fuse_reply_create(req, e, fi);
+}
+
 static void do_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
 		      struct fuse_file_info *fi)
 {
 	struct fuse_entry_param e = {0};
 	int err = make(req, dir, name, (mode & ~(mode_t)S_IFMT) | S_IFREG, 0, NULL, &e);
 
-	if (err) {
-		reply_failure(req, err, "create", dir);
-		return;
-	}
-	fi->keep_cache = 1;
-	fi->noflush = 1;
-	fuse_reply_create(req, &e, fi);
+	reply_opened(req, err, dir, &e, fi);
 }
+
+#ifdef HAVE_FUSE_TMPFILE
+static int tmpfile_step(struct vol *vol, struct txn *txn, void *arg)
+{
+	struct create *c = arg;
+
+	return names_tmpfile(vol, txn, c->at.dir, &c->new, &c->ino);
+}
+
+/* It has no name from the start; when it is forgotten, and has got none by then, it is taken apart.
+ */
+static void do_tmpfile(fuse_req_t req, fuse_ino_t dir, mode_t mode, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct fuse_entry_param e = {0};
+	struct create c = {.at = {.dir = node_inum(server, dir)},
+			   .new = {.mode = (u16)((mode & ~(mode_t)S_IFMT) | S_IFREG),
+				   .umask = (u16)(ctx->umask & 0777),
+				   .group_of_dir = server->options.grpid,
+				   .uid = ctx->uid,
+				   .gid = ctx->gid,
+				   .now = time_now()}};
+	int err = change(server->changer, tmpfile_step, &c);
+
+	if (!err) {
+		orphan_add(server->changer, c.ino);
+		err = fill_entry(server, c.ino, &e);
+	}
+	reply_opened(req, err, dir, &e, fi);
+}
+#endif
 
 struct link {
 	struct names_entry at;
@@ -249,18 +288,20 @@ struct attr_request {
 	struct inum ino;
 	struct attr attr;
 	enum attr_how how;
-	bool remove;
-	int mode; /* of an access ACL: the permissions; -1: they stay */
+	bool remove, none; /* none: it shall not be there, and may be so already */
+	int mode;	   /* of an access ACL: the permissions; -1: they stay */
 	struct names_time now;
 };
 
 static int attr_step(struct vol *vol, struct txn *txn, void *arg)
 {
 	const struct attr_request *r = arg;
-	struct names_attr touch = {.what = SETATTR_CTIME, .ctime = r->now};
-	int err = r->remove ? attr_remove(vol, txn, r->ino, &r->attr)
-			    : attr_set(vol, txn, r->ino, &r->attr, r->how);
+	struct names_attr touch = {.what = SETATTR_CTIME | SETATTR_MEANT, .ctime = r->now};
+	int err = r->remove || r->none ? attr_remove(vol, txn, r->ino, &r->attr)
+				       : attr_set(vol, txn, r->ino, &r->attr, r->how);
 
+	if (err == -ENODATA && r->none)
+		err = 0;
 	if (!err && r->mode >= 0) {
 		touch.what |= SETATTR_RWX;
 		touch.mode = (u16)r->mode;
@@ -281,8 +322,11 @@ static void do_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const
 	struct scratch *scratch = scratch_take(server, ATTR_VALUE_MAX);
 	int err = scratch ? stored_attr(name, value, size, scratch->bytes, &r.attr) : -ENOMEM;
 
-	if (!err && !strcmp(name, ACL_ACCESS_XATTR))
+	if (!err && !strcmp(name, ACL_ACCESS_XATTR)) {
 		r.mode = acl_mode(r.attr.value, r.attr.value_length);
+		/* one that says no more than a mode is kept as that alone */
+		r.none = acl_is_mode(r.attr.value, r.attr.value_length);
+	}
 	if (!err)
 		err = change(server->changer, attr_step, &r);
 	reply(req, err, "setxattr", node);
@@ -307,6 +351,9 @@ void change_ops(struct fuse_lowlevel_ops *ops)
 	ops->mkdir = do_mkdir;
 	ops->symlink = do_symlink;
 	ops->create = do_create;
+#ifdef HAVE_FUSE_TMPFILE
+	ops->tmpfile = do_tmpfile;
+#endif
 	ops->link = do_link;
 	ops->unlink = do_unlink;
 	ops->rmdir = do_rmdir;

@@ -1,18 +1,12 @@
 /* The frame of the writing server; see change.h. */
 #include "base/trail.h"
-#include "fs/file_share.h"
-#include "fs/ialloc.h"
 #include "fuse/change.h"
+#include "fuse/heal.h"
 
 #include <errno.h>
 #include <time.h>
 
 #define TRIES 4
-
-struct orphan {
-	struct orphan *next;
-	struct inum ino;
-};
 
 int changer_open(struct vol *vol, struct changer **out)
 {
@@ -41,8 +35,8 @@ void changer_close(struct changer *c)
 
 	if (!c)
 		return;
-	while (c->orphans)
-		orphan_forget(c, c->orphans->ino);
+	orphans_close(c);
+	discards_close(c);
 	for (u32 i = 0; i < FILE_LOCKS; i++)
 		if (c->file[i])
 			env->lock_destroy(env, c->file[i]);
@@ -67,26 +61,43 @@ static bool again(struct changer *c, int err, u32 tries)
 	return err == -EAGAIN && tries < TRIES && !journal_force(j, journal_number(j), false);
 }
 
-int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg)
+static int settle(struct changer *c, int err)
+{
+	struct journal *j = c->vol->journal;
+
+	if (!err && c->sync)
+		err = journal_force(j, journal_number(j), false);
+	return err == -EAGAIN ? -ENOSPC : err;
+}
+
+int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg),
+		void *arg)
 {
 	struct txn *txn;
+	int err = vol_begin(c->vol, NULL, &txn);
+
+	return err ? err : vol_end(c->vol, txn, step(c->vol, txn, arg));
+}
+
+int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg)
+{
+	bool healed = false;
 	u32 tries = 0;
 	int err;
 
-	do {
-		err = vol_begin(c->vol, NULL, &txn);
-		if (!err)
-			err = vol_end(c->vol, txn, step(c->vol, txn, arg));
-	} while (again(c, err, tries++));
-	return err == -EAGAIN ? -ENOSPC : err;
+	do
+		err = change_once(c, step, arg);
+	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+	       heal_changed(c->heal, err, &healed));
+	return settle(c, err);
 }
 
 int change_series(struct changer *c,
 		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg)
 {
 	struct txn *txn;
+	bool more, healed = false;
 	u32 tries = 0;
-	bool more;
 	int err;
 
 	do {
@@ -94,13 +105,19 @@ int change_series(struct changer *c,
 		err = vol_begin(c->vol, NULL, &txn);
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
-	} while ((!err && more) || again(c, err, tries++));
-	return err == -EAGAIN ? -ENOSPC : err;
+	} while ((!err && more) || again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+		 heal_changed(c->heal, err, &healed));
+	return settle(c, err);
+}
+
+static u32 lock_index(struct inum ino)
+{
+	return (ino.v * 0x9e3779b97f4a7c15ull >> 32) % FILE_LOCKS;
 }
 
 static struct env_lock *lock_of(struct changer *c, struct inum ino)
 {
-	return c->file[(ino.v * 0x9e3779b97f4a7c15ull >> 32) % FILE_LOCKS];
+	return c->file[lock_index(ino)];
 }
 
 void file_lock(struct changer *c, struct inum ino)
@@ -113,90 +130,18 @@ void file_unlock(struct changer *c, struct inum ino)
 	c->vol->env->lock_drop(lock_of(c, ino));
 }
 
-/* ---- inodes without a name ---- */
-
-/* Without memory it stays on its list until the next mount. */
-void orphan_add(struct changer *c, struct inum ino)
+void files_lock(struct changer *c, struct inum a, struct inum b)
 {
-	struct env *env = c->vol->env;
-	struct orphan *o = ino.v ? env_alloc(env, sizeof(*o)) : NULL;
+	bool first = lock_index(a) <= lock_index(b);
 
-	if (!o)
-		return;
-	o->ino = ino;
-	env->lock_take(c->lock);
-	o->next = c->orphans;
-	c->orphans = o;
-	env->lock_drop(c->lock);
+	file_lock(c, first ? a : b);
+	if (lock_index(a) != lock_index(b))
+		file_lock(c, first ? b : a);
 }
 
-static int inactive_step(struct vol *vol, struct txn *txn, void *arg, bool *more)
+void files_unlock(struct changer *c, struct inum a, struct inum b)
 {
-	const struct inum *ino = arg;
-
-	return names_inactive_step(vol, txn, *ino, more);
-}
-
-/* -EBUSY: it has got a name again. */
-static void take_apart(struct changer *c, struct inum ino)
-{
-	int err;
-
-	file_lock(c, ino);
-	err = change_series(c, inactive_step, &ino);
-	file_unlock(c, ino);
-	if (err && err != -EBUSY && c->vol->env->note)
-		c->vol->env->note(c->vol->env, trail_text());
-}
-
-void orphan_forget(struct changer *c, struct inum ino)
-{
-	struct env *env = c->vol->env;
-	struct orphan **link, *found = NULL;
-
-	env->lock_take(c->lock);
-	for (link = &c->orphans; *link && !found;)
-		if ((*link)->ino.v == ino.v) {
-			found = *link;
-			*link = found->next;
-		} else {
-			link = &(*link)->next;
-		}
-	env->lock_drop(c->lock);
-	if (!found)
-		return;
-	env_free(env, found);
-	take_apart(c, ino);
-}
-
-struct staging {
-	u32 ag;
-};
-
-static int staging_step(struct vol *vol, struct txn *txn, void *arg, bool *more)
-{
-	struct staging *s = arg;
-
-	return file_cow_cleanup(vol, txn, s->ag, more);
-}
-
-/* One that cannot be taken apart stays, and so does all behind it in its AG: nothing is lost. */
-int changer_recover(struct changer *c)
-{
-	struct inum ino, last = inum_of(0);
-	u32 ag = 0;
-	int err = 0;
-
-	for (struct staging s = {0}; s.ag < c->vol->geo.ag_count && !err; s.ag++)
-		if (geometry_has(&c->vol->geo, FEATURE_REFLINK))
-			err = change_series(c, staging_step, &s);
-	while (!err && !(err = iunlink_first(c->vol, &ag, &ino))) {
-		if (ino.v == last.v) {
-			ag++;
-			continue;
-		}
-		last = ino;
-		take_apart(c, ino);
-	}
-	return err == -ENOENT ? 0 : err;
+	file_unlock(c, a);
+	if (lock_index(a) != lock_index(b))
+		file_unlock(c, b);
 }

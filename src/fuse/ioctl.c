@@ -1,16 +1,21 @@
 /*
  * The ioctls that tell something about a file or the filesystem: flags, XFS attributes, geometry,
- * label.
+ * counts, label.
+ *
+ * FUSE's ioctls are restricted: what goes in and out is a structure of the size that the number
+ * says.
  */
-#include "fuse/request.h"
+#include "fuse/ioctl.h"
 
 #include "format/inode.h"
+#include "format/super.h"
 #include "fuse/node.h"
 
 #include <errno.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* What XFS_IOC_FSGEOMETRY fills in, in the fifth version of its structure. */
 struct geometry_answer {
@@ -24,8 +29,17 @@ struct geometry_answer {
 _Static_assert(sizeof(struct geometry_answer) == 256, "XFS_IOC_FSGEOMETRY");
 #define IOC_GEOMETRY _IOR('X', 126, struct geometry_answer)
 #define GEOMETRY_VERSION 5
+#define GEOMETRY_LOGV2 (1u << 8)
+/* Older versions are the beginning of it; the first ends with 4 bytes that mean nothing. */
+#define GEOMETRY_OLD_SIZE 112
+#define IOC_GEOMETRY_V1 _IOC(_IOC_READ, 'X', 100, GEOMETRY_OLD_SIZE)
+#define IOC_GEOMETRY_V4 _IOC(_IOC_READ, 'X', 124, GEOMETRY_OLD_SIZE)
+_Static_assert(offsetof(struct geometry_answer, sick) == GEOMETRY_OLD_SIZE, "version 4");
 
-#define LABEL_SIZE 256 /* of FS_IOC_GETFSLABEL */
+struct counts_answer {
+	u64 data, rt_extents, inodes_free, inodes;
+};
+#define IOC_COUNTS _IOR('X', 113, struct counts_answer)
 
 /* Its flags: bits, and the features that set them. */
 #define GEOMETRY_ALWAYS (1u << 1 | 1u << 6 | 1u << 7 | 1u << 15) /* nlink, extflg, dirv2, v5 */
@@ -43,11 +57,7 @@ static const struct {
 };
 
 /* The flags of an inode, as FS_IOC_FSGETXATTR and as FS_IOC_GETFLAGS have them. */
-static const struct {
-	u16 flag;
-	u32 xflag;
-	u32 fl;
-} inode_flags[] = {
+const struct inode_flag_names inode_flag_names[INODE_FLAG_NAMES] = {
     {INODE_FLAG_REALTIME, FS_XFLAG_REALTIME, 0},
     {INODE_FLAG_PREALLOC, FS_XFLAG_PREALLOC, 0},
     {INODE_FLAG_IMMUTABLE, FS_XFLAG_IMMUTABLE, FS_IMMUTABLE_FL},
@@ -96,14 +106,14 @@ static struct geometry_answer geometry_answer(const struct geometry *g)
 	return a;
 }
 
-static struct fsxattr fsxattr_answer(const struct geometry *g, const struct inode *inode)
+struct fsxattr fsxattr_answer(const struct geometry *g, const struct inode *inode)
 {
 	struct fsxattr a = {.fsx_projid = inode->projid,
 			    .fsx_nextents = (u32)min_u64(inode->fork[FORK_DATA].extents, NULL32)};
 
-	for (u32 i = 0; i < ARRAY_COUNT(inode_flags); i++)
-		if (inode->flags & inode_flags[i].flag)
-			a.fsx_xflags |= inode_flags[i].xflag;
+	for (u32 i = 0; i < INODE_FLAG_NAMES; i++)
+		if (inode->flags & inode_flag_names[i].flag)
+			a.fsx_xflags |= inode_flag_names[i].xflag;
 	if (inode->flags2 & INODE_FLAG2_DAX)
 		a.fsx_xflags |= FS_XFLAG_DAX;
 	if (inode->flags2 & INODE_FLAG2_COWEXTSIZE)
@@ -117,13 +127,13 @@ static struct fsxattr fsxattr_answer(const struct geometry *g, const struct inod
 	return a;
 }
 
-static u32 flags_answer(const struct inode *inode)
+u32 flags_answer(const struct inode *inode)
 {
 	u32 flags = inode->flags2 & INODE_FLAG2_DAX ? FS_DAX_FL : 0;
 
-	for (u32 i = 0; i < ARRAY_COUNT(inode_flags); i++)
-		if (inode->flags & inode_flags[i].flag)
-			flags |= inode_flags[i].fl;
+	for (u32 i = 0; i < INODE_FLAG_NAMES; i++)
+		if (inode->flags & inode_flag_names[i].flag)
+			flags |= inode_flag_names[i].fl;
 	return flags;
 }
 
@@ -153,33 +163,78 @@ static void inode_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, size_t ou
 		answer(req, &flags, sizeof(flags), out_size);
 }
 
+static void geometry_ioctl(fuse_req_t req, unsigned cmd, size_t out_size)
+{
+	struct geometry_answer a;
+	struct geometry g;
+
+	geometry_now(server_of(req), &g);
+	a = geometry_answer(&g);
+	if (cmd != (unsigned)IOC_GEOMETRY)
+		a.version = 0;
+	if (cmd == (unsigned)IOC_GEOMETRY_V1) { /* which knows no second version of the log */
+		a.logsunit = 0;
+		a.flags &= ~GEOMETRY_LOGV2;
+	}
+	answer(req, &a, sizeof(a), out_size);
+}
+
+static void counts_ioctl(fuse_req_t req, size_t out_size)
+{
+	struct counts_answer a = {0};
+	struct geometry g;
+	struct statvfs st;
+
+	geometry_now(server_of(req), &g);
+	statfs_fill(&g, &st);
+	a.data = st.f_bfree;
+	a.inodes_free = g.ifree;
+	a.inodes = g.icount;
+	answer(req, &a, sizeof(a), out_size);
+}
+
+static void label_ioctl(fuse_req_t req, size_t out_size)
+{
+	struct geometry g;
+	char label[IOCTL_LABEL_SIZE] = "";
+
+	geometry_now(server_of(req), &g);
+	memcpy(label, g.label, sizeof(g.label));
+	answer(req, label, sizeof(label), out_size);
+}
+
 void do_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in_buf, size_t in_size,
 	      size_t out_size)
 {
-	const struct geometry *g = &server_of(req)->vol->geo;
-	struct geometry_answer geo;
-	char label[LABEL_SIZE] = "";
+	struct server *server = server_of(req);
 
-	(void)arg;
 	(void)fi;
 	(void)flags;
-	(void)in_buf;
-	(void)in_size;
 	switch (cmd) {
 	case (unsigned)FS_IOC_GETFLAGS:
 	case (unsigned)FS_IOC_FSGETXATTR:
 		inode_ioctl(req, node, cmd, out_size);
 		break;
 	case (unsigned)IOC_GEOMETRY:
-		geo = geometry_answer(g);
-		answer(req, &geo, sizeof(geo), out_size);
+	case (unsigned)IOC_GEOMETRY_V1:
+	case (unsigned)IOC_GEOMETRY_V4:
+		geometry_ioctl(req, cmd, out_size);
+		break;
+	case (unsigned)IOC_COUNTS:
+		counts_ioctl(req, out_size);
 		break;
 	case (unsigned)FS_IOC_GETFSLABEL:
-		memcpy(label, g->label, sizeof(g->label));
-		answer(req, label, sizeof(label), out_size);
+		label_ioctl(req, out_size);
+		break;
+	case (unsigned)CONTROL_IOC_ADDRESS:
+		if (server->options.control)
+			answer(req, server->options.control, sizeof(struct control_address),
+			       out_size);
+		else
+			fuse_reply_err(req, ENOTTY);
 		break;
 	default:
-		fuse_reply_err(req, ENOTTY);
+		change_ioctl(req, node, cmd, arg, in_buf, in_size, out_size);
 	}
 }

@@ -5,7 +5,10 @@
 #define MENDFS_FUSE_REQUEST_H
 
 #include "fs/inode.h"
+#include "fuse/heal.h"
 #include "fuse/server.h"
+
+#include <stdatomic.h>
 
 struct node_cache;
 struct changer;
@@ -24,8 +27,10 @@ struct server {
 	struct server_options options;
 	struct node_cache *nodes;
 	struct changer *changer; /* NULL: read-only */
+	struct heal *heal;	 /* NULL: damage is not mended by itself */
 	struct background *background;
 	bool no_open, no_opendir; /* the kernel can do without open requests */
+	atomic_bool down;	  /* shut down: nothing is answered any more but EIO */
 	struct env_lock *lock;	  /* of what follows */
 	struct scratch *scratches;
 	u64 noted[NOTES_REMEMBERED]; /* hashes of lines that have been noted */
@@ -47,6 +52,14 @@ void note_failure(struct server *server, int err);
 /* At least `size` bytes, not zeroed; NULL without memory. */
 struct scratch *scratch_take(struct server *server, size_t size);
 void scratch_drop(struct server *server, struct scratch *scratch);
+
+/* The geometry with the counts and the label of the superblock as it is now. */
+void geometry_now(struct server *server, struct geometry *g);
+/* A program with the powers of who administers this mount. */
+bool request_is_admin(fuse_req_t req);
+
+/* What every open file is: of the device's failed flushes it remembers how many there were. */
+void opened(struct server *server, struct fuse_file_info *fi);
 
 /* stat.c */
 void stat_fill(const struct geometry *g, const struct inode *inode, struct stat *st);

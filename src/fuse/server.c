@@ -15,8 +15,11 @@
 #include "fuse/request.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 int server_create(struct vol *vol, const struct server_options *options, struct server **out)
 {
@@ -31,6 +34,14 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 	err = server->lock ? node_cache_open(vol, &server->nodes) : fail(-ENOMEM, "out of memory");
 	if (!err)
 		err = changer_open(vol, &server->changer);
+	if (!err && server->changer)
+		server->changer->sync = options->sync;
+	if (!err && server->changer && options->discard)
+		err = discards_open(server->changer);
+	if (!err && server->changer && options->heal)
+		err = heal_open(vol, &server->heal);
+	if (!err && server->changer)
+		server->changer->heal = server->heal;
 	if (err) {
 		server_destroy(server);
 		return err;
@@ -50,6 +61,7 @@ void server_destroy(struct server *server)
 		server->scratches = next;
 	}
 	changer_close(server->changer);
+	heal_close(server->heal);
 	node_cache_close(server->nodes);
 	if (server->lock)
 		server->vol->env->lock_destroy(server->vol->env, server->lock);
@@ -140,6 +152,8 @@ void reply_failure(fuse_req_t req, int err, const char *what, fuse_ino_t node)
 	struct server *server = server_of(req);
 	char number[24];
 
+	if (heal_takes(err))
+		return; /* it will be tried again */
 	if (tells_of_damage(err)) {
 		snprintf(number, sizeof(number), "%llu",
 			 (unsigned long long)node_inum(server, node).v);
@@ -222,6 +236,9 @@ static int lookup_in(struct server *server, const struct inode *dir, const char 
 	struct inum ino;
 	int err;
 
+	/* by a handle; the last to have it open has let go of it, and it is being taken apart */
+	if (!strcmp(name, ".") && !dir->nlink)
+		return -ESTALE;
 	if (!strcmp(name, "."))
 		return node_get(server->nodes, dir->ino, out);
 	if (!S_ISDIR(dir->mode))
@@ -307,6 +324,13 @@ static void do_readlink(fuse_req_t req, fuse_ino_t node)
 		fuse_reply_readlink(req, target);
 }
 
+void opened(struct server *server, struct fuse_file_info *fi)
+{
+	fi->keep_cache = 1;
+	fi->noflush = 1;
+	fi->fh = atomic_load(&server->vol->home->lost);
+}
+
 /* ENOSYS tells a kernel that knows it never to ask again: there is nothing to open. */
 static void do_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
@@ -315,9 +339,32 @@ static void do_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	fi->keep_cache = 1;
-	fi->noflush = 1;
+	opened(server_of(req), fi);
 	fuse_reply_open(req, fi);
+}
+
+/* Of an immutable file nothing may be opened to be changed, of one that is append-only no more than
+ * that. The kernel knows nothing of these flags, and with its cache a write would have been told
+ * to have gone well long before it comes here. */
+static void do_open_writable(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	const struct inode *inode;
+	int err = 0;
+
+	if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC) {
+		err = request_node(server, node, &inode);
+		if (!err) {
+			if (inode->flags & INODE_FLAG_IMMUTABLE ||
+			    (inode->flags & INODE_FLAG_APPEND && !(fi->flags & O_APPEND)))
+				err = -EPERM;
+			node_put(server->nodes, inode);
+		}
+	}
+	if (err)
+		reply_failure(req, err, "open", node);
+	else
+		do_open(req, node, fi);
 }
 
 static void do_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -346,33 +393,45 @@ static void do_fsync(fuse_req_t req, fuse_ino_t node, int data_only, struct fuse
 	do_release(req, node, fi);
 }
 
-/* The counts are those of the superblock as it is now. */
-static void statfs_now(struct server *server, struct statvfs *st)
+void geometry_now(struct server *server, struct geometry *g)
 {
 	struct vol *vol = server->vol;
 	const struct meta_type *type = vol_type(vol, META_SUPERBLOCK);
 	const struct where where = {.type = type->name, .ag = 0, .ino = NO_INO, .owner = NO_OWNER};
-	struct geometry g = vol->geo;
 	struct buf *buf;
 
+	*g = vol->geo;
 	if (vol->journal &&
-	    !cache_get(vol->cache, type, &where, daddr_of(0), g.sector_size, &buf)) {
+	    !cache_get(vol->cache, type, &where, daddr_of(0), g->sector_size, &buf)) {
 		const struct sb *sb = (const struct sb *)buf->data;
 
-		g.fdblocks = be64_get(sb->fdblocks);
-		g.icount = be64_get(sb->icount);
-		g.ifree = be64_get(sb->ifree);
+		g->fdblocks = be64_get(sb->fdblocks);
+		g->icount = be64_get(sb->icount);
+		g->ifree = be64_get(sb->ifree);
+		memcpy(g->label, sb->fname, sizeof(sb->fname));
+		if (be16_get(sb->versionnum) & SB_VERSION_ATTR)
+			g->features |= 1ull << FEATURE_ATTR; /* comes with the first */
 		cache_put(vol->cache, buf);
 	}
-	statfs_fill(&g, st);
+}
+
+bool request_is_admin(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	return !ctx->uid || ctx->uid == geteuid();
 }
 
 static void do_statfs(fuse_req_t req, fuse_ino_t node)
 {
+	struct geometry g;
 	struct statvfs st;
 
 	(void)node;
-	statfs_now(server_of(req), &st);
+	if (server_of(req)->changer)
+		orphans_flush(server_of(req)->changer);
+	geometry_now(server_of(req), &g);
+	statfs_fill(&g, &st);
 	fuse_reply_statfs(req, &st);
 }
 
@@ -390,6 +449,8 @@ static void do_init(void *data, struct fuse_conn_info *conn)
 
 	want(conn, FUSE_CAP_EXPORT_SUPPORT, true);
 	want(conn, FUSE_CAP_POSIX_ACL, server->options.permissions);
+	/* A default ACL stands in for the umask, and only we know of it. */
+	want(conn, FUSE_CAP_DONT_MASK, server->changer);
 	want(conn, FUSE_CAP_READDIRPLUS, true);
 	/* Attributes with every listing: the kernel's guess falls short where a program reads all
 	 * names before it looks at the first, as fts does, and what it costs is little. */
@@ -402,12 +463,15 @@ static void do_init(void *data, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_AUTO_INVAL_DATA, false);
 	want(conn, FUSE_CAP_EXPLICIT_INVAL_DATA, true);
 	want(conn, FUSE_CAP_WRITEBACK_CACHE, server->changer);
+	/* The kernel knows who may keep setuid bits, and takes them away by setattr. */
+	want(conn, FUSE_CAP_HANDLE_KILLPRIV, false);
 	/* Answers come from memory: splicing small ones costs more than copying them. */
 	want(conn, FUSE_CAP_SPLICE_READ, false);
 	conn->max_write = SERVER_MAX_READ; /* decides how many pages a request may have */
 	conn->max_read = SERVER_MAX_READ;
 	conn->time_gran = 1;
-	server->no_open = conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
+	/* whether a file may be opened to be written, only we know */
+	server->no_open = conn->capable & FUSE_CAP_NO_OPEN_SUPPORT && !server->changer;
 	server->no_opendir = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
 	if (server->options.up)
 		server->options.up(server->options.arg);
@@ -438,16 +502,31 @@ static const struct fuse_lowlevel_ops reading_ops = {
 
 /* ---- the same, while others change things ---- */
 
-/* What a request reads belongs together. */
+static bool is_down(fuse_req_t req)
+{
+	if (!atomic_load_explicit(&server_of(req)->down, memory_order_relaxed))
+		return false;
+	fuse_reply_err(req, EIO);
+	return true;
+}
+
+/* What a request reads belongs together. When it has been answered, `req` is gone. */
 #define WHILE_READING(name, call, ...)                         \
 	static void steady_##name(fuse_req_t req, __VA_ARGS__) \
 	{                                                      \
 		struct vol *vol = server_of(req)->vol;         \
+		struct heal *heal = server_of(req)->heal;      \
                                                                \
-		vol_read_begin(vol);                           \
-		call;                                          \
-		vol_read_end(vol);                             \
+		if (is_down(req))                              \
+			return;                                \
+		heal_arm(heal);                                \
+		do {                                           \
+			vol_read_begin(vol);                   \
+			call;                                  \
+			vol_read_end(vol);                     \
+		} while (heal_again(heal));                    \
 	}
+WHILE_READING(open, do_open_writable(req, node, fi), fuse_ino_t node, struct fuse_file_info *fi)
 WHILE_READING(lookup, do_lookup(req, dir, name), fuse_ino_t dir, const char *name)
 WHILE_READING(getattr, do_getattr(req, node, fi), fuse_ino_t node, struct fuse_file_info *fi)
 WHILE_READING(readlink, do_readlink(req, node), fuse_ino_t node)
@@ -469,6 +548,7 @@ struct fuse_lowlevel_ops server_ops(const struct server *server)
 
 	if (!server->changer)
 		return ops;
+	ops.open = steady_open;
 	ops.lookup = steady_lookup;
 	ops.getattr = steady_getattr;
 	ops.readlink = steady_readlink;

@@ -18,6 +18,7 @@
 #define MENDFS_FUSE_SERVER_H
 
 #include "fs/vol.h"
+#include "fuse/control.h"
 
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
@@ -29,9 +30,12 @@ struct server;
 #define SERVER_MAX_READ_TEXT "1048576"
 
 struct server_options {
-	bool permissions;      /* the kernel checks modes and POSIX ACLs */
-	void (*up)(void *arg); /* the kernel has said hello; NULL: nobody waits */
+	bool permissions;	   /* the kernel checks modes and POSIX ACLs */
+	bool sync, discard, grpid; /* the mount options */
+	bool heal;		   /* damage is mended when a request meets it; see heal.h */
+	void (*up)(void *arg);	   /* the kernel has said hello; NULL: nobody waits */
 	void *arg;
+	const struct control_address *control; /* where commands are taken; NULL: nowhere */
 };
 
 /* The volume stays the caller's, and must outlive the server. */

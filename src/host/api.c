@@ -163,7 +163,7 @@ int mendfs_path(struct mendfs *fs, uint64_t ino, char *text, size_t size)
 {
 	struct paths *paths;
 	const char *path;
-	int err = paths_find(fs->vol, &ino, 1, &paths);
+	int err = paths_find(fs->vol, &ino, 1, PATHS_MEMORY, &paths);
 
 	if (err)
 		return err;

@@ -37,6 +37,12 @@ static void *host_alloc(struct env *env, size_t size)
 	return calloc(1, size ? size : 1);
 }
 
+static void *host_alloc_bytes(struct env *env, size_t size)
+{
+	(void)env;
+	return malloc(size ? size : 1);
+}
+
 static void host_free(struct env *env, void *memory)
 {
 	(void)env;
@@ -286,6 +292,7 @@ void host_env_init(struct env *env, u32 workers)
 		workers = cpus > 0 ? (u32)cpus : 1;
 	*env = (struct env){
 	    .alloc = host_alloc,
+	    .alloc_bytes = host_alloc_bytes,
 	    .free = host_free,
 	    .now = host_now,
 	    .random = host_random,

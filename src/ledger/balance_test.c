@@ -128,6 +128,7 @@ static void open_world(struct world *w, const char *options)
 	w->env.front = w;
 	w->env.finding = print_finding;
 	w->env.alloc = limited_alloc;
+	w->env.alloc_bytes = NULL;
 	w->env.free = limited_free;
 	must(device_open_file(&w->env, w->path, true, &lower));
 	must(device_open_overlay(&w->env, lower, OVERLAY_MEMORY, &vol.data));
@@ -443,7 +444,7 @@ static void build_one(struct world *w, u32 count, u32 largest)
 		txn_dirty(w->txn, f.buf);
 		((struct dinode *)f.buf->data)->forkoff = 24;
 	}
-	must(attr_build(&f, &list));
+	must(attr_list_write(&f, &list));
 	free_late(w);
 	commit(w);
 	must(inode_get(w->vol, inum_of(w->ino[0]), &inode));

@@ -277,7 +277,7 @@ static int check(struct txn_guard *hook, struct txn *txn)
 	guard->txn = txn;
 	guard->after = vol_in(guard->vol, txn);
 	err = post_all(guard);
-	uneven = book_settle(guard->sweep.book);
+	uneven = book_balance(guard->sweep.book);
 	if (!err && uneven)
 		err = refuse(guard, uneven);
 	let_go(guard, false);

@@ -155,12 +155,13 @@ void book_of_own(struct book *b)
 	b->own = true;
 }
 
-u64 book_settle(struct book *b)
+u64 book_balance(struct book *b)
 {
 	u64 uneven = 0;
 
-	for (u32 a = 0; a < ACCOUNT_COUNT; a++) {
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		flush_run(b, (enum account)a);
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++) {
 		for (u64 left = b->touched[a]; left; left &= left - 1) {
 			u128 *sum = b->sums.sum[a][__builtin_ctzll(left)];
 

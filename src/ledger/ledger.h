@@ -19,7 +19,7 @@
 
 #include "base/env.h"
 #include "base/hash.h"
-#include "format/finding.h"
+#include "format/type.h"
 
 /* Few enough that the sums of a job stay in the first-level cache; an audit records one shard's
  * facts. */
@@ -60,6 +60,7 @@ struct account_def {
 	enum account_kind kind;
 	const struct finding_def *left_only, *right_only;
 	const char *word[4];
+	enum meta_id rebuilt; /* the derived side */
 };
 /* The table that goes with accounts.def; src/meta knows the findings, so it is defined there. */
 extern const struct account_def account_defs[ACCOUNT_COUNT];
@@ -86,7 +87,7 @@ int book_close(struct book *book);
 void book_of_own(struct book *book);
 /* For a book that is used again and again: 1 << account for each account in which the two sides
  * have not changed by the same; then all sums are zero again. */
-u64 book_settle(struct book *book);
+u64 book_balance(struct book *book);
 
 /* Post `times` occurrences of a fact. The witness (may be NULL) names who said it, for the audit.
  */

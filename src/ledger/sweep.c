@@ -9,83 +9,31 @@
  * 2. A frame is sorted by address before its first reference is visited.
  * 3. visited <= limit: more blocks than the filesystem has means that pointers lead astray.
  */
-#include "ledger/sweep.h"
-
 #include "base/trail.h"
 #include "format/inode.h"
 #include "format/verify.h"
-#include "fs/refcount.h"
 #include "ledger/loops.h"
+#include "ledger/sweep_impl.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEPTH_MAX 40 /* headers, the levels of a tree, and some room */
-#define PROGRESS_EVERY 4096
-#define LOOP_FINDINGS 1000
-
-struct frame {
-	struct ref *ref;
-	u32 count, capacity, next;
-};
-
-/*
- * References that any job may visit: what is known of a block travels with the reference, and
- * postings add up, so it does not matter who visits it. An AG with most of the files does not keep
- * one worker busy alone.
- */
-#define POOL_REFS 1024
-#define POOL_TAKE 8  /* at a time, for neighbours to stay together */
-#define OFFER_FROM 4 /* smaller frames are not worth a lock */
-struct pool {
-	struct ref ref[POOL_REFS];
-	u32 count;
-	u32 busy; /* jobs that may still offer something */
-};
-
-struct report {
-	struct vol *vol;
-	struct pool *pool; /* under lock */
-	struct ledger *ledger;
-	struct loops *loops;
-	const struct sweep_options *options;
-	struct env_lock *lock;
-	struct sweep_stats *stats;
-	u64 done, total;
-	bool audit;
-};
-
-struct job {
-	struct sweep sweep; /* first: post() gets this */
-	struct report *report;
-	struct frame frame[DEPTH_MAX];
-	u32 depth; /* frames in use */
-	u64 visited, limit;
-	u32 strays;
-	int err; /* that a posting met, which returns nothing */
-	struct sweep_stats stats;
-	struct refcount_hint share;
-	u32 ag;
-};
-
-static struct job *job_of(struct sweep *sweep)
-{
-	return (struct job *)sweep;
-}
-
 static void raise_finding(struct verdict *v, const struct finding *finding)
 {
 	struct report *report = v->sink;
 	struct env *env = report->vol->env;
 
-	if (report->audit)
+	if (report->audit || report->options->gather)
 		return; /* the first sweep has said so */
 	if (report->options->only && strcmp(report->options->only->name, finding->where.type))
 		return;
 	env->lock_take(report->lock);
-	env->finding(env, finding);
+	if (report->options->finding)
+		report->options->finding(report->options->finding_arg, finding);
+	else
+		env->finding(env, finding);
 	env->lock_drop(report->lock);
 }
 
@@ -235,7 +183,9 @@ int sweep_read(struct sweep *sweep, const struct meta_type *type, const struct w
 					.at = (*out)->at,
 					.size = (*out)->size,
 					.where = *where,
-					.level = -1};
+					.level = -1,
+					.ranges = count > 1 ? ranges : NULL,
+					.range_count = count > 1 ? count : 0};
 
 		tell_visited(job, &ref);
 		verify(&v, type, sweep->g, (*out)->data, (*out)->size);
@@ -303,7 +253,10 @@ static int visit(struct job *job, const struct ref *ref)
 		err = type->post(&job->sweep, ref, buf->data, buf->size);
 	job->sweep.verdict = NULL;
 	check_block_lsn(&job->sweep, &v, type, buf);
-	cache_put(job->sweep.vol->cache, buf);
+	if (ref->once)
+		cache_done(job->sweep.vol->cache, buf);
+	else
+		cache_put(job->sweep.vol->cache, buf);
 	return err;
 }
 
@@ -314,13 +267,33 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static bool is_sorted(const struct frame *f)
+{
+	for (u32 i = 1; i < f->count; i++)
+		if (f->ref[i].at.v < f->ref[i - 1].at.v)
+			return false;
+	return true;
+}
+
+/* Those that touch each other are asked for together, up to what a device reads ahead at once. */
+static void read_ahead(struct cache *cache, const struct frame *f)
+{
+	for (u32 i = 0; i < f->count;) {
+		u64 start = f->ref[i].at.v, end = start;
+
+		do
+			end += f->ref[i++].size;
+		while (i < f->count && f->ref[i].at.v == end &&
+		       end + f->ref[i].size - start <= AHEAD_MAX);
+		cache_will_need(cache, daddr_of(start), end - start);
+	}
+}
+
 static void sort_frame(struct job *job, struct frame *f)
 {
-	struct cache *cache = job->sweep.vol->cache;
-
-	qsort(f->ref, f->count, sizeof(*f->ref), by_address);
-	for (u32 i = 0; i < f->count; i++)
-		cache_will_need(cache, f->ref[i].at, f->ref[i].size);
+	if (!is_sorted(f))
+		qsort(f->ref, f->count, sizeof(*f->ref), by_address);
+	read_ahead(job->sweep.vol->cache, f);
 }
 
 /* Keeps the first reference and gives away the others, as far as there is room. */
@@ -376,6 +349,8 @@ static int step(struct job *job)
 	job->depth++;
 	f = top_frame(job);
 	f->count = f->next = 0;
+	if (env_stopped(job->sweep.vol->env))
+		return fail(-ECANCELED, "the sweep has been stopped");
 	err = visit(job, &ref);
 	if (!err)
 		err = job->err;
@@ -516,8 +491,13 @@ static int sweep_job(void *arg, u32 index)
 	int err = 0;
 
 	if (job) {
-		job->sweep =
-		    (struct sweep){.vol = vol, .g = &vol->geo, .times = 1, .audit = report->audit};
+		job->sweep = (struct sweep){.vol = vol,
+					    .g = &vol->geo,
+					    .times = 1,
+					    .audit = report->audit,
+					    .told = report->options->posted && !report->audit,
+					    .found = report->options->found,
+					    .preen = report->options->preen};
 		job->report = report;
 		job->ag = index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
@@ -549,100 +529,6 @@ static int run_jobs(struct report *report)
 bool sweep_may_stray(struct sweep *sweep)
 {
 	return job_of(sweep)->strays++ < SWEEP_STRAYS;
-}
-
-void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
-		s64 times)
-{
-	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
-
-	book_post(sweep->book, account, side, fact, times * sweep->times, where);
-}
-
-void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
-		      const struct fact *key, u64 start, u64 length, s64 times)
-{
-	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
-
-	book_post_range(sweep->book, account, side, key, start, length, times * sweep->times,
-			where);
-}
-
-struct fact owner_fact(u32 ag, u32 bno, u64 owner, u64 offset)
-{
-	u64 flags = offset & (OWNER_ATTR | OWNER_BMBT | OWNER_UNWRITTEN), word = flags;
-
-	/* Only mappings of inodes have offsets; blocks of a fork's btree have none. */
-	if ((s64)owner >= 0 && !(flags & OWNER_BMBT))
-		word |= (offset - bno) & ((1ull << 54) - 1);
-	return (struct fact){{ag, owner, word, 0}};
-}
-
-static void post_space(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
-{
-	const struct fact space = {{ag, 0, 0, 0}};
-
-	sweep_post_range(sweep, ACCOUNT_SPACE, SIDE_LEFT, &space, bno, blocks, 1);
-}
-
-static void post_owner(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
-{
-	struct fact owns;
-
-	if (!geometry_has(sweep->g, FEATURE_RMAPBT))
-		return;
-	owns = owner_fact(ag, bno, owner, offset);
-	sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno, blocks, 1);
-}
-
-void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
-{
-	post_space(sweep, ag, bno, blocks);
-	post_owner(sweep, ag, bno, blocks, owner, offset);
-}
-
-/* Splits the mapping by what the refcountbt says: what is shared is posted with its count, the rest
- * as space. */
-static void post_shares(struct sweep *sweep, u32 ag, u32 bno, u32 blocks)
-{
-	struct job *job = job_of(sweep);
-
-	while (blocks) {
-		struct refcount_record r;
-		struct fact fact;
-		u32 alone, shared;
-		int err;
-
-		/* A damaged refcountbt has findings of its own; then all counts as not shared. */
-		err = refcount_next(sweep->vol, &job->share, ag, bno, &r);
-		if (err == -ENOMEM)
-			job->err = err;
-		if (err)
-			r.blocks = 0;
-		alone = !r.blocks || r.start >= bno + blocks ? blocks
-			: r.start > bno			     ? r.start - bno
-							     : 0;
-		if (alone)
-			post_space(sweep, ag, bno, alone);
-		bno += alone;
-		blocks -= alone;
-		if (!blocks)
-			return;
-		shared = (u32)min_u64(blocks, (u64)r.start + r.blocks - bno);
-		fact = (struct fact){{ag, r.count, 0, 0}};
-		sweep_post_range(sweep, ACCOUNT_SHARES, SIDE_LEFT, &fact, bno, shared, 1);
-		bno += shared;
-		blocks -= shared;
-	}
-}
-
-void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset)
-{
-	if (geometry_has(sweep->g, FEATURE_REFLINK))
-		post_shares(sweep, ag, bno, blocks);
-	else
-		post_space(sweep, ag, bno, blocks);
-	post_owner(sweep, ag, bno, blocks, owner, offset);
 }
 
 static int audit(struct report *report)
@@ -695,7 +581,6 @@ static int find_loops(struct report *report)
 	struct loop_report r = {.report = report};
 	struct verdict v = directory_verdict(report, NO_INO);
 	int err = loops_find(report->loops, raise_loop, &r);
-
 	char more[24];
 
 	if (r.count <= LOOP_FINDINGS)
@@ -724,9 +609,9 @@ int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep
 		err = loops_open(env, &report.loops);
 	if (!err)
 		err = run_jobs(&report);
-	if (!err)
+	if (!err && !report.options->gather)
 		err = find_loops(&report);
-	if (!err && ledger_imbalances(report.ledger))
+	if (!err && !report.options->gather && ledger_imbalances(report.ledger))
 		err = audit(&report);
 	loops_close(report.loops);
 	ledger_close(report.ledger);

@@ -17,6 +17,7 @@
 #define MENDFS_LEDGER_SWEEP_H
 
 #include "cache/cache.h"
+#include "fs/chunk_find.h"
 #include "fs/vol.h"
 #include "ledger/ledger.h"
 
@@ -28,6 +29,7 @@ struct ref {
 	struct daddr at;
 	u32 size;
 	struct where where;
+	bool once; /* nobody is expected to read it again */
 	/* btrees: */
 	s32 level;	 /* 0: leaf; -1: not known */
 	u64 left, right; /* siblings that it must have; NULL64: none, SIBLING_UNKNOWN */
@@ -36,17 +38,25 @@ struct ref {
 	struct btree_key next; /* the parent's next key: all records are below */
 	struct btree_key high; /* overlapping trees: the greatest high key in it */
 	u64 arg[4];	       /* whatever type->post and its pusher agreed on */
+	/* For visited() alone: where the pieces of the object are, while it runs. NULL: in one. */
+	const struct cache_range *ranges;
+	u32 range_count;
 };
 
 struct sweep {
 	struct vol *vol;
+	/* NULL: chunks of inodes are where the inobt says; else by AG, and what has none and
+	 * chunk NULL is read from the inobt. */
+	const struct found_chunks *found;
 	const struct geometry *g;
 	struct book *book;
 	struct verdict *verdict; /* of the block being posted; v->where is set */
 	/* What is posted counts so many times: 1; or -1 in a guard, for what is no more. */
 	s64 times;
 	bool audit;
-	/* the rest belongs to sweep.c */
+	bool told;  /* somebody wants to know the postings (struct sweep_options) */
+	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
+		    /* the rest belongs to sweep.c */
 };
 
 struct sweep_stats {
@@ -75,8 +85,9 @@ struct verdict sweep_verdict(struct sweep *sweep, const struct where *where);
 void sweep_own(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 
 /* The same for a piece of the data fork of an inode with the reflink flag: what the refcountbt has
- * as shared is posted to SHARES instead of SPACE. */
-void sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
+ * as shared is posted to SHARES instead of SPACE. True when any of it is shared, or nobody can say.
+ */
+bool sweep_own_shared(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 owner, u64 offset);
 /* True for the first SWEEP_STRAYS times in a job: may the walk go below a block that is not what
  * its parent says? */
 #define SWEEP_STRAYS 1000
@@ -90,19 +101,47 @@ void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn);
 int sweep_link(struct sweep *sweep, u64 dir, u64 parent);
 /* Adds to the statistics, and tells the progress now and then. */
 void sweep_count(struct sweep *sweep, u64 inodes, u64 directories, u64 names);
+/* Post what `where` says. */
+void sweep_post_of(struct sweep *sweep, const struct where *where, enum account account,
+		   enum side side, const struct fact *fact, s64 times);
 /* Post about the block at hand, with its place as witness. */
-void sweep_post(struct sweep *sweep, enum account account, enum side side, const struct fact *fact,
-		s64 times);
+static inline void sweep_post(struct sweep *sweep, enum account account, enum side side,
+			      const struct fact *fact, s64 times)
+{
+	sweep_post_of(sweep, sweep->verdict ? &sweep->verdict->where : NULL, account, side, fact,
+		      times);
+}
 void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 		      const struct fact *key, u64 start, u64 length, s64 times);
 
+struct sweep_posting {
+	enum account account;
+	enum side side;
+	const struct fact *fact;
+	u64 start, length; /* of ranges; then w[3] means nothing */
+	s64 times;
+	const struct where *where; /* who says it; may be NULL */
+};
+
 struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
+	bool preen;		      /* see struct sweep */
 	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
-	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size and
-	 * where are set). */
+	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size, where
+	 * and ranges are set). */
 	void (*visited)(void *arg, const struct ref *ref);
 	void *visited_arg;
+	/* NULL: findings go to env->finding. Else here, one at a time. */
+	void (*finding)(void *arg, const struct finding *finding);
+	void *finding_arg;
+	/* NULL, or told each posting of the first sweep to one of the accounts (bits 1 << enum
+	 * account), one at a time, before anything is summed up: what a rebuild is made from.
+	 * OWNERS is told also where there is no rmapbt. */
+	void (*posted)(void *arg, const struct sweep_posting *posting);
+	void *posted_arg;
+	u32 posted_accounts;
+	const struct found_chunks *found; /* see struct sweep */
+	bool gather;			  /* that alone: no findings, no balance */
 };
 
 /* The findings that the sweep itself raises; src/meta defines them. */

@@ -1,8 +1,10 @@
 /*
  * Space that has been freed just now; see busy.h.
  *
- * 1. run[first..count) are the ranges, with numbers that do not fall.
- * 2. region[i] counts the ranges that touch a region of number i (mod REGIONS).
+ * A treap: a tree by address, and a heap by priorities that a seeded hash gives, so that whoever
+ * chooses the addresses does not choose its shape.
+ *
+ * 1. Runs do not touch each other's bytes: what is freed again has the later commit.
  */
 #include "log/busy.h"
 
@@ -10,158 +12,215 @@
 
 #include <errno.h>
 
-#define REGION_LOG 22 /* 4 MiB */
-#define REGIONS 4096
 #define RUNS_MAX (1u << 20)
 
 struct run {
-	u64 at, size, number;
+	u64 at, end, number, priority;
+	struct run *left, *right;
 };
 
 struct busy {
 	struct env *env;
 	struct env_lock *lock;
-	struct run *run;
-	u32 first, count, room;
-	u32 region[REGIONS];
+	struct run *root;
+	u32 count;
+	u64 seed;
 	u64 overflow; /* the last commit of which something could not be kept, or 0 */
 };
 
 int busy_open(struct env *env, struct busy **out)
 {
 	struct busy *b = env_alloc(env, sizeof(*b));
+	int err = b ? env->random(env, &b->seed, sizeof(b->seed)) : -ENOMEM;
 
 	*out = b;
-	if (b) {
+	if (!err) {
 		b->env = env;
 		b->lock = env->lock_create(env);
 	}
-	if (!b || !b->lock) {
+	if (err || !b->lock) {
 		env_free(env, b);
 		*out = NULL;
-		return fail(-ENOMEM, "freed space: out of memory");
+		return fail(err ? err : -ENOMEM, "freed space: out of memory");
 	}
 	return 0;
+}
+
+static void drop(struct busy *b, struct run *r)
+{
+	if (!r)
+		return;
+	drop(b, r->left);
+	drop(b, r->right);
+	env_free(b->env, r);
+	b->count--;
 }
 
 void busy_close(struct busy *b)
 {
 	if (!b)
 		return;
+	drop(b, b->root);
 	b->env->lock_destroy(b->env, b->lock);
-	env_free(b->env, b->run);
 	env_free(b->env, b);
 }
 
-static void count_regions(struct busy *b, const struct run *r, u32 amount)
+/* All of `left` lies before all of `right`. */
+static struct run *join(struct run *left, struct run *right)
 {
-	u64 first = r->at >> REGION_LOG, last = (r->at + r->size - 1) >> REGION_LOG;
-
-	if (last - first >= REGIONS)
-		last = first + REGIONS - 1;
-	for (u64 i = first; i <= last; i++)
-		b->region[i % REGIONS] += amount;
+	if (!left || !right)
+		return left ? left : right;
+	if (left->priority > right->priority) {
+		left->right = join(left->right, right);
+		return left;
+	}
+	right->left = join(left, right->left);
+	return right;
 }
 
-static bool make_room(struct busy *b)
+/* Those that begin before `at`, and the others. */
+static void split(struct run *r, u64 at, struct run **left, struct run **right)
 {
-	u32 used = b->count - b->first, room = b->room ? b->room * 2 : 256;
-	struct run *more;
-
-	if (b->run && b->count < b->room)
-		return true;
-	if (b->run && b->first > b->room / 2) {
-		memmove(b->run, b->run + b->first, used * sizeof(*b->run));
+	if (!r) {
+		*left = *right = NULL;
+	} else if (r->at < at) {
+		*left = r;
+		split(r->right, at, &r->right, right);
 	} else {
-		more = used < RUNS_MAX ? env_array(b->env, room, sizeof(*more)) : NULL;
-		if (!more)
-			return false;
-		if (b->run)
-			memcpy(more, b->run + b->first, used * sizeof(*more));
-		env_free(b->env, b->run);
-		b->run = more;
-		b->room = room;
+		*right = r;
+		split(r->left, at, left, &r->left);
 	}
-	b->first = 0;
-	b->count = used;
-	return true;
 }
 
-static void add(struct busy *b, const struct run *r)
+static struct run *last_of(struct run *r)
 {
-	struct run *last = b->count > b->first ? &b->run[b->count - 1] : NULL;
+	while (r && r->right)
+		r = r->right;
+	return r;
+}
 
-	if (last && last->number == r->number && last->at + last->size == r->at) {
-		count_regions(b, last, -1u);
-		last->size += r->size;
-		count_regions(b, last, 1);
-		return;
+static u64 mix(u64 x)
+{
+	x = (x ^ x >> 31) * 0x9e3779b97f4a7c15ull;
+	x = (x ^ x >> 27) * 0xbf58476d1ce4e5b9ull;
+	return x ^ x >> 32;
+}
+
+static void set(struct busy *b, struct run *r, u64 at, u64 end, u64 number)
+{
+	*r = (struct run){
+	    .at = at, .end = end, .number = number, .priority = mix(mix(at ^ b->seed) + b->seed)};
+	b->count++;
+}
+
+/* spare: two runs that may be needed; those that were not are left there. */
+static void add(struct busy *b, u64 at, u64 end, u64 number, struct run *spare[2])
+{
+	struct run *before, *inside, *behind, *last, *rest = NULL;
+	u64 beyond = 0, beyond_number = 0;
+
+	split(b->root, at, &before, &inside);
+	split(inside, end, &inside, &behind);
+	last = last_of(inside);
+	if (!last)
+		last = last_of(before);
+	if (last && last->end > end) {
+		beyond = last->end;
+		beyond_number = last->number;
 	}
-	if (!make_room(b)) {
-		b->overflow = r->number;
-		return;
+	drop(b, inside);
+	last = last_of(before);
+	if (last && last->end > at)
+		last->end = at;
+	if (beyond) {
+		rest = spare[1];
+		spare[1] = NULL;
+		set(b, rest, end, beyond, beyond_number);
 	}
-	b->run[b->count++] = *r;
-	count_regions(b, r, 1);
+	if (last && last->end == at && last->number == number) {
+		last->end = end;
+	} else {
+		set(b, spare[0], at, end, number);
+		before = join(before, spare[0]);
+		spare[0] = NULL;
+	}
+	b->root = join(join(before, rest), behind);
 }
 
 void busy_add(struct busy *b, u64 at, u64 size, u64 number)
 {
-	const struct run r = {at, size, number};
+	struct run *spare[2];
 
 	if (!size)
 		return;
+	spare[0] = env_alloc(b->env, sizeof(**spare));
+	spare[1] = env_alloc(b->env, sizeof(**spare));
 	b->env->lock_take(b->lock);
-	add(b, &r);
+	if (spare[0] && spare[1] && b->count < RUNS_MAX)
+		add(b, at, at + size, number, spare);
+	else
+		b->overflow = number;
 	b->env->lock_drop(b->lock);
+	env_free(b->env, spare[0]);
+	env_free(b->env, spare[1]);
 }
 
-void busy_settle(struct busy *b, u64 number)
+struct settle {
+	struct busy *b;
+	u64 number;
+	void (*fn)(void *arg, u64 at, u64 size);
+	void *arg;
+};
+
+/* What is left of the tree below r. */
+static struct run *settled(const struct settle *s, struct run *r)
 {
+	struct run *left, *right;
+
+	if (!r)
+		return NULL;
+	left = settled(s, r->left);
+	right = settled(s, r->right);
+	if (r->number > s->number) {
+		r->left = left;
+		r->right = right;
+		return r;
+	}
+	if (s->fn)
+		s->fn(s->arg, r->at, r->end - r->at);
+	env_free(s->b->env, r);
+	s->b->count--;
+	return join(left, right);
+}
+
+void busy_settle(struct busy *b, u64 number, void (*fn)(void *arg, u64 at, u64 size), void *arg)
+{
+	const struct settle s = {b, number, fn, arg};
+
 	b->env->lock_take(b->lock);
-	while (b->first < b->count && b->run[b->first].number <= number)
-		count_regions(b, &b->run[b->first++], -1u);
+	b->root = settled(&s, b->root);
 	if (b->overflow <= number)
 		b->overflow = 0;
 	b->env->lock_drop(b->lock);
 }
 
-static bool quiet(const struct busy *b, u64 at, u64 size)
-{
-	u64 first = at >> REGION_LOG, last = (at + size - 1) >> REGION_LOG;
-
-	if (last - first >= REGIONS)
-		return b->first == b->count;
-	for (u64 i = first; i <= last; i++)
-		if (b->region[i % REGIONS])
-			return false;
-	return true;
-}
-
 bool busy_find(struct busy *b, u64 at, u64 size, u64 *from, u64 *end)
 {
-	bool found = false;
+	const struct run *first = NULL;
+	bool found;
 
 	if (!size)
 		return false;
 	b->env->lock_take(b->lock);
-	if (b->overflow) {
-		*from = at;
-		*end = at + size;
-		found = true;
-	} else if (!quiet(b, at, size)) {
-		for (u32 i = b->first; i < b->count; i++) {
-			const struct run *r = &b->run[i];
-
-			if (r->at >= at + size || r->at + r->size <= at ||
-			    (found && r->at >= *from))
-				continue;
-			*from = r->at;
-			*end = r->at + r->size;
-			found = true;
-		}
-		if (found && *from < at)
-			*from = at;
+	for (const struct run *r = b->root; r;) {
+		if (r->end > at)
+			first = r;
+		r = r->end > at ? r->left : r->right;
+	}
+	found = b->overflow || (first && first->at < at + size);
+	if (found) {
+		*from = b->overflow ? at : max_u64(first->at, at);
+		*end = b->overflow ? at + size : first->end;
 	}
 	b->env->lock_drop(b->lock);
 	return found;
@@ -172,7 +231,7 @@ bool busy_any(struct busy *b)
 	bool any;
 
 	b->env->lock_take(b->lock);
-	any = b->first < b->count || b->overflow;
+	any = b->root || b->overflow;
 	b->env->lock_drop(b->lock);
 	return any;
 }

@@ -3,9 +3,8 @@
  * durable, so after a crash it may have its old owner again; or a snapshot still shows what lay
  * there.
  *
- * Ranges are kept in the order of their commits, joined where one follows the other, with a count
- * of them for each region of the device, so that looking at a place where nothing was freed costs
- * nothing.  Without memory for one more, everything counts as busy until the next settling.
+ * Runs are kept by address, so that looking at a place costs no more where much was freed.  Without
+ * memory for one more, everything counts as busy until that commit is settled.
  *
  * Locked by itself: commits add, the journal settles, allocation asks.
  */
@@ -20,8 +19,9 @@ struct busy;
 int busy_open(struct env *env, struct busy **out);
 void busy_close(struct busy *b);
 void busy_add(struct busy *b, u64 at, u64 size, u64 number);
-/* Commits up to `number` are no longer in anybody's way. */
-void busy_settle(struct busy *b, u64 number);
+/* Commits up to `number` are no longer in anybody's way. fn, when there is one, is called for what
+ * they have freed, under the lock. */
+void busy_settle(struct busy *b, u64 number, void (*fn)(void *arg, u64 at, u64 size), void *arg);
 /* The first busy run that touches [at, at + size). */
 bool busy_find(struct busy *b, u64 at, u64 size, u64 *from, u64 *end);
 bool busy_any(struct busy *b);

@@ -81,12 +81,6 @@ static void attri_parts(const struct log_item *item, struct log_part_sink *sink)
 		sink->part(sink, name[i], 0, log_region(item, 1 + i), length[i], NULL);
 }
 
-static int attrd_replay(struct log_replay *r, const struct log_item *item)
-{
-	log_pending_done(r, LOG_ATTRI, le64_get(LOG_CHECKED(item, log_done)->id));
-	return 0;
-}
-
 const struct log_item_ops log_item_attri = {
     .type = LOG_ATTRI,
     .name = "attri",
@@ -99,7 +93,6 @@ const struct log_item_ops log_item_attri = {
 const struct log_item_ops log_item_attrd = {
     .type = LOG_ATTRD,
     .name = "attrd",
-    .check = log_done_check,
-    .replay = attrd_replay,
-    .parts = log_done_parts,
+    .done = LOG_ATTRI,
+    LOG_DONE_FUNCTIONS,
 };

@@ -40,12 +40,6 @@ static void xmi_parts(const struct log_item *item, struct log_part_sink *sink)
 	sink->part(sink, "format", 0, log_region(item, 0), sizeof(struct log_xmi), &log_xmi_layout);
 }
 
-static int xmd_replay(struct log_replay *r, const struct log_item *item)
-{
-	log_pending_done(r, LOG_XMI, le64_get(LOG_CHECKED(item, log_done)->id));
-	return 0;
-}
-
 const struct log_item_ops log_item_xmi = {
     .type = LOG_XMI,
     .name = "xmi",
@@ -58,7 +52,6 @@ const struct log_item_ops log_item_xmi = {
 const struct log_item_ops log_item_xmd = {
     .type = LOG_XMD,
     .name = "xmd",
-    .check = log_done_check,
-    .replay = xmd_replay,
-    .parts = log_done_parts,
+    .done = LOG_XMI,
+    LOG_DONE_FUNCTIONS,
 };

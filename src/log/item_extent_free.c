@@ -6,70 +6,35 @@
  */
 #include "log/replay.h"
 
-static bool is_packed(const struct log_item *item)
-{
-	const struct log_intent *l = LOG_CHECKED(item, log_intent);
-
-	return (u64)le32_get(l->nextents) * sizeof(struct log_extent) + sizeof(*l) >
-	       log_region_length(item, 0);
-}
-
-static int efi_check(struct log_replay *r, const struct log_item *item)
-{
-	return log_intent_check(r, item, sizeof(struct log_extent32));
-}
-
 /* Both forms begin alike. */
-static const struct log_extent32 *element(const struct log_item *item, u32 i)
+static void load(const void *element, struct log_change *change)
 {
-	size_t size = is_packed(item) ? sizeof(struct log_extent32) : sizeof(struct log_extent);
+	const struct log_extent32 *e = element;
 
-	return (const struct log_extent32 *)(log_region(item, 0) + sizeof(struct log_intent) +
-					     i * size);
+	*change = (struct log_change){
+	    .ino = NO_INO, .start = le64_get(e->start), .count = le32_get(e->len)};
 }
 
-static int efi_changes(struct log_replay *r, const struct log_item *item, struct log_pending *p)
+static const struct log_element *element(const struct log_item *item)
 {
-	u32 count = le32_get(LOG_CHECKED(item, log_intent)->nextents);
-	int err = log_changes_alloc(r, p, count);
+	static const struct log_element wide = {"extent", &log_extent_layout, load},
+					packed = {"extent", &log_extent32_layout, load};
+	const struct log_intent *l = LOG_CHECKED(item, log_intent);
+	u64 size = (u64)le32_get(l->nextents) * sizeof(struct log_extent) + sizeof(*l);
 
-	for (u32 i = 0; i < count && !err; i++)
-		p->change[i] = (struct log_change){.ino = NO_INO,
-						   .start = le64_get(element(item, i)->start),
-						   .count = le32_get(element(item, i)->len)};
-	return err;
-}
-
-static void efi_parts(const struct log_item *item, struct log_part_sink *sink)
-{
-	u32 count = le32_get(LOG_CHECKED(item, log_intent)->nextents);
-	const struct layout *layout = is_packed(item) ? &log_extent32_layout : &log_extent_layout;
-
-	sink->part(sink, "format", 0, log_region(item, 0), sizeof(struct log_intent),
-		   &log_intent_layout);
-	for (u32 i = 0; i < count; i++)
-		sink->part(sink, "extent", i, element(item, i), layout->size, layout);
-}
-
-static int efd_replay(struct log_replay *r, const struct log_item *item)
-{
-	log_pending_done(r, LOG_EFI, le64_get(LOG_CHECKED(item, log_done)->id));
-	return 0;
+	return size > log_region_length(item, 0) ? &packed : &wide;
 }
 
 const struct log_item_ops log_item_efi = {
     .type = LOG_EFI,
     .name = "efi",
-    .check = efi_check,
-    .replay = log_intent_replay,
-    .parts = efi_parts,
-    .changes = efi_changes,
+    .element = element,
+    LOG_INTENT_FUNCTIONS,
 };
 
 const struct log_item_ops log_item_efd = {
     .type = LOG_EFD,
     .name = "efd",
-    .check = log_done_check,
-    .replay = efd_replay,
-    .parts = log_done_parts,
+    .done = LOG_EFI,
+    LOG_DONE_FUNCTIONS,
 };

@@ -29,14 +29,18 @@ struct journal {
 	struct device *home;
 	struct versions *versions;
 	struct log_writer *writer;
-	struct busy *busy;
+	struct busy *busy;  /* until what freed it is durable */
+	struct busy *shown; /* metadata that was freed, and a snapshot may show */
 	struct env_lock *work, *commits;
-	struct env_shared *readers;
+	struct env_shared *readers, *gate;
 	void (*on_durable)(void *arg, u64 number);
 	void *durable_arg;
 	size_t memory;
 	u64 durable; /* under `work` */
 	bool cleared, finished, held;
+	bool stopped; /* written under `work` and `commits`, read under either */
+	void (*on_settled)(void *arg, u64 at, u64 size);
+	void *settled_arg;
 	struct journal_stats stats;
 };
 
@@ -66,11 +70,16 @@ int journal_open(struct env *env, const struct journal_options *options, struct 
 	j->work = env->lock_create(env);
 	j->commits = env->lock_create(env);
 	j->readers = env->shared_create(env);
-	err = j->work && j->commits && j->readers ? 0 : fail(-ENOMEM, "the journal: out of memory");
+	j->gate = env->shared_create(env);
+	err = j->work && j->commits && j->readers && j->gate
+		  ? 0
+		  : fail(-ENOMEM, "the journal: out of memory");
 	if (!err)
 		err = versions_open(env, j->home, j->memory, &j->versions);
 	if (!err)
 		err = busy_open(env, &j->busy);
+	if (!err)
+		err = busy_open(env, &j->shown);
 	if (!err)
 		err =
 		    log_writer_open(env, j->g, j->home, options->log, options->status, &j->writer);
@@ -98,12 +107,35 @@ void journal_on_durable(struct journal *j, void (*fn)(void *arg, u64 number), vo
 	j->durable_arg = arg;
 }
 
+void journal_on_settled(struct journal *j, void (*fn)(void *arg, u64 at, u64 size), void *arg)
+{
+	j->env->lock_take(j->work);
+	j->on_settled = fn;
+	j->settled_arg = arg;
+	j->env->lock_drop(j->work);
+}
+
+void journal_stop(struct journal *j)
+{
+	j->env->lock_take(j->work);
+	j->env->lock_take(j->commits);
+	j->stopped = true;
+	j->env->lock_drop(j->commits);
+	j->env->lock_drop(j->work);
+}
+
+static int stopped(const struct journal *j)
+{
+	return j->stopped ? fail(-EIO, "the filesystem has been shut down") : 0;
+}
+
 void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
 	log_writer_close(j->writer);
 	busy_close(j->busy);
+	busy_close(j->shown);
 	versions_close(j->versions);
 	if (j->work)
 		j->env->lock_destroy(j->env, j->work);
@@ -111,12 +143,27 @@ void journal_close(struct journal *j)
 		j->env->lock_destroy(j->env, j->commits);
 	if (j->readers)
 		j->env->shared_destroy(j->env, j->readers);
+	if (j->gate)
+		j->env->shared_destroy(j->env, j->gate);
 	env_free(j->env, j);
 }
 
 bool journal_busy(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end)
 {
 	return busy_find(j->busy, at.v, size, from, end);
+}
+
+int journal_keep(struct journal *j, struct daddr at, u64 size)
+{
+	u64 from, end, last = at.v + size;
+	int err = 0;
+
+	while (!err && at.v < last && busy_find(j->shown, at.v, last - at.v, &from, &end)) {
+		end = min_u64(end, last);
+		err = versions_keep(j->versions, from, end - from, j->g->block_size);
+		at.v = end;
+	}
+	return err;
 }
 
 void journal_read_begin(struct journal *j)
@@ -173,14 +220,13 @@ void journal_hold(struct journal *j, bool hold)
 	j->held = hold;
 }
 
-int journal_begin(struct journal *j, struct txn **out)
+static int begin_at_gate(struct journal *j, struct txn **out)
 {
 	int err;
 
-	*out = NULL;
 	for (;;) {
 		j->env->lock_take(j->commits);
-		if (!crowded(j))
+		if (j->stopped || !crowded(j))
 			break;
 		j->env->lock_drop(j->commits);
 		err = j->held ? fail(-ENOSPC, "the log has no room for all of it at once")
@@ -188,7 +234,7 @@ int journal_begin(struct journal *j, struct txn **out)
 		if (err)
 			return err;
 	}
-	err = j->finished ? fail(-EROFS, "the filesystem is being unmounted") : 0;
+	err = j->finished ? fail(-EROFS, "the filesystem is being unmounted") : stopped(j);
 	if (!err)
 		err = txn_begin(j->env, j->cache, journal_device(j), j->g, out);
 	if (!err)
@@ -198,13 +244,36 @@ int journal_begin(struct journal *j, struct txn **out)
 	return err;
 }
 
-int journal_end(struct journal *j, struct txn *txn, int err)
+int journal_begin(struct journal *j, bool alone, struct txn **out)
+{
+	int err;
+
+	*out = NULL;
+	if (!alone)
+		j->env->shared_take(j->gate, false);
+	err = begin_at_gate(j, out);
+	if (err && !alone)
+		j->env->shared_drop(j->gate, false);
+	return err;
+}
+
+void journal_alone(struct journal *j, bool alone)
+{
+	if (alone)
+		j->env->shared_take(j->gate, true);
+	else
+		j->env->shared_drop(j->gate, true);
+}
+
+int journal_end(struct journal *j, bool alone, struct txn *txn, int err)
 {
 	if (err)
 		txn_rollback(txn);
 	else
 		err = txn_commit(txn);
 	j->env->lock_drop(j->commits);
+	if (!alone)
+		j->env->shared_drop(j->gate, false);
 	return err;
 }
 
@@ -215,12 +284,17 @@ int journal_commit(struct journal *j, struct txn *txn, const struct version_chan
 	u32 freed_count;
 	const struct version_freed *freed = txn_freed_ranges(txn, &freed_count);
 	u64 number;
+	bool shown;
 	int err;
 
 	j->env->shared_take(j->readers, true);
 	err = versions_commit(j->versions, changes, count, freed, freed_count, &number);
-	for (u32 i = 0; i < freed_count && !err; i++)
+	shown = !err && freed_count && versions_oldest(j->versions) < number;
+	for (u32 i = 0; i < freed_count && !err; i++) {
 		busy_add(j->busy, freed[i].at, freed[i].size, number);
+		if (shown && !freed[i].data)
+			busy_add(j->shown, freed[i].at, freed[i].size, number);
+	}
 	if (!err)
 		txn_publish(txn);
 	j->env->shared_drop(j->readers, true);
@@ -333,7 +407,10 @@ static int log_item(void *arg, const struct version_item *item)
 
 static int write_home(struct journal *j)
 {
-	int err = versions_write_home(j->versions);
+	int err = stopped(j);
+
+	if (!err)
+		err = versions_write_home(j->versions);
 
 	if (err)
 		return fail_in(err, "writing metadata home");
@@ -361,10 +438,10 @@ static int write_items(struct journal *j, struct checkpoint *c)
 	return err;
 }
 
-/* What an open snapshot may show stays busy with what is not durable. */
 static void settle_busy(struct journal *j)
 {
-	busy_settle(j->busy, min_u64(j->durable, versions_oldest(j->versions)));
+	busy_settle(j->busy, j->durable, j->on_settled, j->settled_arg);
+	busy_settle(j->shown, versions_oldest(j->versions), NULL, NULL);
 }
 
 /* All commits up to now, as one transaction of the log. -EAGAIN: there is no room before the rest
@@ -396,7 +473,10 @@ static int freeze_and_log(struct journal *j)
 
 static int checkpoint(struct journal *j)
 {
-	int err = freeze_and_log(j);
+	int err = stopped(j);
+
+	if (!err)
+		err = freeze_and_log(j);
 
 	if (err == -EAGAIN) {
 		err = write_home(j);
@@ -419,7 +499,7 @@ int journal_force(struct journal *j, u64 number, bool data)
 	int err = 0;
 
 	j->env->lock_take(j->work);
-	if (number > j->durable)
+	if (j->stopped || number > j->durable)
 		err = checkpoint(j); /* flushes the data, too */
 	else if (data)
 		err = device_flush(j->home);

@@ -14,9 +14,11 @@
  * it; later, the 128-byte chunks that changed.  So replay never builds on what a torn write has
  * left, and LSNs need not be stamped into what is written home.
  *
- * Locking: `commits` is the writer's: a transaction from its first read to its end.  `readers` is
- * held shared by who reads several buffers that belong together, and alone for the moment in which
- * a commit is published.  `work` is held during checkpoints; it comes before both.
+ * Locking: `gate` is held shared during a transaction, and alone by who wants a series of them
+ * without others in between; it comes first. `commits` is the writer's: a transaction from its
+ * first read to its end.  `readers` is held shared by who reads several buffers that belong
+ * together, and alone for the moment in which a commit is published.  `work` is held during
+ * checkpoints; it comes before both.
  *
  * When the log or the device fails, the error goes to who forced, all stays in memory as it was,
  * and the next force tries again; when too much is pending, no more transactions begin.
@@ -42,30 +44,40 @@ struct journal_options {
 int journal_open(struct env *env, const struct journal_options *options, struct journal **out);
 void journal_attach(struct journal *j, struct cache *cache);
 struct device *journal_device(struct journal *j);
+/* Called for space that was freed, when that is durable: bytes of the device. It may be in use
+ * again; a snapshot may still show what lay there (journal_keep()). */
+void journal_on_settled(struct journal *j, void (*fn)(void *arg, u64 at, u64 size), void *arg);
 /* Called with the number of a commit when it and all before it are in the log. */
 void journal_on_durable(struct journal *j, void (*fn)(void *arg, u64 number), void *arg);
 /* Puts all home and marks the log clean. On an error the log stays dirty, and has all that was
  * durable. In any case no more can be committed. */
 int journal_finish(struct journal *j);
+/* Nothing is written any more, neither to the log nor home: -EIO, also for new transactions. */
+void journal_stop(struct journal *j);
 void journal_close(struct journal *j); /* without that: what is not durable is lost */
 
 /* While held, nothing is logged to make room, so that all commits come into one checkpoint:
  * transactions are refused with -ENOSPC when they would not fit. */
 void journal_hold(struct journal *j, bool hold);
 /* A transaction of the only writer, when there is room for one; journal_end() lets the next in. */
-int journal_begin(struct journal *j, struct txn **out);
+int journal_begin(struct journal *j, bool alone, struct txn **out);
 /* Commits when err is 0, rolls back otherwise; returns err or what the commit says. */
-int journal_end(struct journal *j, struct txn *txn, int err);
+int journal_end(struct journal *j, bool alone, struct txn *txn, int err);
+/* Between the two calls nobody begins a transaction but who says `alone`. */
+void journal_alone(struct journal *j, bool alone);
 /* What txn_commit() does in the end. Not for anybody else. */
 int journal_commit(struct journal *j, struct txn *txn, const struct version_change *changes,
 		   u32 count);
 /* More bytes may not be changed by one transaction. */
 u64 journal_txn_max(const struct journal *j);
 
-/* Whether any of these bytes was freed by a commit that is not durable, or that a snapshot that is
- * still open came before: then it must not be overwritten by data. [*from, *end) is the first such
- * run there, in bytes of the device. For who has a transaction. */
+/* Whether any of these bytes was freed by a commit that is not durable: then it must not be
+ * overwritten by data. [*from, *end) is the first such run there, in bytes of the device. For who
+ * has a transaction. */
 bool journal_busy(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end);
+/* Data are going to be written there, or it is discarded, in free space that is not busy: what a
+ * snapshot that is still open shows there is kept for it. For who has a transaction. */
+int journal_keep(struct journal *j, struct daddr at, u64 size);
 
 void journal_read_begin(struct journal *j);
 void journal_read_end(struct journal *j);

@@ -165,35 +165,3 @@ int log_pending_free_later(struct env *env, struct log_status *status, u64 start
 	status->intents++;
 	return 0;
 }
-
-int log_intent_check(struct log_replay *r, const struct log_item *item, u32 element)
-{
-	const struct log_intent *l = LOG_FORMAT(item, log_intent);
-	u32 length = log_region_length(item, 0);
-
-	if (!l || item->regions != 1)
-		return log_item_bad(r, item, "format length", length);
-	if (!le32_get(l->nextents) || le32_get(l->nextents) > (length - sizeof(*l)) / element)
-		return log_item_bad(r, item, "nextents", le32_get(l->nextents));
-	return 0;
-}
-
-int log_intent_replay(struct log_replay *r, const struct log_item *item)
-{
-	const struct log_intent *l = LOG_CHECKED(item, log_intent);
-
-	return log_pending_add(r, log_item_ops_of(item->type), item, le64_get(l->id));
-}
-
-int log_done_check(struct log_replay *r, const struct log_item *item)
-{
-	if (!LOG_FORMAT(item, log_done))
-		return log_item_bad(r, item, "format length", log_region_length(item, 0));
-	return 0;
-}
-
-void log_done_parts(const struct log_item *item, struct log_part_sink *sink)
-{
-	sink->part(sink, "format", 0, log_region(item, 0), sizeof(struct log_done),
-		   &log_done_layout);
-}

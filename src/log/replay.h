@@ -33,10 +33,20 @@ struct log_part_sink {
 		     u32 length, const struct layout *layout);
 };
 
+/* What the array behind the head of an intent is made of. */
+struct log_element {
+	const char *name;
+	const struct layout *layout;
+	void (*load)(const void *element, struct log_change *change);
+};
+
 /* One item type. */
 struct log_item_ops {
 	u16 type;
 	const char *name;
+	/* Intents of extents, which are a head and an array (intent.c has their functions). */
+	const struct log_element *(*element)(const struct log_item *item);
+	u16 done; /* done items: the type of the intent that is done */
 	/* NULL: LOG_ORDER_ITEM */
 	enum log_order (*order)(const struct log_item *item);
 	/* Everything that the item alone must obey, for it to be replayed without looking again at
@@ -89,11 +99,22 @@ void log_cancel_drop(struct log_cancels *cancels, u64 blkno, u32 count);
 int log_pending_add(struct log_replay *r, const struct log_item_ops *ops,
 		    const struct log_item *item, u64 id);
 void log_pending_done(struct log_replay *r, u16 type, u64 id);
-/* Intents with extents: head, and array of nextents elements. */
-int log_intent_check(struct log_replay *r, const struct log_item *item, u32 element);
-int log_done_check(struct log_replay *r, const struct log_item *item);
+/* Intents with extents, by ops->element. */
+int log_intent_check(struct log_replay *r, const struct log_item *item);
 int log_intent_replay(struct log_replay *r, const struct log_item *item);
+void log_intent_parts(const struct log_item *item, struct log_part_sink *sink);
+int log_intent_changes(struct log_replay *r, const struct log_item *item, struct log_pending *p);
+/* The element of log_map, with its owner and place in a file; RUI and BUI have it. */
+const struct log_element *log_map_element(const struct log_item *item);
+#define LOG_INTENT_FUNCTIONS                                                               \
+	.check = log_intent_check, .replay = log_intent_replay, .parts = log_intent_parts, \
+	.changes = log_intent_changes
+/* Done items, by ops->done. */
+int log_done_check(struct log_replay *r, const struct log_item *item);
+int log_done_replay(struct log_replay *r, const struct log_item *item);
 void log_done_parts(const struct log_item *item, struct log_part_sink *sink);
+#define LOG_DONE_FUNCTIONS \
+	.check = log_done_check, .replay = log_done_replay, .parts = log_done_parts
 /* Room for `count` changes. */
 int log_changes_alloc(struct log_replay *r, struct log_pending *p, u32 count);
 

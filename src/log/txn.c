@@ -27,9 +27,11 @@ struct txn {
 	struct cache *view;
 	struct txn_buf *chain[CHAINS];
 	struct txn_buf *newest, *dropped;
+	u64 objects; /* on `newest` */
 	u64 memory, memory_max;
 	struct journal *journal; /* NULL: commits go to the device */
 	struct txn_guard *guard; /* NULL: none */
+	bool giving;
 	struct version_freed *freed;
 	u32 freed_count, freed_room;
 };
@@ -104,6 +106,16 @@ void txn_use_guard(struct txn *txn, struct txn_guard *guard)
 	txn->guard = guard;
 }
 
+void txn_set_giving(struct txn *txn)
+{
+	txn->giving = true;
+}
+
+bool txn_giving(const struct txn *txn)
+{
+	return txn->giving;
+}
+
 struct cache *txn_view(struct txn *txn)
 {
 	return txn->view;
@@ -161,9 +173,10 @@ static u32 size_of(const struct cache_range *ranges, u32 count)
 	return size;
 }
 
-/* data: those of a whole, or NULL for a buffer of its own. */
+/* data: those of a whole, or NULL for a buffer of its own, zeroed where it is a new object. */
 static int make(struct txn *txn, const struct meta_type *type, const struct where *where,
-		const struct cache_range *ranges, u32 count, u8 *data, struct txn_buf **out)
+		const struct cache_range *ranges, u32 count, u8 *data, bool fresh,
+		struct txn_buf **out)
 {
 	u32 size = size_of(ranges, count), room = data ? 0 : size;
 	struct buf *made = NULL;
@@ -178,7 +191,7 @@ static int make(struct txn *txn, const struct meta_type *type, const struct wher
 	if (!buf)
 		return fail(-ENOMEM, "a transaction: out of memory");
 	if (!data)
-		err = cache_make(txn->cache, ranges, count, &made);
+		err = cache_make(txn->cache, ranges, count, fresh, &made);
 	if (err) {
 		env_free(txn->env, buf);
 		return err;
@@ -188,6 +201,7 @@ static int make(struct txn *txn, const struct meta_type *type, const struct wher
 				.data = data ? data : cache_made_bytes(made),
 				.type = type,
 				.where = *where,
+				.fresh = fresh,
 				.made = made,
 				.count = count};
 	buf->seen = (struct buf){.at = buf->at, .size = size, .data = buf->data, .in_front = true};
@@ -198,9 +212,9 @@ static int make(struct txn *txn, const struct meta_type *type, const struct wher
 }
 
 static int add(struct txn *txn, const struct meta_type *type, const struct where *where,
-	       const struct cache_range *ranges, u32 count, struct txn_buf **out)
+	       const struct cache_range *ranges, u32 count, bool fresh, struct txn_buf **out)
 {
-	int err = make(txn, type, where, ranges, count, NULL, out);
+	int err = make(txn, type, where, ranges, count, NULL, fresh, out);
 	struct txn_buf **chain;
 
 	if (err)
@@ -210,6 +224,7 @@ static int add(struct txn *txn, const struct meta_type *type, const struct where
 	(*out)->older = txn->newest;
 	*chain = *out;
 	txn->newest = *out;
+	txn->objects++;
 	return 0;
 }
 
@@ -226,7 +241,7 @@ static int get(struct txn *txn, const struct meta_type *type, const struct meta_
 	err = cache_get_ranges(txn->cache, verified, where, ranges, count, &buf);
 	if (err)
 		return err;
-	err = add(txn, type, where, ranges, count, out);
+	err = add(txn, type, where, ranges, count, false, out);
 	if (err) {
 		cache_put(txn->cache, buf);
 		return err;
@@ -285,7 +300,7 @@ int txn_part(struct txn *txn, struct txn_buf *whole, const struct meta_type *typ
 	*out = find_part(whole, offset);
 	if (*out)
 		return same(*out, type, size, where) ? 0 : in_use(*out, type);
-	err = make(txn, type, where, &range, 1, whole->data + offset, out);
+	err = make(txn, type, where, &range, 1, whole->data + offset, false, out);
 	if (err)
 		return err;
 	(*out)->whole = whole;
@@ -304,12 +319,10 @@ int txn_new_ranges(struct txn *txn, const struct meta_type *type, const struct w
 	*out = NULL;
 	if (there)
 		return in_use(there, type);
-	err = add(txn, type, where, ranges, count, out);
-	if (err)
-		return err;
-	(*out)->fresh = true;
-	txn_dirty(txn, *out);
-	return 0;
+	err = add(txn, type, where, ranges, count, true, out);
+	if (!err)
+		txn_dirty(txn, *out);
+	return err;
 }
 
 int txn_new(struct txn *txn, const struct meta_type *type, const struct where *where,
@@ -343,14 +356,55 @@ void txn_dirty(struct txn *txn, struct txn_buf *buf)
 		buf->whole->dirty = true;
 }
 
-/* Neighbours that are freed one after the other are kept as one. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size)
+void txn_drop(struct txn *txn, struct txn_buf *buf)
+{
+	struct txn_buf **link = chain_of(txn, buf->at.v);
+
+	if (buf->gone)
+		return;
+	while (*link != buf)
+		link = &(*link)->chain;
+	*link = buf->chain;
+	for (link = &txn->newest; *link != buf;)
+		link = &(*link)->older;
+	*link = buf->older;
+	buf->older = txn->dropped;
+	buf->gone = true;
+	txn->dropped = buf;
+	txn->objects--;
+}
+
+/* Objects begin where blocks do. Looks for each block of the range, or at all objects where those
+ * are fewer. */
+static void drop_inside(struct txn *txn, u64 at, u64 size)
+{
+	struct txn_buf *buf, *older;
+
+	if (size >> txn->g->block_log <= txn->objects) {
+		for (u64 block = at; block < at + size; block += txn->g->block_size) {
+			buf = find(txn, daddr_of(block));
+			if (buf)
+				txn_drop(txn, buf);
+		}
+		return;
+	}
+	for (buf = txn->newest; buf; buf = older) {
+		older = buf->older;
+		if (buf->at.v >= at && buf->at.v < at + size)
+			txn_drop(txn, buf);
+	}
+}
+
+/* What lies there may become something else in this very transaction. Neighbours that are freed
+ * one after the other are kept as one. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data)
 {
 	struct version_freed *last = txn->freed_count ? &txn->freed[txn->freed_count - 1] : NULL;
 	u32 room = txn->freed_room ? txn->freed_room * 2 : 16;
 	struct version_freed *more;
 
-	if (last && last->at + last->size == at.v) {
+	drop_inside(txn, at.v, size);
+	if (last && last->at + last->size == at.v && last->data == data) {
 		last->size += size;
 		return 0;
 	}
@@ -364,7 +418,7 @@ int txn_freed(struct txn *txn, struct daddr at, u64 size)
 		txn->freed = more;
 		txn->freed_room = room;
 	}
-	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size};
+	txn->freed[txn->freed_count++] = (struct version_freed){at.v, size, data};
 	return 0;
 }
 
@@ -372,20 +426,6 @@ const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count)
 {
 	*count = txn->freed_count;
 	return txn->freed;
-}
-
-void txn_drop(struct txn *txn, struct txn_buf *buf)
-{
-	struct txn_buf **link = chain_of(txn, buf->at.v);
-
-	while (*link != buf)
-		link = &(*link)->chain;
-	*link = buf->chain;
-	for (link = &txn->newest; *link != buf;)
-		link = &(*link)->older;
-	*link = buf->older;
-	buf->older = txn->dropped;
-	txn->dropped = buf;
 }
 
 /* ---- what a commit changes ---- */

@@ -38,6 +38,7 @@ struct txn_buf {
 	bool fresh;	       /* made by txn_new() */
 	bool of_parts;	       /* verified and sealed part by part */
 	bool mapped;	       /* map is made: in a commit */
+	bool gone;	       /* dropped */
 	struct txn_buf *whole; /* what this is a part of, or NULL */
 	struct txn_buf *parts; /* linked by `older` */
 	struct txn_buf *chain, *older;
@@ -92,11 +93,17 @@ int txn_new_whole(struct txn *txn, const struct meta_type *type, const struct wh
 /* The object at `at`, if the transaction has it; NULL. */
 struct txn_buf *txn_known(struct txn *txn, struct daddr at);
 void txn_dirty(struct txn *txn, struct txn_buf *buf);
-/* These bytes of the device belong to nobody any more: they have become free space. */
-int txn_freed(struct txn *txn, struct daddr at, u64 size);
+/* The transaction gives back more than it takes: it may use the space that is kept for such
+ * (fs/space.h), so that removing something succeeds where nothing else does. */
+void txn_set_giving(struct txn *txn);
+bool txn_giving(const struct txn *txn);
+/* These bytes of the device belong to nobody any more: they have become free space, and objects
+ * inside are dropped. data: of a file, so no snapshot shows them. */
+int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data);
 /* What has been freed so far, in no order. */
 const struct version_freed *txn_freed_ranges(const struct txn *txn, u32 *count);
-/* The object is no more: its place is free, and its content does not matter. Not for parts. */
+/* The object is no more: its place is free, and its content does not matter. Not for parts. More
+ * than once is as once. */
 void txn_drop(struct txn *txn, struct txn_buf *buf);
 
 /* Its bytes before the transaction, as of the type `was`; NULL: it was not there. */

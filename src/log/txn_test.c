@@ -167,6 +167,27 @@ static void claims_collide(void **state)
 	cache_close(w->cache);
 }
 
+/* Two structures of one transaction may have a place one after the other. */
+static void freed_is_dropped(void **state)
+{
+	const struct where where = where_of(5);
+	struct world *w = open_world();
+	struct txn_buf *first, *buf;
+
+	(void)state;
+	begin(w);
+	assert_int_equal(get(w, &one, 5, BLOCK, &first), 0);
+	txn_dirty(w->txn, first);
+	first->data[8] = 13; /* would not be committed */
+	assert_int_equal(txn_freed(w->txn, daddr_of(4 * BLOCK), 2 * BLOCK, false), 0);
+	txn_drop(w->txn, first);
+	assert_int_equal(txn_new(w->txn, &other, &where, daddr_of(5 * BLOCK), BLOCK, &buf), 0);
+	assert_int_equal(txn_freed(w->txn, daddr_of(0), 64 * BLOCK, false), 0);
+	assert_int_equal(txn_new(w->txn, &one, &where, daddr_of(5 * BLOCK), BLOCK, &buf), 0);
+	assert_int_equal(txn_commit(w->txn), 0);
+	cache_close(w->cache);
+}
+
 static void size_is_bounded(void **state)
 {
 	static const struct where where = {.type = "other", .owner = NO_OWNER};
@@ -276,10 +297,10 @@ static void ranges_are_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(commit_shows),	  cmocka_unit_test(rules_guard),
-	    cmocka_unit_test(claims_collide),	  cmocka_unit_test(size_is_bounded),
-	    cmocka_unit_test(view_shows_own),	  cmocka_unit_test(parts_are_sealed),
-	    cmocka_unit_test(ranges_are_written),
+	    cmocka_unit_test(commit_shows),	cmocka_unit_test(rules_guard),
+	    cmocka_unit_test(claims_collide),	cmocka_unit_test(freed_is_dropped),
+	    cmocka_unit_test(size_is_bounded),	cmocka_unit_test(view_shows_own),
+	    cmocka_unit_test(parts_are_sealed), cmocka_unit_test(ranges_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

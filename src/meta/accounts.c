@@ -3,14 +3,15 @@
 #include "meta/findings.h"
 
 const struct account_def account_defs[ACCOUNT_COUNT] = {
-#define ACCOUNT(id, kind_, name_, left_, right_, left_only_, right_only_, w0, w1, w2, w3) \
-	[ACCOUNT_##id] = {name_,                                                          \
-			  left_,                                                          \
-			  right_,                                                         \
-			  ACCOUNT_##kind_,                                                \
-			  FOUND(left_only_),                                              \
-			  FOUND(right_only_),                                             \
-			  {w0, w1, w2, w3}},
+#define ACCOUNT(id, kind_, name_, left_, right_, left_only_, right_only_, w0, w1, w2, w3, type_) \
+	[ACCOUNT_##id] = {name_,                                                                 \
+			  left_,                                                                 \
+			  right_,                                                                \
+			  ACCOUNT_##kind_,                                                       \
+			  FOUND(left_only_),                                                     \
+			  FOUND(right_only_),                                                    \
+			  {w0, w1, w2, w3},                                                      \
+			  META_##type_},
 #include "ledger/accounts.def"
 #undef ACCOUNT
 };

@@ -2,6 +2,7 @@
 #include "format/ag.h"
 #include "meta/agfl.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 static u32 agf_size(const struct geometry *g)
@@ -199,6 +200,7 @@ const struct meta_type meta_agf = {
     .post = agf_post,
     .change = agf_change,
     .needs_check = 1ull << META_SUPERBLOCK,
-    .needs_rebuild = 1ull << META_SUPERBLOCK | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_agf",
 };

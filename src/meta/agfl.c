@@ -6,6 +6,7 @@
 #include "format/verify.h"
 #include "meta/agfl.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -203,6 +204,7 @@ const struct meta_type meta_agfl = {
     .post = agfl_post,
     .change = agfl_change,
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT | 1ull << META_BNOBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_agfl",
 };

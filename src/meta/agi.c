@@ -3,6 +3,8 @@
 #include "format/ag.h"
 #include "fs/inode.h"
 #include "meta/findings.h"
+#include "meta/inobt_common.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <errno.h>
@@ -166,16 +168,17 @@ static int agi_post(struct sweep *sweep, const struct ref *ref, const void *bloc
 {
 	const struct agi *agi = block;
 	u32 ag = ref->where.ag;
-	int err = 0;
+	bool found = sweep->found && sweep->found[ag].chunk;
+	int err = found ? inobt_push_found(sweep, ag) : 0;
 
 	(void)len;
-	if (be32_get(agi->magicnum) != AGI_MAGIC)
-		return 0;
+	if (err || be32_get(agi->magicnum) != AGI_MAGIC)
+		return err;
 	post_counters(sweep, agi, ag);
 	for (u32 i = 0; i < AGI_BUCKETS && !err; i++)
 		if (be32_get(agi->unlinked[i]) % AGI_BUCKETS == i)
 			err = walk_bucket(sweep, ag, i, be32_get(agi->unlinked[i]));
-	if (!err)
+	if (!err && !found)
 		err = tree_push_root(sweep, META_INOBT, ag, be32_get(agi->root),
 				     be32_get(agi->level), 0);
 	if (!err)
@@ -256,6 +259,7 @@ const struct meta_type meta_agi = {
     .post = agi_post,
     .change = agi_change,
     .needs_check = 1ull << META_SUPERBLOCK,
-    .needs_rebuild = 1ull << META_SUPERBLOCK | 1ull << META_AGF | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_agi",
 };

@@ -82,9 +82,9 @@ void attr_slot_rules(struct verdict *v, const struct geometry *g, const struct a
 		     const char *part, u32 index)
 {
 	u8 space = attr_namespace(slot->flags);
-	char field[48];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "%s[%u]", part, index);
+	field_index(field, part, index);
 	if (slot->flags & ~(ATTR_LOCAL | ATTR_NAMESPACES | ATTR_INCOMPLETE) || space & (space - 1))
 		raise_hex(v, FOUND(ATTR_FLAGS), field, slot->flags,
 			  slot->flags & (ATTR_LOCAL | ATTR_INCOMPLETE));

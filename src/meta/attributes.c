@@ -9,6 +9,7 @@
 #include "meta/attr_rules.h"
 #include "meta/da_walk.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
 #include <errno.h>
@@ -71,7 +72,7 @@ static void post_parent(struct attr_walk *w, const struct where *where,
 		return;
 	fact.w[2] = gen;
 	fact.w[3] = book_digest(w->sweep->book, slot->name, slot->name_length);
-	book_post(w->sweep->book, ACCOUNT_PARENTS, SIDE_RIGHT, &fact, 1, where);
+	sweep_post_of(w->sweep, where, ACCOUNT_PARENTS, SIDE_RIGHT, &fact, 1);
 }
 
 static void short_twice(struct attr_walk *w, const struct attr_short_cursor *c,
@@ -313,5 +314,7 @@ const struct meta_type meta_attributes = {
     .class = CLASS_PRIMARY,
     .crc_offset = CRC_NONE,
     .post_inode = attributes_post,
+    .rebuild = attr_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_xattr, xchk_parent",
 };

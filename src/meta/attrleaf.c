@@ -2,6 +2,7 @@
 #include "format/attr.h"
 #include "meta/attr_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 #include <stdio.h>
 
@@ -29,12 +30,12 @@ static bool take(struct taken *taken, u32 offset, u32 size)
 static void freemap_rules(struct verdict *v, const struct attr_leaf *leaf, u32 len, u32 table_end,
 			  struct taken *taken)
 {
-	char field[48];
+	static const char *const fields[ATTR_FREEMAPS] = {"free0", "free1", "free2"};
 
 	for (u32 i = 0; i < ATTR_FREEMAPS; i++) {
 		u32 base = attr_free_base(leaf, i), size = attr_free_size(leaf, i);
+		const char *field = fields[i];
 
-		snprintf(field, sizeof(field), "free%u", i);
 		if (base % ATTR_ALIGN || size % ATTR_ALIGN || base > len || size > len - base)
 			raise_value(v, FOUND(ATTR_FREEMAP), field, base);
 		else if (size && (base < table_end || !take(taken, base, size)))
@@ -48,12 +49,14 @@ static void remote_rules(struct verdict *v, const struct attr_slot *slot, u32 in
 
 	if (attr_is_local(slot) || slot->flags & ATTR_INCOMPLETE)
 		return;
-	snprintf(field, sizeof(field), "remote[%u].valuelen", index);
-	if (!slot->value_length || slot->value_length > ATTR_VALUE_MAX)
+	if (!slot->value_length || slot->value_length > ATTR_VALUE_MAX) {
+		snprintf(field, sizeof(field), "remote[%u].valuelen", index);
 		raise_value(v, FOUND(ATTR_VALUE_LENGTH), field, slot->value_length);
-	snprintf(field, sizeof(field), "remote[%u].valueblk", index);
-	if (!slot->value_block)
+	}
+	if (!slot->value_block) {
+		snprintf(field, sizeof(field), "remote[%u].valueblk", index);
 		raise_value(v, FOUND(ATTR_VALUE_BLOCK), field, slot->value_block);
+	}
 }
 
 /* Entries with one hash are neighbours; no honest block has more of them than this. */
@@ -83,9 +86,9 @@ static void entry_rules(struct verdict *v, const struct geometry *g, const void 
 			attr_leaf_count(block, len) * (u32)sizeof(struct attr_leaf_entry);
 	struct attr_slot slot;
 	bool fits = attr_leaf_slot(block, len, index, &slot);
-	char field[48];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "entries[%u]", index);
+	field_index(field, "entries", index);
 	if (slot.hash < t->last_hash)
 		raise_hex(v, FOUND(ATTR_ORDER), field, slot.hash, t->last_hash);
 	t->last_hash = slot.hash;
@@ -158,5 +161,7 @@ const struct meta_type meta_attrleaf = {
     .owner_offset = offsetof(struct attr_leaf, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct attr_leaf, lsn),
+    .rebuild = attr_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_xattr",
 };

@@ -2,6 +2,7 @@
 #include "format/attr.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 /* Offset 0 is the root, nobody's child. */
 static void attrnode_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
@@ -34,5 +35,7 @@ const struct meta_type meta_attrnode = {
     .owner_offset = offsetof(struct da_node, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct da_node, lsn),
+    .rebuild = attr_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_da_btree",
 };

@@ -1,6 +1,7 @@
 /* A block of an attribute value that does not fit in a leaf. */
 #include "format/attr.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 static void attrremote_rules(struct verdict *v, const struct geometry *g, const void *block,
 			     u32 len)
@@ -42,5 +43,7 @@ const struct meta_type meta_attrremote = {
     .owner_offset = offsetof(struct attr_remote, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct attr_remote, lsn),
+    .rebuild = attr_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "buffer verifier",
 };

@@ -1,6 +1,8 @@
 /* Free space by block. */
 #include "format/ag.h"
 #include "meta/alloc_common.h"
+#include "meta/findings.h"
+#include "meta/rebuild.h"
 
 static void bnobt_key(const void *record, struct btree_key *key)
 {
@@ -13,8 +15,14 @@ static u64 bnobt_end(const void *record)
 {
 	const struct alloc_rec *r = record;
 
-	/* Neighbours would have been merged, so one block at least lies between. */
-	return (u64)be32_get(r->startblock) + be32_get(r->blockcount) + 1;
+	return (u64)be32_get(r->startblock) + be32_get(r->blockcount);
+}
+
+static bool bnobt_mergeable(const void *left, const void *right)
+{
+	const struct alloc_rec *r = right;
+
+	return bnobt_end(left) == be32_get(r->startblock);
 }
 
 static const struct btree_schema schema = {
@@ -25,6 +33,8 @@ static const struct btree_schema schema = {
     .record_key = bnobt_key,
     .key_load = bnobt_key,
     .record_end = bnobt_end,
+    .mergeable = bnobt_mergeable,
+    .merge = FOUND(FREE_MERGE),
     .record_layout = &alloc_rec_layout,
     .key_layout = &alloc_rec_layout,
 };
@@ -107,6 +117,7 @@ const struct meta_type meta_bnobt = {
     .btree = &schema,
     .root = {META_AGF, "roots", AGF_BNO},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_allocbt",
 };

@@ -82,10 +82,34 @@ static void only_child(void **state)
 	test_image_drop(&t);
 }
 
+/* Two free extents that touch, or overlap, at the border of two leaves. */
+static void border(void **state)
+{
+	static const struct {
+		u32 second;
+		bool merge, overlap;
+	} cases[] = {{30, true, false}, {31, false, false}, {29, false, true}};
+	struct test_image t;
+
+	(void)state;
+	test_image_make(&t, "-m rmapbt=0");
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		const struct alloc_rec recs[] = {{be32_make(20), be32_make(10)},
+						 {be32_make(cases[i].second), be32_make(5)}};
+
+		tree_two_leaves(&t, META_BNOBT, "roots", AGF_BNO,
+				offsetof(struct agf, levels) + 4 * AGF_BNO, recs);
+		assert_int_equal(t.seen[FINDING_ID_FREE_MERGE], cases[i].merge);
+		assert_int_equal(t.seen[FINDING_ID_TREE_OVERLAP], cases[i].overlap);
+		assert_int_equal(t.seen[FINDING_ID_TREE_LOW_KEY], 0);
+	}
+	test_image_drop(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(records), cmocka_unit_test(noise),
-					   cmocka_unit_test(only_child)};
+					   cmocka_unit_test(only_child), cmocka_unit_test(border)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

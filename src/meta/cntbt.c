@@ -1,6 +1,7 @@
 /* Free space by size. */
 #include "format/ag.h"
 #include "meta/alloc_common.h"
+#include "meta/rebuild.h"
 
 static void cntbt_key(const void *record, struct btree_key *key)
 {
@@ -116,6 +117,7 @@ const struct meta_type meta_cntbt = {
     .btree = &schema,
     .root = {META_AGF, "roots", AGF_CNT},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_BNOBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_allocbt",
 };

@@ -25,7 +25,8 @@ struct da_walk {
 	const struct inode *inode;
 	enum fork_id which;
 	u64 root;
-	u64 limit; /* blocks that may be reached at most */
+	u64 limit;  /* blocks that may be reached at most */
+	bool again; /* not the first walk: nothing is raised or counted a second time */
 	const struct meta_type *node, *leaf;
 	int (*visit)(void *arg, const struct where *where, const struct buf *leaf);
 	void *arg;

@@ -78,28 +78,27 @@ static void bests_add(struct bests *b, u32 offset, u32 length)
 static void bests_rules(struct verdict *v, const struct geometry *g, const void *block, u32 end,
 			const struct bests *b)
 {
+	static const char *const lengths[] = {"best0_length", "best1_length", "best2_length"};
+	static const char *const offsets[] = {"best0_offset", "best1_offset", "best2_offset"};
 	const struct dir_data *header = block;
-	char field[48];
 
 	for (u32 i = 0; i < DIR_BESTS; i++) {
 		u32 offset = dir_best_offset(header, i), length = dir_best_length(header, i);
 		struct dir_slot slot;
 
-		snprintf(field, sizeof(field), "best%u_length", i);
 		if (length != b->length[i]) {
-			raise_u64(v, FOUND(DIR_BEST_LENGTH), field, length, b->length[i]);
+			raise_u64(v, FOUND(DIR_BEST_LENGTH), lengths[i], length, b->length[i]);
 			continue;
 		}
-		snprintf(field, sizeof(field), "best%u_offset", i);
 		if (!length) {
 			if (offset)
-				raise_u64(v, FOUND(DIR_BEST_OFFSET), field, offset, 0);
+				raise_u64(v, FOUND(DIR_BEST_OFFSET), offsets[i], offset, 0);
 			continue;
 		}
 		if (!dir_data_slot(g, block, end, offset, &slot) || !slot.free ||
 		    slot.size != length || (i && offset == dir_best_offset(header, i - 1)) ||
 		    (i > 1 && offset == dir_best_offset(header, 0)))
-			raise_u64(v, FOUND(DIR_BEST_OFFSET), field, offset, b->offset[i]);
+			raise_u64(v, FOUND(DIR_BEST_OFFSET), offsets[i], offset, b->offset[i]);
 	}
 }
 

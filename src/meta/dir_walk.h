@@ -9,12 +9,7 @@
 #define DIR_BAD_MAX 64
 #define DIR_RUN_MAX 4096
 
-/* Entries with one hash, whose names must differ. */
-struct dir_run {
-	u32 hash, count;
-	u32 address[DIR_RUN_MAX];
-	u64 digest[DIR_RUN_MAX];
-};
+struct dir_twice; /* the search for names that are there twice */
 
 /* One directory being checked. Sums are of book_hash(): left is what the names say, right what the
  * hash index and the free index say. */
@@ -36,8 +31,7 @@ struct dir_walk {
 	u64 bad[DIR_BAD_MAX];
 	u32 bad_count;
 	bool map_bad, index_bad, free_bad;
-	u32 last_hash, last_address; /* of the index */
-	struct dir_run *run;	     /* NULL until two neighbours have one hash */
+	struct dir_twice *twice;
 };
 
 static inline u64 dir_data_block(const struct geometry *g, u64 off)
@@ -61,6 +55,17 @@ struct buf *dir_peek(const struct dir_walk *w, const struct da_place *place);
 struct buf *dir_peek_at(const struct dir_walk *w, u64 off);
 /* The entry at an address, and the buffer that holds it; false when there is none. */
 bool dir_peek_entry(const struct dir_walk *w, u32 address, struct dir_slot *slot, struct buf **buf);
+
+/* Names that are there twice: first each name, in the order of the directory, then, from begin to
+ * end, each entry of the hash index. 0 or -ENOMEM. */
+int dir_twice_open(struct dir_walk *w);
+void dir_twice_name(struct dir_walk *w, const struct dir_slot *slot, u32 address);
+void dir_twice_begin(struct dir_walk *w);
+int dir_twice_index(struct dir_walk *w, u32 hash, u32 address);
+void dir_twice_end(struct dir_walk *w);
+/* The sums of names and index disagree. True: walk the index again, for what was passed over. */
+bool dir_twice_again(struct dir_walk *w);
+void dir_twice_close(struct dir_walk *w);
 
 /* The sums disagree: find out where, and say so. */
 int dir_audit_index(struct dir_walk *w);

@@ -3,6 +3,7 @@
 #include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 #include <stdio.h>
 
@@ -133,5 +134,7 @@ const struct meta_type meta_dirblock = {
     .owner_offset = offsetof(struct dir_data, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_data, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory",
 };

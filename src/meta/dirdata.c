@@ -3,6 +3,7 @@
 #include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 static void dirdata_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
@@ -33,5 +34,7 @@ const struct meta_type meta_dirdata = {
     .owner_offset = offsetof(struct dir_data, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_data, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory",
 };

@@ -17,6 +17,7 @@
 #include "meta/dir_rules.h"
 #include "meta/dir_walk.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
 #include <errno.h>
@@ -81,7 +82,7 @@ static void post(struct dir_walk *w, const struct where *where, enum account acc
 {
 	const struct fact fact = {{w0, w1, w2, w3}};
 
-	book_post(w->sweep->book, account, side, &fact, 1, where);
+	sweep_post_of(w->sweep, where, account, side, &fact, 1);
 }
 
 static void post_dots(struct dir_walk *w, const struct where *where, const struct dir_slot *slot)
@@ -248,6 +249,7 @@ static void check_entries(struct dir_walk *w, const struct where *where, const s
 
 	for (; at < end; at += slot.size) {
 		struct fact fact;
+		u32 address;
 
 		if (!dir_data_slot(w->g, buf->data, end, at, &slot))
 			break;
@@ -256,8 +258,10 @@ static void check_entries(struct dir_walk *w, const struct where *where, const s
 		post_name(w, where, &slot);
 		if (w->block_form)
 			continue; /* its own rules hold the index against the names */
-		fact =
-		    dir_index_fact(da_hash(slot.name, slot.length), dir_address(w->g, block, at));
+		address = dir_address(w->g, block, at);
+		if (w->twice)
+			dir_twice_name(w, &slot, address);
+		fact = dir_index_fact(da_hash(slot.name, slot.length), address);
 		w->name_sum += book_hash(w->sweep->book, &fact);
 	}
 	if (at < end || !end)
@@ -288,7 +292,7 @@ static int check_data(struct dir_walk *w, const struct da_place *place)
 	} else {
 		mark_bad(w, block);
 	}
-	cache_put(w->sweep->vol->cache, buf);
+	cache_done(w->sweep->vol->cache, buf);
 	return 0;
 }
 
@@ -307,7 +311,7 @@ static int check_free(struct dir_walk *w, const struct da_place *place)
 	header = buf ? (const struct dir_free *)buf->data : NULL;
 	if (!header || be32_get(header->magic) != DIR_FREE_MAGIC) {
 		w->free_bad = true;
-		cache_put(w->sweep->vol->cache, buf);
+		cache_done(w->sweep->vol->cache, buf);
 		return 0;
 	}
 	first = index * dir_free_max(buf->size);
@@ -321,7 +325,7 @@ static int check_free(struct dir_walk *w, const struct da_place *place)
 		if (best != DIR_NO_BEST)
 			w->free_sum += book_hash(w->sweep->book, &fact);
 	}
-	cache_put(w->sweep->vol->cache, buf);
+	cache_done(w->sweep->vol->cache, buf);
 	return 0;
 }
 
@@ -361,75 +365,41 @@ static int check_place(void *arg, const struct da_place *place)
 	return 0;
 }
 
-/* Names of entries with one hash must differ; few entries ever are such neighbours. */
-static void finish_run(struct dir_walk *w)
-{
-	struct dir_run *run = w->run;
-	struct dir_slot slot;
-	struct buf *buf;
-	u32 known = 0;
-
-	for (u32 i = 0; run && i < run->count; i++) {
-		u64 digest;
-		u32 same = 0;
-
-		if (!dir_peek_entry(w, run->address[i], &slot, &buf))
-			continue;
-		digest = book_digest(w->sweep->book, slot.name, slot.length);
-		while (same < known && run->digest[same] != digest)
-			same++;
-		if (same < known)
-			dir_name_twice(&w->verdict, slot.name, slot.length);
-		else
-			run->digest[known++] = digest;
-		cache_put(w->sweep->vol->cache, buf);
-	}
-	if (run)
-		run->count = 0;
-}
-
-static int add_run(struct dir_walk *w, u32 address)
-{
-	if (!w->run)
-		w->run = env_alloc(w->sweep->vol->env, sizeof(*w->run));
-	if (!w->run)
-		return fail(-ENOMEM, "a directory's hash index: out of memory");
-	if (!w->run->count)
-		w->run->address[w->run->count++] = w->last_address;
-	if (w->run->count == DIR_RUN_MAX) {
-		raise_value(&w->verdict, FOUND(DIR_RUN_LONG), NULL, DIR_RUN_MAX);
-		finish_run(w);
-	}
-	w->run->address[w->run->count++] = address;
-	return 0;
-}
-
 static int visit_leaf(void *arg, const struct where *where, const struct buf *leaf)
 {
 	struct dir_walk *w = arg;
 	struct dir_index index;
+	int err = 0;
 
 	(void)where;
 	dir_index_open(leaf->data, leaf->size, &index);
-	for (u32 i = 0; i < index.count; i++) {
+	for (u32 i = 0; i < index.count && !err; i++) {
 		u32 hash = be32_get(index.entries[i].hashval);
 		u32 address = be32_get(index.entries[i].address);
 		struct fact fact = dir_index_fact(hash, address);
-		int err = 0;
 
 		if (!address)
 			continue;
 		w->index_sum += book_hash(w->sweep->book, &fact);
-		if (w->last_address && hash == w->last_hash)
-			err = add_run(w, address);
-		else if (w->run && w->run->count)
-			finish_run(w);
-		if (err)
-			return err;
-		w->last_hash = hash;
-		w->last_address = address;
+		err = dir_twice_index(w, hash, address);
 	}
-	return 0;
+	return err;
+}
+
+/* The second time, when the sums are known. */
+static int visit_leaf_again(void *arg, const struct where *where, const struct buf *leaf)
+{
+	struct dir_walk *w = arg;
+	struct dir_index index;
+	int err = 0;
+
+	(void)where;
+	dir_index_open(leaf->data, leaf->size, &index);
+	for (u32 i = 0; i < index.count && !err; i++)
+		if (be32_get(index.entries[i].address))
+			err = dir_twice_index(w, be32_get(index.entries[i].hashval),
+					      be32_get(index.entries[i].address));
+	return err;
 }
 
 static bool leaf_hashes(const void *leaf, u32 len, u32 *first, u32 *last)
@@ -451,7 +421,7 @@ static void sum_leaf_bests(struct dir_walk *w)
 
 	if (!buf || !dir_index_open(buf->data, buf->size, &index)) {
 		w->free_bad = true;
-		cache_put(w->sweep->vol->cache, buf);
+		cache_done(w->sweep->vol->cache, buf);
 		return;
 	}
 	if (index.raw_best_count != w->data_end)
@@ -464,13 +434,14 @@ static void sum_leaf_bests(struct dir_walk *w)
 		if (best != DIR_NO_BEST)
 			w->free_sum += book_hash(w->sweep->book, &fact);
 	}
-	cache_put(w->sweep->vol->cache, buf);
+	cache_done(w->sweep->vol->cache, buf);
 }
 
-static int check_index(struct dir_walk *w)
+static struct da_walk index_walk(struct dir_walk *w)
 {
 	struct vol *vol = w->sweep->vol;
-	struct da_walk tree = {
+
+	return (struct da_walk){
 	    .sweep = w->sweep,
 	    .inode = w->dir,
 	    .which = FORK_DATA,
@@ -482,17 +453,41 @@ static int check_index(struct dir_walk *w)
 	    .arg = w,
 	    .hashes = leaf_hashes,
 	};
-	int err = da_walk(&tree);
+}
 
+/* Names and index disagree: what dir_twice.c has concluded from the names alone may be wrong. */
+static int walk_index_again(struct dir_walk *w)
+{
+	struct da_walk tree = index_walk(w);
+	int err;
+
+	if (!dir_twice_again(w))
+		return 0;
+	tree.again = true;
+	tree.visit = visit_leaf_again;
+	err = da_walk(&tree);
+	dir_twice_end(w);
+	return err;
+}
+
+static int check_index(struct dir_walk *w)
+{
+	struct da_walk tree = index_walk(w);
+	int err;
+
+	dir_twice_begin(w);
+	err = da_walk(&tree);
 	if (err)
 		return err;
-	finish_run(w);
+	dir_twice_end(w);
 	w->index_bad = tree.incomplete;
 	if (!tree.incomplete && tree.sum != w->leaf_mapped)
 		raise_u64(&w->verdict, FOUND(DIR_LEAF_LOST), NULL, w->leaf_blocks, tree.reached);
 	if (w->leaf_form)
 		sum_leaf_bests(w);
 	if (w->name_sum != w->index_sum)
+		err = walk_index_again(w);
+	if (!err && w->name_sum != w->index_sum)
 		err = dir_audit_index(w);
 	if (!err && w->best_sum != w->free_sum)
 		err = dir_audit_free(w);
@@ -512,6 +507,8 @@ static int check_blocks(struct dir_walk *w)
 	if (!err)
 		err = da_walk_magic(w->sweep, w->dir, FORK_DATA, g->dir_leaf_off, &magic);
 	w->leaf_form = !err && magic == DIR_LEAF1_MAGIC;
+	if (!err && !w->block_form && !w->sweep->audit)
+		err = dir_twice_open(w);
 	if (!err)
 		err = da_place_each(vol, w->dir, FORK_DATA, 0, NULL64, check_place, w);
 	if (err == -EUCLEAN || err == -EBADMSG) {
@@ -548,7 +545,7 @@ static int check_directory(struct sweep *sweep, const struct inode *inode)
 		check_short(&w);
 	else if (format == FORMAT_EXTENTS || format == FORMAT_BTREE)
 		err = check_blocks(&w);
-	env_free(sweep->vol->env, w.run);
+	dir_twice_close(&w);
 	/* Circles are made of directories that have directories. */
 	if (!err && inode->nlink && w.dotdot && w.directories)
 		err = sweep_link(sweep, inode->ino.v, w.parent);
@@ -583,5 +580,7 @@ const struct meta_type meta_directory = {
     .class = CLASS_PRIMARY,
     .crc_offset = CRC_NONE,
     .post_inode = directory_post,
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory, xchk_parent",
 };

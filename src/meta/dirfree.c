@@ -3,6 +3,7 @@
 #include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 #include <stdio.h>
 
@@ -62,5 +63,7 @@ const struct meta_type meta_dirfree = {
     .owner_offset = offsetof(struct dir_free, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_free, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory",
 };

@@ -3,6 +3,7 @@
 #include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 static void dirleaf_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
@@ -47,5 +48,7 @@ const struct meta_type meta_dirleaf = {
     .owner_offset = offsetof(struct dir_leaf, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_leaf, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_directory",
 };

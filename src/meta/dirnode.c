@@ -2,6 +2,7 @@
 #include "format/dir.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 static void dirnode_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
@@ -32,5 +33,7 @@ const struct meta_type meta_dirnode = {
     .owner_offset = offsetof(struct da_node, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct da_node, lsn),
+    .rebuild = dir_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_da_btree",
 };

@@ -13,6 +13,7 @@
 #include "meta/findings.h"
 #include "meta/forks.h"
 #include "meta/internal.h"
+#include "meta/rebuild.h"
 
 #include <stdio.h>
 
@@ -181,7 +182,7 @@ static int post_block(struct internal_file *file, struct verdict *v, u64 off, co
 	return 0;
 }
 
-static int dquot_post_inode(struct sweep *sweep, const struct inode *inode)
+static int check_file(struct sweep *sweep, const struct inode *inode)
 {
 	const struct geometry *g = sweep->g;
 	struct internal_file file = {.sweep = sweep,
@@ -193,14 +194,17 @@ static int dquot_post_inode(struct sweep *sweep, const struct inode *inode)
 	struct extent behind;
 	bool whole;
 
-	if (!quota_type_of(g, inode->ino.v))
-		return 0;
 	if (!fork_lookup(sweep->vol, inode, FORK_DATA, fileoff_of(file.blocks), &behind) &&
 	    (behind.start != NULL64 || behind.off + behind.count != FILEOFF_END))
 		raise_u64(sweep->verdict, FOUND(DQUOT_BEYOND), NULL,
 			  behind.start != NULL64 ? behind.off : behind.off + behind.count,
 			  file.blocks);
 	return internal_each(&file, &whole);
+}
+
+static int dquot_post_inode(struct sweep *sweep, const struct inode *inode)
+{
+	return quota_type_of(sweep->g, inode->ino.v) ? check_file(sweep, inode) : 0;
 }
 
 static bool dquot_present(const struct geometry *g)
@@ -226,6 +230,7 @@ const struct meta_type meta_dquot = {
     .parts = dquot_parts,
     .rules = dquot_rules,
     .post_inode = dquot_post_inode,
+    .rebuild = dquot_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
     .kernel_scrub = "xchk_quota, xchk_quotacheck",

@@ -1,5 +1,6 @@
 /* The free inode btree: the chunks that have free inodes, again. */
 #include "meta/inobt_common.h"
+#include "meta/rebuild.h"
 
 static bool finobt_present(const struct geometry *g)
 {
@@ -82,6 +83,7 @@ const struct meta_type meta_finobt = {
     .btree = &finobt_schema,
     .root = {META_AGI, "free_root", 0},
     .needs_check = 1ull << META_AGI,
-    .needs_rebuild = 1ull << META_AGI | 1ull << META_INOBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_iallocbt",
 };

@@ -26,16 +26,22 @@ struct node {
 	u64 end; /* the key that ends this part of the tree */
 };
 
+/* The last block seen of a level, and the right sibling that it named. */
+struct edge {
+	u64 seen, right;
+};
+
 struct walk {
 	struct sweep *sweep;
 	const struct inode *inode;
 	enum fork_id which;
 	bool realtime, shared, directory;
+	bool odd;	 /* more to look at than the usual extent has */
+	bool any_shared; /* of `shared`: some block is, or may be */
 	bool incomplete;
 	u64 after; /* where the last extent ended */
 	u64 extents, blocks, map_blocks;
-	/* of each level: the last block seen, and the right sibling that it named */
-	u64 seen[BTREE_LEVELS_MAX], right[BTREE_LEVELS_MAX];
+	struct edge *edge; /* of each level, where there is a tree */
 };
 
 static void name_of(char *name, size_t size, const struct walk *w, u64 index)
@@ -101,22 +107,20 @@ static void post_extent(struct walk *w, const struct extent *e)
 	if (e->unwritten)
 		offset |= OWNER_UNWRITTEN;
 	if (w->shared)
-		sweep_own_shared(w->sweep, ag, bno, (u32)e->count, ino, offset);
+		w->any_shared |= sweep_own_shared(w->sweep, ag, bno, (u32)e->count, ino, offset);
 	else
 		sweep_own(w->sweep, ag, bno, (u32)e->count, ino, offset);
 }
 
 static void take_records(struct walk *w, const struct bmbt_rec *recs, u32 count)
 {
-	/* nothing to look at for the usual extent but these */
 	const struct geometry *g = w->sweep->g;
-	bool odd = w->realtime || w->directory || w->which == FORK_ATTR;
 	const u64 end = file_end(g);
 	struct extent e;
 
 	for (u32 i = 0; i < count; i++) {
 		extent_load(&recs[i], &e);
-		if (odd || e.off < w->after || e.unwritten || e.off + e.count > end ||
+		if (w->odd || e.off < w->after || e.unwritten || e.off + e.count > end ||
 		    !fsblock_valid(g, fsblock_of(e.start), e.count) ||
 		    fsblock_bno(g, fsblock_of(e.start)) < geometry_ag_header_blocks(g)) {
 			if (!check_extent(w, &e)) {
@@ -148,17 +152,17 @@ static bool usable(const struct walk *w, const struct where *where, const struct
 
 static void check_siblings(struct walk *w, struct verdict *v, const struct btree_block *b, u64 ptr)
 {
-	u64 left = btree_left(b), right = btree_right(b), expected = w->seen[b->level];
+	u64 left = btree_left(b), right = btree_right(b), expected = w->edge[b->level].seen;
 
 	if (!w->incomplete) {
 		if (left != expected)
 			raise_u64(v, FOUND(FORK_SIBLING), "leftsib", left, expected);
-		if (expected != NULL64 && w->right[b->level] != ptr)
-			raise_u64(v, FOUND(FORK_SIBLING), "leftsib's rightsib", w->right[b->level],
-				  ptr);
+		if (expected != NULL64 && w->edge[b->level].right != ptr)
+			raise_u64(v, FOUND(FORK_SIBLING), "leftsib's rightsib",
+				  w->edge[b->level].right, ptr);
 	}
-	w->seen[b->level] = ptr;
-	w->right[b->level] = right;
+	w->edge[b->level].seen = ptr;
+	w->edge[b->level].right = right;
 }
 
 /* Level, keys and fill of a child against what its parent says. False: do not enter. */
@@ -298,17 +302,18 @@ static void check_right_edge(const struct walk *w, u32 levels)
 		struct where where;
 		struct verdict v;
 
-		if (w->right[i] == NULL64)
+		if (w->edge[i].right == NULL64)
 			continue;
-		where = block_where(w, w->seen[i]);
+		where = block_where(w, w->edge[i].seen);
 		v = sweep_verdict(w->sweep, &where);
-		raise_u64(&v, FOUND(FORK_SIBLING), "rightsib", w->right[i], NULL64);
+		raise_u64(&v, FOUND(FORK_SIBLING), "rightsib", w->edge[i].right, NULL64);
 	}
 }
 
 static int walk_fork(struct walk *w)
 {
 	const struct fork *fork = &w->inode->fork[w->which];
+	struct edge edge[BTREE_LEVELS_MAX];
 	struct bmap_root root;
 	int err;
 
@@ -321,7 +326,8 @@ static int walk_fork(struct walk *w)
 	    root.level >= BTREE_LEVELS_MAX)
 		return 0;
 	for (u32 i = 0; i < BTREE_LEVELS_MAX; i++)
-		w->seen[i] = w->right[i] = NULL64;
+		edge[i] = (struct edge){NULL64, NULL64};
+	w->edge = edge;
 	err = walk_tree(w, &root);
 	if (!err && !w->incomplete)
 		check_right_edge(w, root.level);
@@ -343,25 +349,35 @@ static bool mapped(const struct inode *inode, enum fork_id which)
 int forks_post(struct sweep *sweep, const struct inode *inode)
 {
 	u64 blocks = 0, rt_blocks = 0;
-	bool incomplete = false;
+	bool incomplete = false, any_shared = false;
 
 	for (enum fork_id which = FORK_DATA; which <= FORK_ATTR; which++) {
+		bool realtime, directory;
 		struct walk w;
 		int err;
 
 		if (!mapped(inode, which) || (which == FORK_ATTR && !inode->forkoff))
 			continue;
-		w = (struct walk){.sweep = sweep, .inode = inode, .which = which};
-		w.realtime = which == FORK_DATA && inode_realtime(inode);
+		realtime = which == FORK_DATA && inode_realtime(inode);
+		directory = which == FORK_ATTR || S_ISDIR(inode->mode);
+		w = (struct walk){.sweep = sweep,
+				  .inode = inode,
+				  .which = which,
+				  .realtime = realtime,
+				  .directory = directory,
+				  .odd = realtime | directory};
 		w.shared = which == FORK_DATA && (inode->flags2 & INODE_FLAG2_REFLINK);
-		w.directory = which == FORK_ATTR || S_ISDIR(inode->mode);
 		err = walk_fork(&w);
 		if (err)
 			return err;
 		blocks += w.blocks + w.map_blocks;
 		rt_blocks += w.realtime ? w.blocks : 0;
 		incomplete |= w.incomplete;
+		any_shared |= w.any_shared;
 	}
+	/* Kernels leave the flag when the other file goes, so this is not for everyone to hear. */
+	if (sweep->preen && !incomplete && !any_shared && inode->flags2 & INODE_FLAG2_REFLINK)
+		raise_text(sweep->verdict, FOUND(INODE_REFLINK_UNUSED), "flags2", NULL, NULL);
 	if (!incomplete && blocks != inode->nblocks)
 		raise_u64(sweep->verdict, FOUND(FORK_NBLOCKS), NULL, inode->nblocks, blocks);
 	quota_charge(sweep, inode, rt_blocks);

@@ -8,6 +8,7 @@
 #include "base/trail.h"
 #include "fs/inode.h"
 #include "meta/inobt_common.h"
+#include "meta/rebuild.h"
 
 static void inobt_parts(const struct geometry *g, const void *block, u32 len,
 			struct part_sink *sink)
@@ -30,7 +31,8 @@ static int push_piece(struct sweep *sweep, u32 ag, const struct inode_record *r,
 	u64 mask = (count == 64 ? NULL64 : (1ull << count) - 1) << first;
 	const struct meta_type *type = vol_type(sweep->vol, META_INODES);
 	const struct fact used = {{ag, r->startino, mask & ~r->free, 0}};
-	struct ref ref = {.type = type, .level = -1, .arg = {agino, mask, r->startino, r->free}};
+	struct ref ref = {
+	    .type = type, .once = true, .level = -1, .arg = {agino, mask, r->startino, r->free}};
 
 	if (!agino_valid(g, ag, agino) || !agino_valid(g, ag, agino + count - 1))
 		return 0; /* the record's rules have said so */
@@ -65,6 +67,21 @@ static int push_chunk(struct sweep *sweep, u32 ag, const struct inode_record *r)
 		first += count;
 	}
 	return 0;
+}
+
+int inobt_push_found(struct sweep *sweep, u32 ag)
+{
+	const struct found_chunks *found = &sweep->found[ag];
+	int err = 0;
+
+	for (u32 i = 0; i < found->count && !err; i++) {
+		struct inode_record r = {.startino = found->chunk[i].startino,
+					 .holes = found->chunk[i].holes,
+					 .free = found->chunk[i].holes};
+
+		err = push_chunk(sweep, ag, &r);
+	}
+	return err;
 }
 
 static int inobt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
@@ -245,6 +262,7 @@ const struct meta_type meta_inobt = {
     .btree = &inobt_schema,
     .root = {META_AGI, "root", 0},
     .needs_check = 1ull << META_AGI,
-    .needs_rebuild = 1ull << META_AGI | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_iallocbt",
 };

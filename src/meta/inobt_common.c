@@ -50,7 +50,7 @@ void inode_record_load(const struct geometry *g, const void *record, struct inod
 	}
 	out->count = r->count;
 	out->holemask = be16_get(r->holemask);
-	for (u32 i = 0; i < CHUNK_INODES / HOLEMASK_INODES; i++)
+	for (u32 i = 0; out->holemask >> i; i++)
 		if (out->holemask >> i & 1)
 			out->holes |= 0xfull << i * HOLEMASK_INODES;
 }
@@ -65,17 +65,22 @@ static u32 chunk_alignment(const struct geometry *g)
 	return align < CHUNK_INODES ? align : CHUNK_INODES;
 }
 
+/* Most chunks are without holes, and without free inodes or new. */
+static u32 ones(u64 bits)
+{
+	return !bits ? 0 : bits == NULL64 ? 64 : (u32)__builtin_popcountll(bits);
+}
+
 static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 			 const struct inode_record *r)
 {
-	u32 holes = (u32)__builtin_popcountll(r->holes);
-	u32 free = (u32)__builtin_popcountll(r->free & ~r->holes);
+	u32 holes = ones(r->holes), free = ones(r->free & ~r->holes);
 	u32 first = r->startino, last = r->startino + CHUNK_INODES - 1;
-	char field[32];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "recs[%u]", index);
 	if (r->startino % chunk_alignment(g))
-		raise_u64(v, FOUND(INOBT_ALIGN), field, r->startino, chunk_alignment(g));
+		raise_u64(v, FOUND(INOBT_ALIGN), field_index(field, "recs", index), r->startino,
+			  chunk_alignment(g));
 	/* A sparse chunk may reach over the end of the AG, or into its headers, with its holes
 	 * only. */
 	while (last > r->startino && r->holes >> (last - r->startino) & 1)
@@ -84,13 +89,16 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 		first++;
 	if (last < r->startino || !agino_valid(g, v->where.ag, last) ||
 	    !agino_valid(g, v->where.ag, first))
-		raise_value(v, FOUND(INOBT_RANGE), field, r->startino);
+		raise_value(v, FOUND(INOBT_RANGE), field_index(field, "recs", index), r->startino);
 	if (r->count != CHUNK_INODES - holes)
-		raise_u64(v, FOUND(INOBT_HOLES), field, r->count, CHUNK_INODES - holes);
+		raise_u64(v, FOUND(INOBT_HOLES), field_index(field, "recs", index), r->count,
+			  CHUNK_INODES - holes);
 	if (r->freecount != free)
-		raise_u64(v, FOUND(INOBT_FREECOUNT), field, r->freecount, free);
+		raise_u64(v, FOUND(INOBT_FREECOUNT), field_index(field, "recs", index),
+			  r->freecount, free);
 	if (r->holes & ~r->free)
-		raise_hex(v, FOUND(INOBT_HOLE_USED), field, r->free, r->free | r->holes);
+		raise_hex(v, FOUND(INOBT_HOLE_USED), field_index(field, "recs", index), r->free,
+			  r->free | r->holes);
 }
 
 void inobt_rules(struct verdict *v, const struct geometry *g, const struct btree_schema *schema,

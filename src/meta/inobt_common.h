@@ -21,6 +21,8 @@ extern const struct btree_schema inobt_schema, finobt_schema;
 void inode_record_load(const struct geometry *g, const void *record, struct inode_record *out);
 void inobt_rules(struct verdict *v, const struct geometry *g, const struct btree_schema *schema,
 		 const void *block, u32 len);
+/* Pushes the chunks that were found without the inobt (sweep->found). */
+int inobt_push_found(struct sweep *sweep, u32 ag);
 /* The facts of FREE_INODES for one record. */
 struct fact free_inode_fact(u32 ag, const struct inode_record *r);
 

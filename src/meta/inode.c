@@ -298,8 +298,14 @@ static void check_hint(struct verdict *v, const struct geometry *g, const struct
 static void check_hints(struct verdict *v, const struct geometry *g, const struct inode *inode)
 {
 	const u32 both = INODE_FLAG_RTINHERIT | INODE_FLAG_EXTSZINHERIT;
-	u32 rt_size = g->rt_extent_size ? g->rt_extent_size : 1, off = inode->extsize % rt_size;
+	u32 rt_size = g->rt_extent_size ? g->rt_extent_size : 1, off;
 
+	/* The usual inode: none, and no flag that asks for one. */
+	if (!inode->extsize && !inode->cowextsize &&
+	    !(inode->flags & (INODE_FLAG_EXTSIZE | INODE_FLAG_EXTSZINHERIT)) &&
+	    !(inode->flags2 & INODE_FLAG2_COWEXTSIZE))
+		return;
+	off = inode->extsize % rt_size;
 	check_hint(v, g, inode, FOUND(INODE_EXTSIZE), inode->extsize,
 		   inode->flags & (INODE_FLAG_EXTSIZE | INODE_FLAG_EXTSZINHERIT));
 	check_hint(v, g, inode, FOUND(INODE_COWEXTSIZE), inode->cowextsize,

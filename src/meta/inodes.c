@@ -10,6 +10,7 @@
 #include "ledger/sweep.h"
 #include "meta/findings.h"
 #include "meta/inode.h"
+#include "meta/rebuild.h"
 
 #include <sys/stat.h>
 
@@ -150,6 +151,7 @@ const struct meta_type meta_inodes = {
     .parts = inodes_parts,
     .post = inodes_post,
     .needs_check = 1ull << META_INOBT,
-    .needs_rebuild = 1ull << META_INOBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_iallocbt",
 };

@@ -225,4 +225,71 @@ static inline void names_damage_all(struct test_image *t, const struct names_dam
 	test_image_drop(t);
 }
 
+/* --- a circle of directories: names, links and `..` agree --- */
+
+struct names_inumber {
+	const char *part;
+	u64 value;
+};
+
+static inline void names_set_inumber(void *block, u64 arg)
+{
+	const struct names_inumber *n = (const struct names_inumber *)(uintptr_t)arg;
+	const struct names_set set = {n->part, 0, "i4", 0, n->value, false};
+	struct names_object o = {.type = meta_types.type[META_INODE], .bytes = block};
+
+	o.g.features = 1u << FEATURE_FTYPE;
+	o.g.inode_size = o.size = 512;
+	names_set_field(&o, &set);
+}
+
+static inline void names_set_ino(struct test_image *t, const struct geometry *g, u64 dir,
+				 const char *part, u64 ino)
+{
+	const struct names_inumber n = {part, ino};
+	u32 agino = inum_agino(g, inum_of(dir));
+	u64 at = agblock_daddr(g, inum_ag(g, inum_of(dir)), agino_bno(g, agino)).v +
+		 ((u64)(agino & (g->inodes_per_block - 1)) << g->inode_log);
+
+	test_image_change(t, meta_types.type[META_INODE], at, g->inode_size, names_set_inumber,
+			  (u64)(uintptr_t)&n);
+}
+
+/* dir: the root, a, b and c. a has b, and b has a; c is in the root. */
+static inline void names_circle(struct test_image *t, u64 dir[4])
+{
+	char proto[] = "/tmp/mendfs-proto-XXXXXX", options[64];
+	FILE *f = fdopen(mkstemp(proto), "w");
+	struct geometry g;
+	struct vol *vol;
+
+	fprintf(f, "/dev/null\n0 0\nd--755 0 0\n");
+	fprintf(f, "a d--755 0 0\nb d--755 0 0\nc d--755 0 0\n$\n$\n$\n$\n");
+	fclose(f);
+	snprintf(options, sizeof(options), "-p %s", proto);
+	test_image_make(t, options);
+	unlink(proto);
+	vol = test_image_open(t);
+	g = vol->geo;
+	dir[0] = g.root_ino;
+	for (u32 i = 0; i < 3; i++) {
+		struct inode inode;
+		struct inum ino;
+		u8 type;
+
+		assert_int_equal(inode_get(vol, inum_of(dir[i]), &inode), 0);
+		assert_int_equal(dir_lookup(vol, &inode, &"abc"[i], 1, &ino, &type), 0);
+		inode_put(vol, &inode);
+		dir[i + 1] = ino.v;
+	}
+	vol_close(vol);
+	test_image_check(t);
+	assert_int_equal(t->total, 0);
+	/* The root has c; a has b, and b has a. */
+	names_set_ino(t, &g, dir[0], "inumber", dir[3]);
+	names_set_ino(t, &g, dir[3], "parent", dir[0]);
+	names_set_ino(t, &g, dir[2], "inumber", dir[1]);
+	names_set_ino(t, &g, dir[1], "parent", dir[2]);
+}
+
 #endif

@@ -8,6 +8,7 @@
  * takes n - 1 of them back: that is linear, and balances a change of any side by itself.
  */
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -31,6 +32,16 @@ static u64 record_end(const void *record)
 	return (u64)be32_get(r->startblock) + be32_get(r->blockcount);
 }
 
+/* Of one domain (the top bit of the start) and one count. */
+static bool mergeable(const void *left, const void *right)
+{
+	const struct refcount_rec *l = left, *r = right;
+	u64 blocks = (u64)be32_get(l->blockcount) + be32_get(r->blockcount);
+
+	return record_end(left) == be32_get(r->startblock) && blocks < NULL32 &&
+	       be32_get(l->refcount) == be32_get(r->refcount);
+}
+
 static const struct btree_schema schema = {
     .name = "refcountbt",
     .record_size = sizeof(struct refcount_rec),
@@ -39,6 +50,8 @@ static const struct btree_schema schema = {
     .record_key = refcount_low,
     .key_load = refcount_low,
     .record_end = record_end,
+    .mergeable = mergeable,
+    .merge = FOUND(REFCOUNT_MERGE),
     .record_layout = &refcount_rec_layout,
     .key_layout = &refcount_key_layout,
 };
@@ -55,28 +68,15 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 {
 	u32 start = be32_get(r->startblock), count = be32_get(r->refcount);
 	bool cow = start & REFCOUNT_COW;
-	char field[24];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "recs[%u]", index);
 	tree_extent_rule(v, g, index, start & ~REFCOUNT_COW, be32_get(r->blockcount),
 			 FOUND(REFCOUNT_EXTENT));
 	if (cow && count != 1)
-		raise_u64(v, FOUND(REFCOUNT_COW_COUNT), field, count, 1);
+		raise_u64(v, FOUND(REFCOUNT_COW_COUNT), field_index(field, "recs", index), count,
+			  1);
 	if (!cow && (count < 2 || count > REFCOUNT_MAX))
-		raise_value(v, FOUND(REFCOUNT_COUNT), field, count);
-}
-
-/* Neighbours with the same count would have been merged. */
-static void check_merged(struct verdict *v, const struct btree_block *b)
-{
-	for (u32 i = 1; i < b->count; i++) {
-		const struct refcount_rec *last = btree_record(b, i - 1), *r = btree_record(b, i);
-		u64 blocks = (u64)be32_get(last->blockcount) + be32_get(r->blockcount);
-
-		if (record_end(last) == be32_get(r->startblock) && blocks < NULL32 &&
-		    be32_get(last->refcount) == be32_get(r->refcount))
-			raise_value(v, FOUND(REFCOUNT_MERGE), "recs", i);
-	}
+		raise_value(v, FOUND(REFCOUNT_COUNT), field_index(field, "recs", index), count);
 }
 
 static void refcountbt_rules(struct verdict *v, const struct geometry *g, const void *block,
@@ -85,11 +85,8 @@ static void refcountbt_rules(struct verdict *v, const struct geometry *g, const 
 	struct btree_block b = btree_block_of(&schema, block, len);
 
 	tree_rules(v, g, &schema, block, len);
-	if (b.level)
-		return;
-	for (u32 i = 0; i < b.count; i++)
+	for (u32 i = 0; !b.level && i < b.count; i++)
 		check_record(v, g, i, btree_record(&b, i));
-	check_merged(v, &b);
 }
 
 static int refcountbt_leaf(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
@@ -164,6 +161,7 @@ const struct meta_type meta_refcountbt = {
     .btree = &schema,
     .root = {META_AGF, "refcount_root", 0},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_RMAPBT,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_refcountbt",
 };

@@ -24,52 +24,6 @@ static void noise(void **state)
 
 /* --- a tree whose keys lie --- */
 
-#define LEFT 5000 /* blocks of AG 1 for its leaves */
-#define RIGHT 5001
-
-static void put_block(struct test_image *t, const struct geometry *g, u32 bno, u32 level, u32 left,
-		      u32 right, const struct refcount_rec *recs, u32 count)
-{
-	const struct meta_type *type = meta_types.type[META_REFCOUNTBT];
-	u64 at = agblock_daddr(g, 1, bno).v;
-	struct btree_short h = {.magic = be32_make(REFCOUNTBT_MAGIC),
-				.level = be16_make((u16)level),
-				.numrecs = be16_make((u16)count),
-				.leftsib = be32_make(left),
-				.rightsib = be32_make(right),
-				.blkno = be64_make(at / 512),
-				.owner = be32_make(1)};
-	u8 block[4096] = {0};
-	struct le32 crc;
-	int fd = open(t->path, O_RDWR);
-
-	memcpy(h.uuid, g->meta_uuid.b, sizeof(h.uuid));
-	memcpy(block, &h, sizeof(h));
-	memcpy(block + sizeof(h), recs, count * sizeof(*recs));
-	if (level) { /* keys are the starts, pointers their blocks */
-		struct btree_block b = btree_block_of(type->btree, block, sizeof(block));
-
-		for (u32 i = 0; i < count; i++) {
-			struct be32 ptr = recs[i].blockcount;
-			u8 *ptrs = block + sizeof(h) +
-				   btree_max_ptrs(type->btree, b.len) * sizeof(struct be32);
-
-			memcpy(block + sizeof(h) + i * 4, &recs[i].startblock, 4);
-			memcpy(ptrs + i * 4, &ptr, 4);
-		}
-	}
-	crc = le32_make(verify_crc(block, sizeof(block), type->crc_offset));
-	memcpy(block + type->crc_offset, &crc, sizeof(crc));
-	assert_int_equal(pwrite(fd, block, sizeof(block), (off_t)at), sizeof(block));
-	close(fd);
-}
-
-static void two_levels(void *block, u64 arg)
-{
-	(void)arg;
-	((struct agf *)block)->refcount_level = be32_make(2);
-}
-
 static struct refcount_rec record(u32 start, u32 blocks, u32 count)
 {
 	return (struct refcount_rec){be32_make(start), be32_make(blocks), be32_make(count)};
@@ -81,8 +35,7 @@ static void lying_keys(void **state)
 {
 	const struct refcount_rec left[] = {record(20, 5, 2)};
 	const struct refcount_rec right[] = {record(50, 50, 2)};
-	const struct refcount_rec nodes[] = {record(20, LEFT, 0), record(1000, RIGHT, 0)};
-	const struct meta_type *agf = meta_types.type[META_AGF];
+	const struct refcount_rec nodes[] = {record(20, 1, 2), record(1000, 1, 2)};
 	struct refcount_hint hint = {0};
 	struct refcount_record r;
 	struct test_image t;
@@ -94,14 +47,10 @@ static void lying_keys(void **state)
 	vol = test_image_open(&t);
 	g = vol->geo;
 	vol_close(vol);
-	put_block(&t, &g, LEFT, 0, NULL32, RIGHT, left, 1);
-	put_block(&t, &g, RIGHT, 0, LEFT, NULL32, right, 1);
-	put_block(
-	    &t, &g,
-	    (u32)(tree_root_of(&t, META_AGF, 1, "refcount_root", 0) - agblock_daddr(&g, 1, 0).v) >>
-		g.block_log,
-	    1, NULL32, NULL32, nodes, 2);
-	test_image_change(&t, agf, agf->place(&g, 1).v, g.sector_size, two_levels, 0);
+	tree_two_leaves(&t, META_REFCOUNTBT, "refcount_root", 0,
+			offsetof(struct agf, refcount_level), nodes);
+	tree_put_block(&t, &g, META_REFCOUNTBT, 1, TREE_LEFT, NULL32, TREE_RIGHT, left, 1, NULL);
+	tree_put_block(&t, &g, META_REFCOUNTBT, 1, TREE_RIGHT, TREE_LEFT, NULL32, right, 1, NULL);
 	test_image_check(&t);
 	assert_true(t.seen[FINDING_ID_TREE_LOW_KEY]);
 	vol = test_image_open(&t);
@@ -114,10 +63,35 @@ static void lying_keys(void **state)
 	test_image_drop(&t);
 }
 
+/* Neighbours of one count at the border of two leaves should be one record. */
+static void border(void **state)
+{
+	static const struct {
+		u32 left, right, count, merge;
+	} cases[] = {{20, 30, 2, 1},
+		     {20, 30, 3, 0},
+		     {20, 31, 2, 0},
+		     {20 | REFCOUNT_COW, 30 | REFCOUNT_COW, 2, 1}};
+	struct test_image t;
+
+	(void)state;
+	test_image_make(&t, "-m rmapbt=1,reflink=1");
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		const struct refcount_rec recs[] = {record(cases[i].left, 10, 2),
+						    record(cases[i].right, 5, cases[i].count)};
+
+		tree_two_leaves(&t, META_REFCOUNTBT, "refcount_root", 0,
+				offsetof(struct agf, refcount_level), recs);
+		assert_int_equal(t.seen[FINDING_ID_REFCOUNT_MERGE], cases[i].merge);
+		assert_int_equal(t.seen[FINDING_ID_TREE_LOW_KEY], 0);
+	}
+	test_image_drop(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(records), cmocka_unit_test(noise),
-					   cmocka_unit_test(lying_keys)};
+					   cmocka_unit_test(lying_keys), cmocka_unit_test(border)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

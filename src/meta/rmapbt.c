@@ -6,6 +6,7 @@
  */
 #include "format/ag.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -43,6 +44,25 @@ static void high_key(const void *record, struct btree_key *key)
 		key->w[2] += last;
 }
 
+static u64 record_end(const void *record)
+{
+	const struct rmap_rec *r = record;
+
+	return (u64)be32_get(r->startblock) + be32_get(r->blockcount);
+}
+
+/* Of one owner and one state, and in one line on the disk as in the file. */
+static bool mergeable(const void *left, const void *right)
+{
+	const struct rmap_rec *l = left, *r = right;
+	u64 owner = be64_get(l->owner), offset = be64_get(l->offset);
+
+	if ((s64)owner >= 0 && !(offset & RMAP_OFFSET_BMBT))
+		offset += be32_get(l->blockcount);
+	return record_end(left) == be32_get(r->startblock) && owner == be64_get(r->owner) &&
+	       offset == be64_get(r->offset);
+}
+
 static void key_of(const void *record, void *low, void *high)
 {
 	const struct rmap_rec *r = record;
@@ -65,6 +85,9 @@ static const struct btree_schema schema = {
     .key_load = key_load,
     .record_high = high_key,
     .key_of = key_of,
+    .record_end = record_end,
+    .mergeable = mergeable,
+    .merge = FOUND(RMAP_MERGE),
     .record_layout = &rmap_rec_layout,
     .key_layout = &rmap_key_layout,
 };
@@ -90,22 +113,23 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 	u32 bno = be32_get(r->startblock), blocks = be32_get(r->blockcount);
 	bool inode = (s64)owner >= 0, bmbt = offset & RMAP_OFFSET_BMBT,
 	     attr = offset & RMAP_OFFSET_ATTR;
-	char field[24];
+	char field[FIELD_INDEX_TEXT];
 
-	snprintf(field, sizeof(field), "recs[%u]", index);
 	/* The headers of the AG are owned too, so block 0 is valid for them alone. */
 	if ((s64)owner != RMAP_OWN_FS)
 		tree_extent_rule(v, g, index, bno, blocks, FOUND(RMAP_EXTENT));
 	else if (bno || blocks != geometry_ag_header_blocks(g))
-		raise_u64(v, FOUND(RMAP_HEADERS), field, blocks, geometry_ag_header_blocks(g));
+		raise_u64(v, FOUND(RMAP_HEADERS), field_index(field, "recs", index), blocks,
+			  geometry_ag_header_blocks(g));
 	if (!owner_valid(g, owner))
-		raise_hex(v, FOUND(RMAP_OWNER), field, owner, 0);
+		raise_hex(v, FOUND(RMAP_OWNER), field_index(field, "recs", index), owner, 0);
 	if (offset &
 	    ~(RMAP_OFFSET_ATTR | RMAP_OFFSET_BMBT | RMAP_OFFSET_UNWRITTEN | RMAP_OFFSET_MASK))
-		raise_hex(v, FOUND(RMAP_RESERVED), field, offset, offset & RMAP_OFFSET_MASK);
+		raise_hex(v, FOUND(RMAP_RESERVED), field_index(field, "recs", index), offset,
+			  offset & RMAP_OFFSET_MASK);
 	if ((!inode && offset) || (bmbt && offset & (RMAP_OFFSET_UNWRITTEN | RMAP_OFFSET_MASK)) ||
 	    (attr && offset & RMAP_OFFSET_UNWRITTEN))
-		raise_hex(v, FOUND(RMAP_FLAGS), field, offset, 0);
+		raise_hex(v, FOUND(RMAP_FLAGS), field_index(field, "recs", index), offset, 0);
 }
 
 static void rmapbt_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
@@ -171,6 +195,7 @@ const struct meta_type meta_rmapbt = {
     .btree = &schema,
     .root = {META_AGF, "roots", AGF_RMAP},
     .needs_check = 1ull << META_AGF,
-    .needs_rebuild = 1ull << META_AGF | 1ull << META_INOBT | 1ull << META_INODES,
+    .rebuild = ag_rebuild,
+    .needs_rebuild = AG_REBUILD_NEEDS,
     .kernel_scrub = "xchk_rmapbt",
 };

@@ -72,7 +72,7 @@ static int take_block(struct internal_file *file, struct verdict *v, u64 off, co
 	return 0;
 }
 
-static int rtbitmap_post_inode(struct sweep *sweep, const struct inode *inode)
+static int check_bitmap(struct sweep *sweep, const struct inode *inode)
 {
 	const struct geometry *g = sweep->g;
 	u64 size = (u64)g->rt_bitmap_blocks << g->block_log;
@@ -85,8 +85,6 @@ static int rtbitmap_post_inode(struct sweep *sweep, const struct inode *inode)
 	bool whole;
 	int err;
 
-	if (inode->ino.v != g->rbm_ino)
-		return 0;
 	if (inode->size < size)
 		raise_u64(sweep->verdict, FOUND(RTBITMAP_SIZE), NULL, inode->size, size);
 	else if (inode->size > size)
@@ -100,6 +98,11 @@ static int rtbitmap_post_inode(struct sweep *sweep, const struct inode *inode)
 	if (super_counts(sweep->vol))
 		tree_count(sweep, COUNTER_FREXTENTS, NO_AG, SIDE_LEFT, (s64)w.free);
 	return err;
+}
+
+static int rtbitmap_post_inode(struct sweep *sweep, const struct inode *inode)
+{
+	return inode->ino.v == sweep->g->rbm_ino ? check_bitmap(sweep, inode) : 0;
 }
 
 static void rtbitmap_parts(const struct geometry *g, const void *block, u32 len,

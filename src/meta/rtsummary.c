@@ -33,7 +33,7 @@ static int take_block(struct internal_file *file, struct verdict *v, u64 off, co
 	return 0;
 }
 
-static int rtsummary_post_inode(struct sweep *sweep, const struct inode *inode)
+static int check_summary(struct sweep *sweep, const struct inode *inode)
 {
 	const struct geometry *g = sweep->g;
 	struct internal_file file = {.sweep = sweep,
@@ -43,8 +43,6 @@ static int rtsummary_post_inode(struct sweep *sweep, const struct inode *inode)
 				     .block = take_block};
 	bool whole;
 
-	if (inode->ino.v != g->rsum_ino)
-		return 0;
 	if (inode->size < g->rt_summary_size)
 		raise_u64(sweep->verdict, FOUND(RTSUMMARY_SIZE), NULL, inode->size,
 			  g->rt_summary_size);
@@ -54,6 +52,11 @@ static int rtsummary_post_inode(struct sweep *sweep, const struct inode *inode)
 	if (!g->rt_extents)
 		return 0;
 	return internal_each(&file, &whole);
+}
+
+static int rtsummary_post_inode(struct sweep *sweep, const struct inode *inode)
+{
+	return inode->ino.v == sweep->g->rsum_ino ? check_summary(sweep, inode) : 0;
 }
 
 static void rtsummary_parts(const struct geometry *g, const void *block, u32 len,

@@ -7,6 +7,8 @@
 #include "format/dir.h"
 #include "format/super.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
+#include "meta/superblock.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -264,22 +266,12 @@ static void superblock_rules(struct verdict *v, const struct geometry *g, const 
 	check_tail(v, sb, block, len);
 }
 
-/* How a field of a copy stands to the primary's. Copies are written by mkfs, growfs and label tools
- * only. */
-enum copy_rule {
-	COPY_SAME,
-	COPY_FREE,  /* counters, what a mount changes in the primary alone */
-	COPY_EMPTY, /* the primary's, zero or null: quota came after mkfs */
-	COPY_NULL,  /* the primary's, or never filled in by mkfs */
-	COPY_STALE, /* sound, but a copy with the primary's would be better */
-};
-
 struct copy_exception {
 	const char *field;
-	enum copy_rule rule;
+	enum super_copy_rule rule;
 };
 
-static enum copy_rule copy_rule_of(const char *field)
+enum super_copy_rule super_copy_rule(const char *field)
 {
 	static const struct copy_exception exceptions[] = {
 	    {"icount", COPY_FREE},
@@ -323,7 +315,7 @@ static bool field_same(const struct field *field, const void *copy, const void *
 }
 
 /* What a copy may hold whatever the primary does. */
-static bool copy_may_hold(enum copy_rule rule, u64 value)
+bool super_copy_may_hold(enum super_copy_rule rule, u64 value)
 {
 	switch (rule) {
 	case COPY_FREE:
@@ -340,10 +332,11 @@ static bool copy_may_hold(enum copy_rule rule, u64 value)
 static void compare_field(struct verdict *v, const struct field *field, const void *copy,
 			  const void *primary)
 {
-	enum copy_rule rule = copy_rule_of(field->name);
+	enum super_copy_rule rule = super_copy_rule(field->name);
 	char found[64], expected[64];
 
-	if (copy_may_hold(rule, field_get(field, copy, 0)) || field_same(field, copy, primary))
+	if (super_copy_may_hold(rule, field_get(field, copy, 0)) ||
+	    field_same(field, copy, primary))
 		return;
 	field_print(field, copy, found, sizeof(found));
 	field_print(field, primary, expected, sizeof(expected));
@@ -443,6 +436,7 @@ const struct meta_type meta_superblock = {
     .layout = &sb_layout,
     .rules = superblock_rules,
     .post = superblock_post,
+    .rebuild = super_rebuild,
     .change = superblock_change,
     .kernel_scrub = "xchk_superblock",
 };

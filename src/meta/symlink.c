@@ -4,6 +4,7 @@
 #include "fs/fork.h"
 #include "ledger/sweep.h"
 #include "meta/findings.h"
+#include "meta/rebuild.h"
 
 #include <errno.h>
 
@@ -149,5 +150,7 @@ const struct meta_type meta_symlink = {
     .owner_offset = offsetof(struct symlink_hdr, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct symlink_hdr, lsn),
+    .rebuild = symlink_rebuild,
+    .needs_rebuild = NAMES_NEED_SPACE,
     .kernel_scrub = "xchk_symlink",
 };

@@ -59,13 +59,20 @@ static void check_order(struct verdict *v, const struct btree_block *b)
 		load_low(b, i, &key);
 		if (i && btree_key_compare(&last, &key) >= 0)
 			raise_at(v, FOUND(TREE_ORDER), what, i);
-		if (!b->level && b->schema->record_end) {
+		if (!b->level && b->schema->record_end && !b->schema->overlapping) {
 			if (i && key.w[0] < end)
 				raise_at(v, FOUND(TREE_OVERLAP), what, i);
 			end = b->schema->record_end(btree_record(b, i));
 		}
 		last = key;
 	}
+}
+
+static void check_merged(struct verdict *v, const struct btree_block *b)
+{
+	for (u32 i = 1; b->schema->mergeable && i < b->count; i++)
+		if (b->schema->mergeable(btree_record(b, i - 1), btree_record(b, i)))
+			raise_value(v, b->schema->merge, "recs", i);
 }
 
 static bool pointer_valid(const struct verdict *v, const struct geometry *g,
@@ -108,18 +115,23 @@ void tree_rules(struct verdict *v, const struct geometry *g, const struct btree_
 	struct btree_block b = btree_block_of(schema, block, len);
 
 	tree_block_rules(v, g, schema, block, len);
-	if (!b.level)
+	if (!b.level) {
 		check_order(v, &b);
+		check_merged(v, &b);
+	}
 }
 
-/* The rules of the block again, to nobody: is the structure sound, whatever the CRC says? */
+/* The rules of the block again, to nobody: is the structure sound, whatever the CRC says? Two
+ * records that should be one say the same as the one. */
 static bool sound(const struct sweep *sweep, const struct btree_block *b)
 {
 	struct verdict quiet = {.where = sweep->verdict->where};
 
 	if (!verdict_bad(sweep->verdict))
 		return true;
-	tree_rules(&quiet, sweep->g, b->schema, b->bytes, b->len);
+	tree_block_rules(&quiet, sweep->g, b->schema, b->bytes, b->len);
+	if (!b->level)
+		check_order(&quiet, b);
 	return quiet.worst < SEVERITY_CORRUPT;
 }
 
@@ -212,31 +224,77 @@ bool tree_expect(struct sweep *sweep, const struct ref *ref, const struct btree_
 	return expect_keys(v, ref, b) || sweep_may_stray(sweep);
 }
 
+/* A sibling of the block, as far as it looks like one; NULL if not. Its rules are for its own
+ * visit.
+ */
+static struct buf *sibling_get(struct sweep *sweep, const struct ref *ref,
+			       const struct btree_block *b, bool right, struct btree_block *out)
+{
+	u64 sibling = right ? btree_right(b) : btree_left(b);
+	const struct geometry *g = sweep->g;
+	struct buf *buf;
+	struct daddr at;
+
+	if (!pointer_valid(sweep->verdict, g, b->schema, sibling))
+		return NULL;
+	at = b->schema->long_format ? fsblock_daddr(g, fsblock_of(sibling))
+				    : agblock_daddr(g, ref->where.ag, (u32)sibling);
+	if (cache_get_raw(sweep->vol->cache, at, b->len, &buf))
+		return NULL;
+	*out = btree_block_of(b->schema, buf->data, buf->size);
+	if (be32_get(((const struct btree_short *)out->bytes)->magic) == ref->type->magic &&
+	    out->level == b->level && out->count)
+		return buf;
+	cache_put(sweep->vol->cache, buf);
+	return NULL;
+}
+
 /* The pointer at the near edge of a sibling of the node: the first child of the right one, the last
  * of the left. */
 static u64 cousin(struct sweep *sweep, const struct ref *ref, const struct btree_block *b,
 		  bool right)
 {
-	u64 sibling = right ? btree_right(b) : btree_left(b), ptr = SIBLING_UNKNOWN;
-	const struct geometry *g = sweep->g;
 	struct btree_block s;
 	struct buf *buf;
-	struct daddr at;
+	u64 ptr;
 
-	if (sibling == NULL64)
+	if ((right ? btree_right(b) : btree_left(b)) == NULL64)
 		return NULL64;
-	if (!pointer_valid(sweep->verdict, g, b->schema, sibling))
+	buf = sibling_get(sweep, ref, b, right, &s);
+	if (!buf)
 		return SIBLING_UNKNOWN;
-	at = b->schema->long_format ? fsblock_daddr(g, fsblock_of(sibling))
-				    : agblock_daddr(g, ref->where.ag, (u32)sibling);
-	if (cache_get_raw(sweep->vol->cache, at, b->len, &buf))
-		return SIBLING_UNKNOWN;
-	s = btree_block_of(b->schema, buf->data, buf->size);
-	if (be32_get(((const struct btree_short *)s.bytes)->magic) == ref->type->magic &&
-	    s.level == b->level && s.count)
-		ptr = btree_ptr(&s, right ? 0 : s.count - 1);
+	ptr = btree_ptr(&s, right ? 0 : s.count - 1);
 	cache_put(sweep->vol->cache, buf);
 	return ptr;
+}
+
+/* The last record of a leaf beside the first of the next. The neighbour is read only where the
+ * parent's key for it says that they touch. */
+static void check_border(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
+{
+	const struct btree_schema *s = b->schema;
+	const void *last;
+	struct btree_key first;
+	struct btree_block next;
+	struct buf *buf;
+	u64 end;
+
+	if (!s->record_end || !b->count || !ref->has_next)
+		return;
+	last = btree_record(b, b->count - 1);
+	end = s->record_end(last);
+	if (!s->overlapping && end > ref->next.w[0])
+		raise_text(sweep->verdict, FOUND(TREE_OVERLAP), "recs[0] of the next block", NULL,
+			   NULL);
+	if (!s->mergeable || end != ref->next.w[0])
+		return;
+	buf = sibling_get(sweep, ref, b, true, &next);
+	if (!buf)
+		return;
+	load_low(&next, 0, &first);
+	if (!btree_key_compare(&first, &ref->next) && s->mergeable(last, btree_record(&next, 0)))
+		raise_text(sweep->verdict, s->merge, "recs", "0 of the next block", NULL);
+	cache_put(sweep->vol->cache, buf);
 }
 
 int tree_push(struct sweep *sweep, const struct ref *ref, const struct btree_block *b)
@@ -295,7 +353,10 @@ int tree_post(struct sweep *sweep, const struct ref *ref, const void *block, u32
 		tree_count(sweep, COUNTER_AGF_BTREEBLKS, ag, SIDE_LEFT, 1);
 	if (!tree_expect(sweep, ref, &b))
 		return 0;
-	return b.level ? tree_push(sweep, ref, &b) : use->leaf(sweep, ref, &b);
+	if (b.level)
+		return tree_push(sweep, ref, &b);
+	check_border(sweep, ref, &b);
+	return use->leaf(sweep, ref, &b);
 }
 
 int tree_push_root(struct sweep *sweep, enum meta_id id, u32 ag, u32 root, u32 levels, u64 arg0)

@@ -64,6 +64,79 @@ static inline void tree_damage_one(struct test_image *t, enum meta_id id, u64 at
 	close(fd);
 }
 
+/* --- trees of two leaves, made by hand --- */
+
+#define TREE_LEFT 5000 /* blocks of the AG for the leaves */
+#define TREE_RIGHT 5001
+
+/* A whole block of the tree at `bno`: records, or (level 1) for each record the key of it, with
+ * ptrs[] to go with. */
+static inline void tree_put_block(struct test_image *t, const struct geometry *g, enum meta_id id,
+				  u32 ag, u32 bno, u32 left, u32 right, const void *recs, u32 count,
+				  const u32 *ptrs)
+{
+	const struct meta_type *type = meta_types.type[id];
+	const struct btree_schema *s = type->btree;
+	u64 at = agblock_daddr(g, ag, bno).v;
+	struct btree_short h = {.magic = be32_make((u32)type->magic),
+				.level = be16_make(ptrs ? 1 : 0),
+				.numrecs = be16_make((u16)count),
+				.leftsib = be32_make(left),
+				.rightsib = be32_make(right),
+				.blkno = be64_make(at / 512),
+				.owner = be32_make(ag)};
+	u8 block[4096] = {0}, *body = block + sizeof(h);
+	u32 stride = s->key_size * (s->overlapping ? 2 : 1);
+	struct le32 crc;
+	int fd = open(t->path, O_RDWR);
+
+	memcpy(h.uuid, g->meta_uuid.b, sizeof(h.uuid));
+	memcpy(block, &h, sizeof(h));
+	if (!ptrs)
+		memcpy(body, recs, (size_t)count * s->record_size);
+	for (u32 i = 0; ptrs && i < count; i++) {
+		const u8 *rec = (const u8 *)recs + (size_t)i * s->record_size;
+		struct be32 ptr = be32_make(ptrs[i]);
+
+		if (s->key_of)
+			s->key_of(rec, body + i * stride, body + i * stride + s->key_size);
+		else
+			memcpy(body + i * stride, rec, s->key_size);
+		memcpy(body + btree_max_ptrs(s, sizeof(block)) * stride + i * 4, &ptr, 4);
+	}
+	crc = le32_make(verify_crc(block, sizeof(block), type->crc_offset));
+	memcpy(block + type->crc_offset, &crc, sizeof(crc));
+	assert_int_equal(pwrite(fd, block, sizeof(block), (off_t)at), sizeof(block));
+	close(fd);
+}
+
+static inline void tree_set_levels(void *block, u64 arg)
+{
+	memcpy((u8 *)block + (arg >> 32), &(struct be32){{0, 0, 0, (u8)arg}}, sizeof(struct be32));
+}
+
+/* The tree of AG 1 that the AGF has at `pointer`, now of two leaves with one record each; then
+ * check. levels: the offset of its height in the AGF. */
+static inline void tree_two_leaves(struct test_image *t, enum meta_id id, const char *pointer,
+				   u32 index, u32 levels, const void *recs)
+{
+	static const u32 leaves[] = {TREE_LEFT, TREE_RIGHT};
+	const struct meta_type *agf = meta_types.type[META_AGF];
+	const u8 *second = (const u8 *)recs + meta_types.type[id]->btree->record_size;
+	struct vol *vol = test_image_open(t);
+	struct geometry g = vol->geo;
+	u64 root;
+
+	vol_close(vol);
+	root = tree_root_of(t, META_AGF, 1, pointer, index) - agblock_daddr(&g, 1, 0).v;
+	tree_put_block(t, &g, id, 1, TREE_LEFT, NULL32, TREE_RIGHT, recs, 1, NULL);
+	tree_put_block(t, &g, id, 1, TREE_RIGHT, TREE_LEFT, NULL32, second, 1, NULL);
+	tree_put_block(t, &g, id, 1, (u32)(root >> g.block_log), NULL32, NULL32, recs, 2, leaves);
+	test_image_change(t, agf, agf->place(&g, 1).v, g.sector_size, tree_set_levels,
+			  (u64)levels << 32 | 2);
+	test_image_check(t);
+}
+
 /* The common header damages and the tree's own, on an image with every AG tree; none is left
  * behind. */
 static inline void test_tree(enum meta_id id, enum meta_id header, u32 ag, const char *pointer,

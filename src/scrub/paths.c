@@ -2,7 +2,8 @@
  * Names for inodes; see paths.h.
  *
  * Invariants: ino[] is sorted without repeats; path[i] belongs to ino[i] or is NULL; a walk never
- * enters a directory that it is in already, nor looks at more than its budget of names.
+ * enters a directory that it is in already, nor looks at more than its budget of names. A path that
+ * does not fit into the memory is left out, and the shorter ones after it may still be taken.
  */
 #include "scrub/paths.h"
 
@@ -27,10 +28,14 @@
 
 struct paths {
 	struct env *env;
-	u32 count, found;
+	u32 count, done; /* done: found, or left out */
+	u32 left;
+	size_t memory; /* what may still be spent on paths */
 	u64 *ino;
 	char **path;
 };
+
+static char left_out[1]; /* the path of an inode that has been found, but did not fit */
 
 static int compare_u64(const void *a, const void *b)
 {
@@ -51,7 +56,7 @@ const char *paths_get(const struct paths *p, u64 ino)
 {
 	s64 i = p ? find(p, ino) : -1;
 
-	return i < 0 ? NULL : p->path[i];
+	return i < 0 || p->path[i] == left_out ? NULL : p->path[i];
 }
 
 void paths_free(struct paths *p)
@@ -59,11 +64,19 @@ void paths_free(struct paths *p)
 	if (!p)
 		return;
 	for (u32 i = 0; p->path && i < p->count; i++)
-		env_free(p->env, p->path[i]);
+		if (p->path[i] != left_out)
+			env_free(p->env, p->path[i]);
 	env_free(p->env, p->path);
 	env_free(p->env, p->ino);
 	env_free(p->env, p);
 }
+
+u32 paths_left(const struct paths *p)
+{
+	return p ? p->left : 0;
+}
+
+#define ALLOCATION 16 /* what one takes beside its bytes */
 
 static int keep(struct paths *p, u64 ino, const char *text)
 {
@@ -72,11 +85,18 @@ static int keep(struct paths *p, u64 ino, const char *text)
 
 	if (i < 0 || p->path[i])
 		return 0;
+	if (size + ALLOCATION > p->memory) {
+		p->path[i] = left_out;
+		p->left++;
+		p->done++;
+		return 0;
+	}
+	p->memory -= size + ALLOCATION;
 	p->path[i] = env_alloc(p->env, size);
 	if (!p->path[i])
 		return fail(-ENOMEM, "names for a report: out of memory");
 	memcpy(p->path[i], text, size);
-	p->found++;
+	p->done++;
 	return 0;
 }
 
@@ -220,7 +240,7 @@ static int see_entry(void *arg, const struct dir_entry *entry)
 	u32 length;
 
 	level->cookie = entry->next;
-	if (!w->budget || w->paths->found == w->paths->count)
+	if (!w->budget || w->paths->done == w->paths->count)
 		return 1;
 	w->budget--;
 	if (entry->name[0] == '.' &&
@@ -277,7 +297,7 @@ static int find_by_walk(struct paths *p, struct vol *vol)
 	w->budget = min_u64(vol->geo.icount, NULL64 / BUDGET_FACTOR) * BUDGET_FACTOR + BUDGET_MIN;
 	w->level[w->depth++] = (struct level){vol->geo.root_ino, 0, 0};
 	w->err = keep(p, vol->geo.root_ino, "/");
-	while (w->depth && !w->err && p->found < p->count)
+	while (w->depth && !w->err && p->done < p->count)
 		walk_on(w);
 	err = w->err;
 	env_free(p->env, w->level);
@@ -304,18 +324,18 @@ static int find_all(struct paths *p, struct vol *vol, const u64 *inos, u32 count
 	if (!p->ino)
 		return fail(-ENOMEM, "names for a report: out of memory");
 	memcpy(p->ino, inos, count * sizeof(*inos));
-	p->count = (u32)min_u64(sort_unique(p->ino, count), PATHS_MAX);
+	p->count = sort_unique(p->ino, count);
 	p->path = env_array(p->env, p->count ? p->count : 1, sizeof(*p->path));
 	if (!p->path)
 		return fail(-ENOMEM, "names for a report: out of memory");
 	if (geometry_has(&vol->geo, FEATURE_PARENT))
 		err = find_by_parents(p, vol);
-	if (!err && p->found < p->count)
+	if (!err && p->done < p->count)
 		err = find_by_walk(p, vol);
 	return err;
 }
 
-int paths_find(struct vol *vol, const u64 *inos, u32 count, struct paths **out)
+int paths_find(struct vol *vol, const u64 *inos, u32 count, size_t memory, struct paths **out)
 {
 	struct paths *p = env_alloc(vol->env, sizeof(*p));
 	int err;
@@ -324,6 +344,7 @@ int paths_find(struct vol *vol, const u64 *inos, u32 count, struct paths **out)
 	if (!p)
 		return fail(-ENOMEM, "names for a report: out of memory");
 	p->env = vol->env;
+	p->memory = memory;
 	err = find_all(p, vol, inos, count);
 	if (err) {
 		paths_free(p);

@@ -3,7 +3,7 @@
  *
  * Parent pointers where the filesystem has them, else one walk over the directories from the root,
  * which ends when all are found.  Either reads only what is asked for, never fails on damage (an
- * inode without a way to the root has no path), and is bounded: in inodes, in depth, and in names
+ * inode without a way to the root has no path), and is bounded: in memory, in depth, and in names
  * looked at.
  */
 #ifndef MENDFS_SCRUB_PATHS_H
@@ -11,12 +11,15 @@
 
 #include "fs/vol.h"
 
-#define PATHS_MAX 10000 /* inodes that are looked for */
+#define PATHS_MEMORY (32u << 20) /* what a report may spend: 100,000 paths of usual length */
 
 struct paths;
 
-/* inos: any order, repeats allowed; those beyond PATHS_MAX different ones are left out. -ENOMEM. */
-int paths_find(struct vol *vol, const u64 *inos, u32 count, struct paths **out);
+/* inos: any order, repeats allowed. Takes at most `memory` bytes, and room for a copy of inos.
+ * -ENOMEM. */
+int paths_find(struct vol *vol, const u64 *inos, u32 count, size_t memory, struct paths **out);
+/* How many of the inodes have no path because the memory was used up. */
+u32 paths_left(const struct paths *paths);
 /* NULL: none is known. Starts with /; bytes are as on the disk, but for control characters, which
  * are escaped. */
 const char *paths_get(const struct paths *paths, u64 ino);

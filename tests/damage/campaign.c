@@ -12,11 +12,14 @@
  *	--pairs=N       instead: so many images with two damages in different objects
  *	--judge=COMMAND run COMMAND with the image's path for each, and say its exit status;
  *	                the damage is written to the file then, and put back
+ *	--repair        repair each, check and judge what comes out, and put it back
+ *	--types=A,B,..  only objects of these types
  *	--list          print the objects and fields
  *
  * Output: a JSON object for each damaged image, one a line; the first line is about the image as it
  * was.  Exit status 0, or 2 when the check of the image itself is not silent.
  */
+#include "mend.h"
 #include "objects.h"
 
 #include "base/trail.h"
@@ -36,7 +39,9 @@ struct campaign {
 	const char *path, *name, *judge;
 	u64 seed, count, pairs;
 	u32 per;
-	bool list;
+	const char *types; /* NULL: all */
+	u32 chosen;	   /* groups of these types, the first */
+	bool list, repair;
 };
 
 /* One damage, and what puts it back. */
@@ -50,39 +55,39 @@ struct damage {
 	u64 old_value, new_value;
 };
 
-static u8 *bytes_of(const struct campaign *c, const struct damage *d)
-{
-	return c->data.bytes + c->objects.object[d->spot->object].at;
-}
-
 /* False when the verb changes nothing; then nothing is to be undone. */
 static bool damage_apply(struct campaign *c, struct damage *d)
 {
 	const struct object *object = &c->objects.object[d->spot->object];
 	const struct spot *spot = d->spot;
-	u8 *bytes = bytes_of(c, d);
+	u8 *now = malloc(object->size);
 	u64 seed = d->seed;
+	bool changed;
 
 	d->before = malloc(object->size);
-	if (!d->before)
+	if (!d->before || !now)
 		abort();
-	memcpy(d->before, bytes, object->size);
-	damage_field(d->verb, spot->field, spot->element, bytes + spot->offset, &seed);
-	if (!memcmp(d->before, bytes, object->size)) {
+	object_read(object, &c->data, d->before);
+	memcpy(now, d->before, object->size);
+	damage_field(d->verb, spot->field, spot->element, now + spot->offset, &seed);
+	changed = memcmp(d->before, now, object->size);
+	if (changed) {
+		d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
+		d->new_value = field_get(spot->field, now + spot->offset, spot->element);
+		if (d->fix_crc)
+			damage_fix_crc(&c->objects.geo, object->type, d->before, now, object->size,
+				       spot->offset + spot->field->bit / 8);
+		object_write(object, &c->data, now);
+	} else {
 		free(d->before);
-		return false;
 	}
-	d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
-	d->new_value = field_get(spot->field, bytes + spot->offset, spot->element);
-	if (d->fix_crc)
-		damage_fix_crc(&c->objects.geo, object->type, d->before, bytes, object->size,
-			       spot->offset + spot->field->bit / 8);
-	return true;
+	free(now);
+	return changed;
 }
 
 static void damage_undo(struct campaign *c, struct damage *d)
 {
-	memcpy(bytes_of(c, d), d->before, c->objects.object[d->spot->object].size);
+	object_write(&c->objects.object[d->spot->object], &c->data, d->before);
 	free(d->before);
 }
 
@@ -157,19 +162,75 @@ static void report(struct campaign *c, const struct damage *d, u32 damages, int 
 	printf("}\n");
 }
 
+/* The damage has been found; what does a repair make of it? */
+static void report_repair(struct campaign *c, const struct damage *d, u32 damages)
+{
+	struct mend mend;
+	u64 left;
+	int err = mend_image(&c->world, &mend, &c->data, c->images.rt, &left);
+	char text[TRAIL_MAX];
+
+	snprintf(text, sizeof(text), "%s", err ? trail_text() : "");
+	if (!err)
+		err = check(c);
+	printf("{\"base\":\"%s\",\"repair\":[", c->name);
+	for (u32 i = 0; i < damages; i++) {
+		if (i)
+			putchar(',');
+		print_damage(c, &d[i]);
+	}
+	printf("],\"refused\":");
+	print_string(text);
+	printf(",\"left\":%" PRIu64 ",", left);
+	print_found(c, err);
+	if (c->judge)
+		printf(",\"judge\":%d", judge(c));
+	printf("}\n");
+	mend_undo(&mend);
+}
+
 /* --- the campaign --- */
 
 static void run_one(struct campaign *c, struct damage *d)
 {
 	if (!damage_apply(c, d))
 		return;
-	report(c, d, 1, check(c));
+	if (c->repair)
+		report_repair(c, d, 1);
+	else
+		report(c, d, 1, check(c));
 	damage_undo(c, d);
+}
+
+static bool type_chosen(const struct campaign *c, const struct group *group)
+{
+	const char *name = c->objects.object[group->spot[0].object].type->name, *at = c->types;
+	size_t length = strlen(name);
+
+	for (; at && *at; at += strcspn(at, ","), at += *at == ',')
+		if (strcspn(at, ",") == length && !memcmp(at, name, length))
+			return true;
+	return !c->types;
+}
+
+/* Groups of other types are left out. */
+static void choose_types(struct campaign *c)
+{
+	u32 to = 0;
+
+	for (u32 i = 0; i < c->objects.groups; i++)
+		if (type_chosen(c, &c->objects.group[i])) {
+			struct group kept = c->objects.group[i];
+
+			c->objects.group[i] = c->objects.group[to];
+			c->objects.group[to++] = kept;
+		}
+	c->chosen = to;
 }
 
 static struct damage drawn(struct campaign *c)
 {
-	const struct group *group = &c->objects.group[damage_random(&c->seed) % c->objects.groups];
+	const struct group *group = &c->objects.group[damage_random(&c->seed) % c->chosen];
 	struct damage d = {.group = group,
 			   .spot = &group->spot[damage_random(&c->seed) % group->spots],
 			   .verb = (enum damage_verb)(damage_random(&c->seed) % DAMAGE_VERBS),
@@ -190,7 +251,7 @@ static void run_drawn(struct campaign *c)
 
 static void run_all(struct campaign *c)
 {
-	for (u32 g = 0; g < c->objects.groups; g++) {
+	for (u32 g = 0; g < c->chosen; g++) {
 		const struct group *group = &c->objects.group[g];
 
 		for (u32 i = 0; i < group->spots * DAMAGE_VERBS; i++) {
@@ -233,11 +294,15 @@ static void run_pairs(struct campaign *c)
 			damage_undo(c, &d[0]);
 			continue;
 		}
-		err = check(c);
-		report(c, d, 2, err);
+		err = c->repair ? 0 : check(c);
+		if (c->repair)
+			report_repair(c, d, 2);
+		else
+			report(c, d, 2, err);
 		damage_undo(c, &d[1]);
 		damage_undo(c, &d[0]);
-		if (!err && !c->world.findings && (found_alone(c, &d[0]) || found_alone(c, &d[1])))
+		if (!c->repair && !err && !c->world.findings &&
+		    (found_alone(c, &d[0]) || found_alone(c, &d[1])))
 			printf("{\"base\":\"%s\",\"cancelled\":[\"%s\",\"%s\"]}\n", c->name,
 			       d[0].group->key, d[1].group->key);
 	}
@@ -276,9 +341,10 @@ static int run(struct campaign *c)
 		fprintf(stderr, "%s: %s\n", c->path, trail_text());
 		return 2;
 	}
+	choose_types(c);
 	if (c->list)
 		list(c);
-	else if (c->world.findings)
+	else if (c->world.findings || !c->chosen)
 		return 2;
 	else if (c->pairs)
 		run_pairs(c);
@@ -291,9 +357,10 @@ static int run(struct campaign *c)
 
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
-		"[--pairs=N] [--judge=COMMAND] [--list] [--verbose] IMAGE\n");
+	fprintf(
+	    stderr,
+	    "usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
+	    "[--pairs=N] [--judge=COMMAND] [--repair] [--types=A,B] [--list] [--verbose] IMAGE\n");
 	return 1;
 }
 
@@ -304,7 +371,8 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 	    {"seed", required_argument, NULL, 's'},  {"per", required_argument, NULL, 'p'},
 	    {"count", required_argument, NULL, 'c'}, {"pairs", required_argument, NULL, '2'},
 	    {"judge", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},     {0},
+	    {"verbose", no_argument, NULL, 'v'},     {"types", required_argument, NULL, 't'},
+	    {"repair", no_argument, NULL, 'R'},	     {0},
 	};
 	int o;
 
@@ -325,6 +393,10 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 			c->judge = optarg;
 		else if (o == 'l')
 			c->list = true;
+		else if (o == 't')
+			c->types = optarg;
+		else if (o == 'R')
+			c->repair = true;
 		else if (o == 'v')
 			c->world.print = true;
 		else

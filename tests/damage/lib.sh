@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts of the damage campaign after tests/lib.sh: the base images and the programs.
 
-BASES=(aged-1k quota realtime parent plain)
+BASES=(aged-1k quota realtime parent pieces plain)
 CAMPAIGN=$TOP/build/tests/campaign
 # The program with the sanitizers, where it is built.
 if [ -n "${MENDFS_ASAN:-}" ]; then

@@ -35,11 +35,18 @@ struct collecting {
 static void on_visited(void *arg, const struct ref *ref)
 {
 	struct collecting *c = arg;
-	struct object object = {ref->type, ref->at.v, ref->size, ref->where};
+	struct object object = {ref->type, ref->at.v, ref->size, ref->where, NULL, 0};
 
-	if (object.at > c->images->data->dev.size ||
-	    object.size > c->images->data->dev.size - object.at)
+	if (ref->ranges) {
+		object.range = malloc(ref->range_count * sizeof(*object.range));
+		if (!object.range)
+			abort();
+		memcpy(object.range, ref->ranges, ref->range_count * sizeof(*object.range));
+		object.ranges = ref->range_count;
+	} else if (object.at > c->images->data->dev.size ||
+		   object.size > c->images->data->dev.size - object.at) {
 		return;
+	}
 	add_object(c->objects, &object);
 }
 
@@ -61,6 +68,8 @@ static void unique(struct objects *objects)
 	for (u32 i = 0; i < objects->count; i++)
 		if (!kept || by_place(&objects->object[kept - 1], &objects->object[i]))
 			objects->object[kept++] = objects->object[i];
+		else
+			free(objects->object[i].range);
 	objects->count = kept;
 }
 
@@ -218,6 +227,18 @@ static void gather(struct objects *objects, u32 index, const u8 *bytes)
 		on_part(&g.sink, &whole);
 }
 
+static void gather_object(struct objects *objects, u32 index, const struct image *image)
+{
+	const struct object *object = &objects->object[index];
+	u8 *bytes = malloc(object->size);
+
+	if (!bytes)
+		abort();
+	object_read(object, image, bytes);
+	gather(objects, index, bytes);
+	free(bytes);
+}
+
 static int by_key(const void *a, const void *b)
 {
 	return strcmp(((const struct group *)a)->key, ((const struct group *)b)->key);
@@ -254,7 +275,7 @@ int objects_collect(struct world *world, const struct world_images *images, u32 
 	split_chunks(out);
 	unique(out);
 	for (u32 i = 0; i < out->count; i++)
-		gather(out, i, images->data->bytes + out->object[i].at);
+		gather_object(out, i, images->data);
 	qsort(out->group, out->groups, sizeof(*out->group), by_key);
 	return 0;
 }
@@ -263,6 +284,24 @@ void objects_free(struct objects *objects)
 {
 	for (u32 i = 0; i < objects->groups; i++)
 		free(objects->group[i].spot);
+	for (u32 i = 0; i < objects->count; i++)
+		free(objects->object[i].range);
 	free(objects->group);
 	free(objects->object);
+}
+
+void object_read(const struct object *object, const struct image *image, u8 *to)
+{
+	if (!object->range)
+		memcpy(to, image->bytes + object->at, object->size);
+	for (u32 i = 0; i < object->ranges; to += object->range[i++].size)
+		memcpy(to, image->bytes + object->range[i].at.v, object->range[i].size);
+}
+
+void object_write(const struct object *object, struct image *image, const u8 *from)
+{
+	if (!object->range)
+		memcpy(image->bytes + object->at, from, object->size);
+	for (u32 i = 0; i < object->ranges; from += object->range[i++].size)
+		memcpy(image->bytes + object->range[i].at.v, from, object->range[i].size);
 }

@@ -6,6 +6,7 @@
 #define MENDFS_TESTS_OBJECTS_H
 
 #include "format/damage.h"
+#include "cache/cache.h"
 #include "world.h"
 
 struct object {
@@ -13,6 +14,8 @@ struct object {
 	u64 at;
 	u32 size;
 	struct where where;
+	struct cache_range *range; /* of an object in pieces; else NULL */
+	u32 ranges;
 };
 
 /* One element of one field at one place. */
@@ -47,5 +50,8 @@ struct objects {
 int objects_collect(struct world *world, const struct world_images *images, u32 per_group, u64 seed,
 		    struct objects *out);
 void objects_free(struct objects *objects);
+/* Its bytes, out of an image and back. */
+void object_read(const struct object *object, const struct image *image, u8 *to);
+void object_write(const struct object *object, struct image *image, const u8 *from);
 
 #endif

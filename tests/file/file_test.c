@@ -54,7 +54,7 @@ static const char *const configs[] = {
 static void at_random(void **state)
 {
 	const char *seed = getenv("SEED");
-	u32 abandoned = 0, full = 0;
+	u32 abandoned = 0, full = 0, overwritten = 0;
 	struct files f;
 
 	(void)state;
@@ -64,9 +64,10 @@ static void at_random(void **state)
 		files_recover(&f);
 		abandoned += f.abandoned;
 		full += f.full;
+		overwritten += f.overwritten;
 		close_files(&f);
 	}
-	assert_true(abandoned > 50 && full > 2);
+	assert_true(abandoned > 50 && full > 2 && overwritten > 20);
 }
 
 /* ---- more extents than one step does ---- */

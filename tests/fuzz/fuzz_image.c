@@ -156,7 +156,7 @@ static void edit_field(struct edits *e, bool fix_crc)
 	u8 how = (u8)take(e, 1);
 	u64 seed = how;
 
-	if (!save(e, object->at, object->size))
+	if (object->range || !save(e, object->at, object->size))
 		return;
 	if (how < 128) {
 		damage_field((enum damage_verb)(how % DAMAGE_VERBS), spot->field, spot->element,
@@ -169,6 +169,8 @@ static void edit_field(struct edits *e, bool fix_crc)
 		const struct spot *other = spot_of(objects, take(e, 2), take(e, 1));
 		const u8 *from = e->base->image.bytes + objects->object[other->object].at;
 
+		if (objects->object[other->object].range)
+			return;
 		field_set(spot->field, bytes + spot->offset, spot->element,
 			  field_get(other->field, from + other->offset, other->element));
 	}
@@ -185,7 +187,7 @@ static void edit_bytes(struct edits *e, bool fix_crc)
 	u8 *bytes = e->base->image.bytes + object->at;
 	u32 offset = (u32)take(e, 2) % object->size, count = 1 + (u32)take(e, 1) % 16;
 
-	if (!save(e, object->at, object->size))
+	if (object->range || !save(e, object->at, object->size))
 		return;
 	for (u32 i = 0; i < count && offset + i < object->size; i++)
 		bytes[offset + i] = (u8)take(e, 1);
@@ -203,7 +205,8 @@ static void edit_copy(struct edits *e)
 	const struct object *from = &objects->object[take(e, 2) % objects->count];
 	u8 *bytes = e->base->image.bytes;
 
-	if (from->size == to->size && from->at != to->at && save(e, to->at, to->size))
+	if (!from->range && !to->range && from->size == to->size && from->at != to->at &&
+	    save(e, to->at, to->size))
 		memcpy(bytes + to->at, bytes + from->at, to->size);
 }
 

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cut.h"
+#include "tree.h"
 #include "fs/dir.h"
 #include "fs/mkfs.h"
 #include "fs/names.h"
@@ -23,34 +25,9 @@
 #include "meta/types_table.h"
 
 #define SIZE (40u << 20)
-#define SECTOR 512u
 #define OPERATIONS 1500
-#define STATES 4
 #define NAMES 40
 #define DIRS 4
-
-struct pending {
-	struct pending *next;
-	u64 at;
-	size_t size;
-	u8 *bytes;
-};
-
-struct sim {
-	struct device dev;
-	u8 *durable;
-	struct pending *first, **end;
-	u32 unflushed;
-	struct world *w; /* NULL: no cuts */
-};
-
-/* What is left after a cut. */
-struct wreck {
-	struct device dev;
-	struct sim *sim;
-	u64 seed;
-	u32 mode;
-};
 
 struct world {
 	struct env env;
@@ -63,145 +40,6 @@ struct world {
 	struct inum dir[DIRS];
 	bool cutting;
 };
-
-static u32 draw(u64 *seed, u32 below)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return (u32)((*seed >> 20) % below);
-}
-
-/* ---- the device, and what is left of it ---- */
-
-static int sim_read(struct device *dev, struct daddr at, void *to, size_t size)
-{
-	struct sim *s = (struct sim *)dev;
-
-	memcpy(to, s->durable + at.v, size);
-	for (const struct pending *p = s->first; p; p = p->next) {
-		u64 from = p->at > at.v ? p->at : at.v,
-		    until = min_u64(p->at + p->size, at.v + size);
-
-		if (from < until)
-			memcpy((u8 *)to + (from - at.v), p->bytes + (from - p->at), until - from);
-	}
-	return 0;
-}
-
-/* Whether this sector of the n-th unflushed write is there. */
-static bool kept(const struct wreck *r, u32 n, u64 sector, u32 unflushed)
-{
-	u64 seed = (r->seed + n * 0x9e3779b97f4a7c15ull) | 1;
-
-	switch (r->mode) {
-	case 0:
-		return true;
-	case 1:
-		return false;
-	case 2: /* the last one is torn */
-		seed += sector * 0xbf58476d1ce4e5b9ull;
-		return n + 1 < unflushed || draw(&seed, 2);
-	default: /* each is there, or not, or torn */
-		switch (draw(&seed, 3)) {
-		case 0:
-			return true;
-		case 1:
-			return false;
-		}
-		seed += sector * 0xbf58476d1ce4e5b9ull;
-		return draw(&seed, 2);
-	}
-}
-
-static int wreck_read(struct device *dev, struct daddr at, void *to, size_t size)
-{
-	struct wreck *r = (struct wreck *)dev;
-	u32 n = 0;
-
-	memcpy(to, r->sim->durable + at.v, size);
-	for (const struct pending *p = r->sim->first; p; p = p->next, n++)
-		for (u64 i = 0; i < p->size; i += SECTOR) {
-			u64 from = p->at + i > at.v ? p->at + i : at.v,
-			    until = min_u64(p->at + i + SECTOR, at.v + size);
-
-			if (from < until && kept(r, n, i / SECTOR, r->sim->unflushed))
-				memcpy((u8 *)to + (from - at.v), p->bytes + (from - p->at),
-				       until - from);
-		}
-	return 0;
-}
-
-static void wreck_close(struct device *dev)
-{
-	(void)dev;
-}
-
-/* ---- looking at a tree ---- */
-
-struct look {
-	struct vol *vol;
-	u64 sum, path;
-	u32 depth;
-};
-
-static u64 mix(u64 a, u64 b)
-{
-	a = (a ^ b) * 0xbf58476d1ce4e5b9ull;
-	return a ^ a >> 29;
-}
-
-static int look_in(struct look *l, struct inum ino);
-
-static int look_at(void *arg, const struct dir_entry *entry)
-{
-	struct look *l = arg;
-	u64 path = l->path, sum;
-	struct inode inode;
-	int err;
-
-	if (dir_name_is_dots((const u8 *)entry->name, entry->length))
-		return 0;
-	sum = mix(path, entry->length);
-	for (u32 i = 0; i < entry->length; i++)
-		sum = mix(sum, (u8)entry->name[i]);
-	err = inode_get(l->vol, entry->ino, &inode);
-	if (err)
-		return err;
-	l->sum += mix(mix(sum, inode.mode), inode.nlink);
-	inode_put(l->vol, &inode);
-	if (entry->type != DIR_FT_DIR || l->depth > 8)
-		return 0;
-	l->path = sum;
-	err = look_in(l, entry->ino);
-	l->path = path;
-	return err;
-}
-
-static int look_in(struct look *l, struct inum ino)
-{
-	struct inode inode;
-	int err = inode_get(l->vol, ino, &inode);
-
-	if (err)
-		return err;
-	l->depth++;
-	err = dir_each(l->vol, &inode, 0, look_at, l);
-	l->depth--;
-	inode_put(l->vol, &inode);
-	return err;
-}
-
-static u64 tree_of(struct vol *vol)
-{
-	struct look l = {.vol = vol};
-	int err = look_in(&l, inum_of(vol->geo.root_ino));
-
-	if (err)
-		printf("%s\n", trail_text());
-	assert_int_equal(err, 0);
-	return l.sum;
-}
 
 /* ---- a cut ---- */
 
@@ -230,7 +68,7 @@ static void inspect_wreck(struct world *w, struct wreck *r)
 	assert_int_equal(err, 0);
 	assert_int_equal(sweep_run(vol, NULL, &stats), 0);
 	assert_int_equal(w->findings, 0);
-	tree = tree_of(vol);
+	tree = sim_tree(vol);
 	for (i = w->durable; i <= w->done && w->tree[i] != tree;)
 		i++;
 	/* an operation may be in the log before it has returned */
@@ -242,68 +80,34 @@ static void inspect_wreck(struct world *w, struct wreck *r)
 	vol_close(vol);
 }
 
-static void cut(struct world *w)
+static void cut(void *arg)
 {
+	struct world *w = arg;
+
 	if (w->cutting || w->writes++ % w->every)
 		return;
 	w->cutting = true;
-	for (u32 mode = 0; mode < STATES; mode++) {
-		struct wreck r = {.dev = {.name = "wreck",
-					  .size = SIZE,
-					  .read_only = true,
-					  .read = wreck_read,
-					  .close = wreck_close},
-				  .sim = &w->sim,
-				  .mode = mode};
+	for (u32 mode = 0; mode < WRECK_MODES; mode++) {
+		u64 seed = w->cut_seed + sim_draw(&w->cut_seed, 1u << 30);
+		struct wreck r;
 
-		r.seed = w->cut_seed + draw(&w->cut_seed, 1u << 30);
+		wreck_begin(&r, &w->sim, mode, seed);
 		inspect_wreck(w, &r);
+		wreck_end(&r);
 		w->cuts++;
 	}
 	w->cutting = false;
-}
-
-static int sim_write(struct device *dev, struct daddr at, const void *from, size_t size)
-{
-	struct sim *s = (struct sim *)dev;
-	struct pending *p = malloc(sizeof(*p));
-
-	*p = (struct pending){.at = at.v, .size = size, .bytes = malloc(size)};
-	memcpy(p->bytes, from, size);
-	*s->end = p;
-	s->end = &p->next;
-	s->unflushed++;
-	if (s->w)
-		cut(s->w);
-	return 0;
-}
-
-static int sim_flush(struct device *dev)
-{
-	struct sim *s = (struct sim *)dev;
-
-	while (s->first) {
-		struct pending *p = s->first;
-
-		s->first = p->next;
-		memcpy(s->durable + p->at, p->bytes, p->size);
-		free(p->bytes);
-		free(p);
-	}
-	s->end = &s->first;
-	s->unflushed = 0;
-	return 0;
 }
 
 /* ---- work ---- */
 
 static struct names_entry some_name(struct world *w, char name[64])
 {
-	u32 n = draw(&w->seed, NAMES);
+	u32 n = sim_draw(&w->seed, NAMES);
 
 	snprintf(name, 64, "%.*s-%u", (int)(n % 5 * 9), "a-name-that-is-long-enough-to-fill-blocks",
 		 n);
-	return (struct names_entry){w->dir[draw(&w->seed, DIRS)], name, (u32)strlen(name)};
+	return (struct names_entry){w->dir[sim_draw(&w->seed, DIRS)], name, (u32)strlen(name)};
 }
 
 static int destroy(struct world *w, struct inum ino)
@@ -323,14 +127,14 @@ static int destroy(struct world *w, struct inum ino)
 static int step(struct world *w, struct txn *txn, struct inum *gone)
 {
 	static const u16 modes[] = {0100644, 0100600, 0040755, 0120777, 0010644};
-	struct names_new new = {.mode = modes[draw(&w->seed, 5)], .target = "somewhere/else"};
+	struct names_new new = {.mode = modes[sim_draw(&w->seed, 5)], .target = "somewhere/else"};
 	const struct names_time now = {w->done, 0};
 	char a[64], b[64];
 	struct names_entry from = some_name(w, a), to = some_name(w, b);
 	struct inum ino;
 	u8 type;
 
-	switch (draw(&w->seed, 10)) {
+	switch (sim_draw(&w->seed, 10)) {
 	case 0:
 	case 1:
 		return names_unlink(w->vol, txn, &from, &now, gone);
@@ -338,8 +142,8 @@ static int step(struct world *w, struct txn *txn, struct inum *gone)
 		return names_rmdir(w->vol, txn, &from, &now, gone);
 	case 3:
 	case 4:
-		return names_rename(w->vol, txn, &from, &to, draw(&w->seed, 4) ? 0 : NAMES_EXCHANGE,
-				    &now, gone);
+		return names_rename(w->vol, txn, &from, &to,
+				    sim_draw(&w->seed, 4) ? 0 : NAMES_EXCHANGE, &now, gone);
 	case 5: {
 		struct vol view = vol_in(w->vol, txn);
 		struct inode dir;
@@ -373,16 +177,16 @@ static void operate(struct world *w)
 	if (!expected(err))
 		printf("%s\n", trail_text());
 	assert_true(expected(err));
-	w->tree[w->done + 1] = tree_of(w->vol);
+	w->tree[w->done + 1] = sim_tree(w->vol);
 	w->done++;
-	if (!err && draw(&w->seed, 2))
+	if (!err && sim_draw(&w->seed, 2))
 		assert_int_equal(destroy(w, gone), 0);
-	if (!draw(&w->seed, 6)) {
+	if (!sim_draw(&w->seed, 6)) {
 		assert_int_equal(
 		    journal_force(w->vol->journal, journal_number(w->vol->journal), true), 0);
 		w->durable = w->done;
 	}
-	if (!draw(&w->seed, 25)) {
+	if (!sim_draw(&w->seed, 25)) {
 		assert_int_equal(journal_push(w->vol->journal), 0);
 		w->durable = w->done;
 	}
@@ -400,7 +204,7 @@ static void make(struct world *w, u32 block_size)
 	options.ag_count = 2;
 	assert_int_equal(mkfs_plan(&w->env, &options, &target, &g), 0);
 	assert_int_equal(mkfs_build(&w->env, &meta_types, &options, &g, &devices), 0);
-	sim_flush(&w->sim.dev);
+	sim_settle(&w->sim);
 }
 
 static void make_dirs(struct world *w)
@@ -429,20 +233,14 @@ static void run(u32 block_size, u64 seed, u32 every)
 	w->env.finding = count_finding;
 	w->seed = w->cut_seed = seed * 0x9e3779b97f4a7c15ull + 1;
 	w->every = every;
-	w->sim.durable = calloc(1, SIZE);
-	w->sim.end = &w->sim.first;
-	w->sim.dev = (struct device){.name = "sim",
-				     .size = SIZE,
-				     .read = sim_read,
-				     .write = sim_write,
-				     .flush = sim_flush,
-				     .close = wreck_close};
+	sim_open(&w->sim, SIZE);
 	make(w, block_size);
 	options.data = &w->sim.dev;
 	assert_int_equal(vol_open(&w->env, &meta_types, &options, &w->vol), 0);
 	make_dirs(w);
-	w->tree[0] = tree_of(w->vol);
-	w->sim.w = w;
+	w->tree[0] = sim_tree(w->vol);
+	w->sim.arg = w;
+	w->sim.written = cut;
 	while (w->done < OPERATIONS - 1)
 		operate(w);
 	w->tree[w->done + 1] = w->tree[w->done];
@@ -454,8 +252,7 @@ static void run(u32 block_size, u64 seed, u32 every)
 	printf("blocks of %u bytes, seed %llu: %u writes, %u cuts\n", block_size,
 	       (unsigned long long)seed, w->writes, w->cuts);
 	assert_true(w->cuts > 100);
-	sim_flush(&w->sim.dev);
-	free(w->sim.durable);
+	sim_close(&w->sim);
 	free(w);
 }
 

@@ -1,0 +1,246 @@
+/* mendfs repair: the rounds of a repair over an image, and what came of them. */
+#include "base/trail.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "meta/types_table.h"
+#include "scrub/repair.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+struct repair_command {
+	struct cli_image image; /* first */
+	bool verbose;
+	u64 force;
+};
+
+/* One repair at work. */
+struct repairing {
+	struct cli_run *run;
+	const struct repair_command *options;
+	struct report report; /* of the survey at hand */
+	struct progress_line line;
+	bool reported;
+	u32 actions;
+};
+
+static void on_finding(void *arg, const struct finding *finding)
+{
+	struct repairing *r = arg;
+
+	report_add(&r->report, finding);
+}
+
+static void on_open_finding(struct verdict *v, const struct finding *finding)
+{
+	(void)v; /* the survey meets it again */
+	(void)finding;
+}
+
+/* What was found before is void. */
+static void on_round(void *arg, u32 round)
+{
+	struct repairing *r = arg;
+
+	(void)round;
+	if (r->reported)
+		report_close(&r->report);
+	r->reported = !report_open(&r->run->env, &r->report);
+	r->report.image = r->options->image.data;
+	r->report.mounted = r->run->mounted != NULL;
+	r->report.live = r->options->verbose ? r->run->err : NULL;
+}
+
+static void on_say(void *arg, const char *line)
+{
+	struct repairing *r = arg;
+
+	r->actions++;
+	progress_end(&r->line);
+	fprintf(r->run->out, "%s\n", line);
+	fflush(r->run->out);
+}
+
+static void print_result(const struct repairing *r, const struct repair_result *result)
+{
+	FILE *out = r->run->out;
+
+	if (!result->first && !r->actions) {
+		fprintf(out, "nothing to repair\n");
+		return;
+	}
+	fprintf(out,
+		"%" PRIu64 " findings at first, %" PRIu64 " left after %u rounds; rebuilt: %" PRIu64
+		", failed: %" PRIu64 "%s\n",
+		result->first, result->left, result->rounds, result->rebuilt, result->failed,
+		r->options->image.preview ? "; nothing was written, this was a preview" : "");
+}
+
+static int repair(struct repairing *r, struct vol *vol)
+{
+	const struct repair_options options = {
+	    .round = on_round,
+	    .finding = on_finding,
+	    .say = on_say,
+	    .arg = r,
+	    .env = &r->run->env,
+	    .memory = r->options->image.memory,
+	    .force = r->options->force,
+	};
+	struct repair_result result;
+	int err = repair_run(vol, &options, &result);
+
+	if (err)
+		return err;
+	r->report.stats = result.stats;
+	r->report.g = vol->geo;
+	r->report.opened = true;
+	r->report.log = vol->log_status;
+	err = report_finish(&r->report, vol);
+	progress_end(&r->line);
+	if (!err && result.left)
+		report_print(r->run->out, &r->report);
+	if (!err)
+		print_result(r, &result);
+	return err;
+}
+
+static int repair_mounted(struct repairing *r)
+{
+	struct vol *vol = r->run->mounted;
+
+	if (r->options->image.preview || r->options->image.undo || !vol->journal)
+		return fail(-EOPNOTSUPP, "%s: %s", r->options->image.data,
+			    vol->journal ? "--preview and --undo are for what is not mounted"
+					 : "is mounted read-only");
+	return repair(r, vol);
+}
+
+static int repair_image(struct repairing *r)
+{
+	struct verdict v = {.raise = on_open_finding};
+	struct cli_image image = r->options->image;
+	struct vol *vol = NULL;
+	int err, closed;
+
+	image.verdict = &v;
+	err = cli_open(&r->run->env, &image, &vol);
+	if (!err)
+		err = repair(r, vol);
+	closed = vol_close(vol);
+	return err ? err : closed;
+}
+
+static int work(struct cli_run *run, void *options)
+{
+	struct repairing r = {.run = run, .options = options};
+	int err, status;
+
+	on_round(&r, 0);
+	progress_begin(&run->env, &r.line, run->err, run->terminal);
+	err = run->mounted ? repair_mounted(&r) : repair_image(&r);
+	progress_end(&r.line);
+	status = err ? cli_failed_in(run) : report_status(&r.report);
+	if (r.reported)
+		report_close(&r.report);
+	return status;
+}
+
+/* "all", or names of types with commas between them. */
+static bool parse_types(const char *text, u64 *types)
+{
+	if (!strcmp(text, "all")) {
+		*types = ~0ull;
+		return true;
+	}
+	while (*text) {
+		size_t length = strcspn(text, ",");
+		u32 i = 0;
+
+		while (i < META_COUNT && (strlen(meta_types.type[i]->name) != length ||
+					  memcmp(meta_types.type[i]->name, text, length) != 0))
+			i++;
+		if (i == META_COUNT)
+			return false;
+		*types |= 1ull << i;
+		text += length;
+		text += *text == ',';
+	}
+	return *types != 0;
+}
+
+/* 0, or STATUS_USAGE. */
+static int parse(const struct command *self, void *to, int argc, char **argv)
+{
+	struct repair_command *c = to;
+	static const struct option options[] = {
+	    {"preview", no_argument, NULL, 'p'},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"force", required_argument, NULL, 'f'},
+	    {"memory", required_argument, NULL, 'm'},
+	    {"log", required_argument, NULL, 'L'},
+	    {"log-device", required_argument, NULL, 'l'},
+	    {"rt-device", required_argument, NULL, 'r'},
+	    {"undo", required_argument, NULL, 'u'},
+	    {0},
+	};
+	u64 memory = 0;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+		if (o == 'p') {
+			c->image.preview = true;
+		} else if (o == 'v') {
+			c->verbose = true;
+		} else if (o == 'f') {
+			if (!parse_types(optarg, &c->force))
+				return cli_misuse(self, "\"%s\" is no list of types", optarg);
+		} else if (o == 'm') {
+			if (!cli_parse_size(optarg, &memory) || !memory)
+				return cli_misuse(self, "\"%s\" is no size", optarg);
+			c->image.memory = memory;
+		} else if (o == 'L') {
+			c->image.accept_loss = !strcmp(optarg, "accept-loss");
+			if (!c->image.accept_loss && strcmp(optarg, "refuse") != 0)
+				return cli_misuse(self, "--log is refuse or accept-loss");
+		} else if (o == 'u') {
+			c->image.undo = optarg;
+		} else if (o == 'l') {
+			c->image.log = optarg;
+		} else if (o == 'r') {
+			c->image.rt = optarg;
+		} else {
+			return cli_usage(self);
+		}
+	}
+	if (optind + 1 != argc)
+		return cli_misuse(self, "expected one image");
+	if (c->image.undo && (c->image.preview || c->image.log))
+		return cli_misuse(self, "--undo does not go with --preview, nor with a log device");
+	c->image.data = argv[optind];
+	c->image.write = c->image.repair = true;
+	return 0;
+}
+
+const struct command command_repair = {
+    .name = "repair",
+    .arguments = "[OPTION...] IMAGE|DIRECTORY",
+    .summary = "check a filesystem, and mend what is wrong with it",
+    .help = "What is damaged is made anew from the other structures that tell the same. What was\n"
+	    "done is printed on stdout, then what is left, as `mendfs check` would print it.\n"
+	    "\n"
+	    "  --preview             in memory alone: the image is not written\n"
+	    "  --force=TYPE,...      make these anew, too, though nothing is wrong: bnobt, rmapbt, "
+	    "all\n"
+	    "  -v, --verbose         show findings on stderr as they come, and notes\n"
+	    "  --memory=SIZE         for the cache of blocks: 16M\n"
+	    "  --log=refuse          stop at a damaged log (the default)\n"
+	    "  --log=accept-loss     replay what is whole of a damaged log\n" CLI_HELP_DEVICES "\n"
+	    "Exit status, of what is left, OR of: 1 corruption, 2 warnings or optimizations only,\n"
+	    "4 the repair could not be finished, 8 usage.\n",
+    .options_size = sizeof(struct repair_command),
+    .parse = parse,
+    .work = work,
+};

@@ -1,0 +1,230 @@
+/* What a sweep says of names, sorted by inode; see names.h. */
+#include "base/trail.h"
+#include "format/dir.h"
+#include "ledger/sweep.h"
+#include "meta/dir_salvage.h"
+#include "meta/names.h"
+
+#include <errno.h>
+
+#define FACTS_MEMORY (16u << 20)
+#define SWEEP_MEMORY (16u << 20)
+
+enum fact_kind {
+	FACT_LINKS,   /* word: type; times: its link count */
+	FACT_ZERO,    /* it has none */
+	FACT_NAME,    /* dir, word: type */
+	FACT_CHILD,   /* dir: names it as a directory */
+	FACT_DOTDOT,  /* dir: its .. */
+	FACT_POINTER, /* dir, word: generation, digest; times: names less pointers */
+};
+
+struct fact_record {
+	struct be64 ino;
+	u8 kind;
+	struct be64 dir, word, digest;
+	struct be64 times;
+};
+#define FACT_KEY offsetof(struct fact_record, times)
+_Static_assert(sizeof(struct fact_record) <= sizeof(((struct names_work *)0)->fact),
+	       "the next fact");
+
+struct gathering {
+	struct names_work *w;
+	struct repair *r;
+	int err;
+};
+
+static void add(struct gathering *g, const struct fact_record *record)
+{
+	int err = sorter_add(g->w->facts, record);
+
+	if (err && !g->err)
+		g->err = err;
+}
+
+static void on_posting(void *arg, const struct sweep_posting *p)
+{
+	const u64 *w = p->fact->w;
+	bool left = p->side == SIDE_LEFT;
+	struct fact_record record = {
+	    .ino = be64_make(w[0]), .dir = be64_make(w[1]), .times = be64_make((u64)p->times)};
+
+	if (p->account == ACCOUNT_LINKS) {
+		record.kind = left ? FACT_NAME : FACT_LINKS;
+		record.dir = be64_make(left && p->where ? p->where->ino : NO_INO);
+		record.word = be64_make(w[1]);
+	} else if (p->account == ACCOUNT_UNLINKED) {
+		if (left)
+			return;
+		record.kind = FACT_ZERO;
+		record.dir = be64_make(0);
+	} else if (p->account == ACCOUNT_DOTDOT) {
+		record.kind = left ? FACT_CHILD : FACT_DOTDOT;
+	} else {
+		record.kind = FACT_POINTER;
+		record.word = be64_make(w[2]);
+		record.digest = be64_make(w[3]);
+		record.times = be64_make(left ? (u64)p->times : -(u64)p->times);
+	}
+	add(arg, &record);
+}
+
+static void ignore(struct verdict *v, const struct finding *finding)
+{
+	(void)v; /* the survey has said it all */
+	(void)finding;
+}
+
+int names_gather(struct names_work *w)
+{
+	struct gathering g = {.w = w, .r = w->r};
+	const struct sweep_options options = {
+	    .posted = on_posting,
+	    .posted_arg = &g,
+	    .posted_accounts = 1u << ACCOUNT_LINKS | 1u << ACCOUNT_UNLINKED | 1u << ACCOUNT_DOTDOT |
+			       1u << ACCOUNT_PARENTS,
+	    .gather = true,
+	};
+	struct verdict v = {.raise = ignore};
+	struct sweep_stats stats;
+	struct vol *snapshot = NULL;
+	int err =
+	    sorter_open(w->vol->env, sizeof(struct fact_record), FACT_KEY, FACTS_MEMORY, &w->facts);
+
+	if (!err)
+		err = vol_snapshot(w->vol, w->vol->env,
+				   &(struct vol_options){.memory = SWEEP_MEMORY, .verdict = &v},
+				   &snapshot);
+	if (!err)
+		err = sweep_run(snapshot, &options, &stats);
+	vol_close(snapshot);
+	if (!err)
+		err = g.err;
+	return err ? err : sorter_sort(w->facts);
+}
+
+/* ---- by inode ---- */
+
+static int add_name(struct names_work *w, struct named *n, const struct fact_record *f)
+{
+	u64 dir = be64_get(f->dir), type = be64_get(f->word);
+	u8 real;
+	int there;
+
+	n->names += be64_get(f->times);
+	if (dir == NO_INO)
+		return 0; /* the superblock names it */
+	if (n->there && (type == n->type || n->zero))
+		return 0;
+	if (n->there && n->wrong < NAMERS_MAX) {
+		n->wrong_dir[n->wrong++] = dir;
+		return 0;
+	}
+	if (n->there)
+		return names_fix_add(w, dir, n->ino, DIR_FIX_TYPE);
+	/* One that is damaged has not posted, either. */
+	there = dir_salvage_inode(w->vol, n->ino, &real);
+	return there ? (there < 0 ? there : 0) : names_fix_add(w, dir, n->ino, DIR_FIX_DROP);
+}
+
+static int add_fact(struct names_work *w, struct named *n, const struct fact_record *f)
+{
+	switch ((enum fact_kind)f->kind) {
+	case FACT_LINKS:
+		n->there = true;
+		n->type = (u8)be64_get(f->word);
+		n->nlink = be64_get(f->times);
+		break;
+	case FACT_ZERO:
+		n->there = n->zero = true;
+		return dir_salvage_inode(w->vol, n->ino, &n->type) < 0 ? -ENOMEM : 0;
+	case FACT_NAME:
+		return add_name(w, n, f);
+	case FACT_CHILD:
+		if (n->dirs < NAMERS_MAX)
+			n->dir[n->dirs] = be64_get(f->dir);
+		n->dirs++;
+		break;
+	case FACT_DOTDOT:
+		n->has_dotdot = true;
+		n->dotdot = be64_get(f->dir);
+		break;
+	case FACT_POINTER:
+		break;
+	}
+	return 0;
+}
+
+/* Names and pointers of one directory, generation and name are neighbours. */
+struct pointer_run {
+	struct fact_record first;
+	s64 net;
+	bool any;
+};
+
+static int end_run(struct names_work *w, struct named *n, struct pointer_run *run)
+{
+	int err = 0;
+
+	if (run->any && run->net > 0)
+		err = names_fix_add(w, be64_get(run->first.dir), n->ino, DIR_FIX_POINTER);
+	if (run->any && run->net < 0)
+		n->pointers = true;
+	run->any = false;
+	return err;
+}
+
+static int add_pointer(struct names_work *w, struct named *n, struct pointer_run *run,
+		       const struct fact_record *f)
+{
+	int err = 0;
+
+	if (run->any && memcmp(&run->first, f, FACT_KEY))
+		err = end_run(w, n, run);
+	if (!run->any)
+		*run = (struct pointer_run){.first = *f, .any = true};
+	run->net += (s64)be64_get(f->times);
+	return err;
+}
+
+/* A name of another type than the inode has: that of some other inode, when this one has as many
+ * names as it needs. */
+static int end_types(struct names_work *w, struct named *n)
+{
+	bool enough = n->names >= n->nlink + n->wrong;
+	int err = 0;
+
+	for (u32 i = 0; i < n->wrong && !err; i++)
+		err = names_fix_add(w, n->wrong_dir[i], n->ino,
+				    enough ? DIR_FIX_FALSE : DIR_FIX_TYPE);
+	if (enough)
+		n->names -= n->wrong;
+	return err;
+}
+
+int names_next(struct names_work *w, struct named *n)
+{
+	struct pointer_run run = {.any = false};
+	struct fact_record f;
+	int err = 0, more;
+
+	if (!w->has_fact) {
+		more = sorter_next(w->facts, w->fact);
+		if (more <= 0)
+			return more;
+	}
+	memcpy(&f, w->fact, sizeof(f));
+	*n = (struct named){.ino = be64_get(f.ino)};
+	do {
+		err = f.kind == FACT_POINTER ? add_pointer(w, n, &run, &f) : add_fact(w, n, &f);
+		more = err ? 0 : sorter_next(w->facts, &f);
+	} while (!err && more > 0 && be64_get(f.ino) == n->ino);
+	w->has_fact = more > 0;
+	memcpy(w->fact, &f, sizeof(f));
+	if (!err)
+		err = end_run(w, n, &run);
+	if (!err)
+		err = end_types(w, n);
+	return err ? err : more < 0 ? more : 1;
+}

@@ -1,0 +1,71 @@
+/*
+ * Rebuilding metadata from the other sides of its entries.
+ *
+ * rebuild() of a descriptor gets the repair at hand and which object it is about, makes the new
+ * structure aside, and switches to it in one transaction.  0: done (only the next check is
+ * believed); a negative errno with a trail: nothing has changed but free space.  Nobody else
+ * changes the volume meanwhile.
+ */
+#ifndef MENDFS_META_REBUILD_H
+#define MENDFS_META_REBUILD_H
+
+#include "fs/vol.h"
+#include "meta/evidence.h"
+
+/* Names that led to no inode, of all rounds. */
+#define LOST_NAMES 64
+struct lost_name {
+	u64 dir;
+	u8 type, length, name[255];
+	bool used;
+};
+struct lost_names {
+	u32 count; /* also of those that are not kept */
+	struct lost_name name[LOST_NAMES];
+};
+
+struct repair {
+	struct vol *vol; /* opened to write */
+	struct lost_names *lost;
+	struct evidence *evidence;
+	const struct evidence_ag *wanted;
+	bool others;	 /* something is sick besides the superblock */
+	bool quota_done; /* in this round */
+	bool moved;	 /* the primary superblock is another now: what was found before is void */
+	/* Something that the person should know: what was done, or lost. May be NULL. */
+	void (*say)(void *arg, const char *line);
+	void *arg;
+};
+void repair_say(struct repair *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A name that is dropped since there is no such inode. */
+void repair_lost_name(struct repair *r, u64 dir, u8 type, const u8 *name, u32 length);
+
+/* The space trees and headers of an AG, all at once: bnobt, cntbt, rmapbt, refcountbt, AGF, AGFL;
+ * and where the evidence says so, inobt, finobt and AGI. */
+int ag_rebuild(struct repair *r, u32 ag, u64 ino);
+/* What files map has to be known; what cannot be read of it, the reverse map is asked for. */
+#define AG_REBUILD_NEEDS (1ull << META_INODE | 1ull << META_BMBT)
+/* The superblock, from its copies and from what it says itself, its counters from the AG headers;
+ * and the copies. */
+int super_rebuild(struct repair *r, u32 ag, u64 ino);
+/* All quota records: their usage from what inodes are charged; what else they say stays. */
+int dquot_rebuild(struct repair *r, u32 ag, u64 ino);
+
+/* Inodes can be read, and space can be had. */
+#define NAMES_NEED_SPACE                                                                       \
+	(AG_REBUILD_NEEDS | 1ull << META_INODES | 1ull << META_REFCOUNTBT | 1ull << META_AGF | \
+	 1ull << META_AGFL | 1ull << META_AGI | 1ull << META_BNOBT | 1ull << META_CNTBT |      \
+	 1ull << META_RMAPBT | 1ull << META_INOBT | 1ull << META_FINOBT)
+/* The entries and the indexes of a directory, in any form. */
+int dir_rebuild(struct repair *r, u32 ag, u64 ino);
+/* The attributes of an inode that are whole, in a new fork. */
+int attr_rebuild(struct repair *r, u32 ag, u64 ino);
+/* The target of a symbolic link, as far as it is there. */
+int symlink_rebuild(struct repair *r, u32 ag, u64 ino);
+/* Names, link counts, `..` and parent pointers of all inodes, from each other. */
+int names_rebuild(struct repair *r, u32 ag, u64 ino);
+struct dir_remake;
+int dir_short_rebuild(struct repair *r, struct dir_remake *m);
+
+#endif

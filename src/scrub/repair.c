@@ -1,0 +1,302 @@
+/* The rounds of a repair; see repair.h. */
+#include "scrub/repair.h"
+
+#include "base/trail.h"
+#include "meta/rebuild.h"
+#include "scrub/chunks.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* In these, an AG's inodes can be found only by what is in the blocks. */
+#define INODE_TREES \
+	(1ull << META_AGI | 1ull << META_INOBT | 1ull << META_FINOBT | 1ull << META_INODES)
+#define CANNOT_SPEAK (1ull << META_INODE | 1ull << META_BMBT)
+
+struct round {
+	struct vol *vol;
+	const struct repair_options *options;
+	struct repair_result *result;
+	struct survey survey;
+	struct repair repair;
+	struct lost_names *lost;
+	struct evidence_ag *wanted;
+	u64 *ag;    /* by AG: what is to be rebuilt of it */
+	u64 stuck;  /* types that nothing can rebuild */
+	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
+};
+
+static void say_failed(struct round *r, const char *what, u64 number)
+{
+	char line[TRAIL_MAX + 64];
+
+	r->result->failed++;
+	snprintf(line, sizeof(line), "%s %llu: not repaired: %s", what, (unsigned long long)number,
+		 trail_text());
+	if (r->options->say)
+		r->options->say(r->options->arg, line);
+	trail_clear();
+}
+
+/* What shares its rebuild with `type`: bits. */
+static u64 together(const struct round *r, const struct meta_type *type)
+{
+	u64 bits = 0;
+
+	for (u32 i = 0; i < META_COUNT; i++)
+		if (r->vol->types->type[i]->rebuild == type->rebuild)
+			bits |= 1ull << i;
+	return bits;
+}
+
+static u64 scope_mask(const struct round *r, enum meta_scope scope)
+{
+	u64 bits = 0;
+
+	for (u32 i = 0; i < META_COUNT; i++)
+		if (r->vol->types->type[i]->scope == scope)
+			bits |= 1ull << i;
+	return bits;
+}
+
+/* Does it need something that is sick, and can be cured first? What hangs on inodes waits for all
+ * AGs: a name that leads nowhere may lead to an inode that cannot be seen yet. */
+static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
+{
+	u64 needs = type->needs_rebuild & ~together(r, type) & ~r->stuck;
+	u64 in_ag = scope_mask(r, SCOPE_AG);
+	bool anywhere = ag == NO_AG || type->scope == SCOPE_INODE;
+	u64 sick =
+	    (r->survey.any & ~in_ag) | ((anywhere ? r->survey.any : r->survey.ag[ag]) & in_ag);
+
+	return r->daring < (type->scope == SCOPE_AG ? 1 : 2) && needs & sick;
+}
+
+static void plan_ags(struct round *r)
+{
+	for (u32 ag = 0; ag < r->survey.ags; ag++) {
+		u64 sick = r->survey.ag[ag];
+
+		for (u32 i = 0; i < META_COUNT; i++) {
+			const struct meta_type *type = r->vol->types->type[i];
+
+			if (sick >> i & 1 && type->rebuild && !waits(r, type, ag))
+				r->ag[ag] |= 1ull << i;
+		}
+		r->wanted[ag].space = (r->ag[ag] & ~(1ull << META_SUPERBLOCK)) != 0;
+		r->wanted[ag].inodes = (r->ag[ag] & INODE_TREES) != 0;
+		r->wanted[ag].rmaps_sick = r->survey.corrupt[ag] >> META_RMAPBT & 1;
+	}
+}
+
+static int gather(struct round *r)
+{
+	struct sick_inodes sick = {NULL, 0};
+	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.memory = r->options->memory, .verdict = &v};
+	struct vol *snapshot = NULL;
+	u64 *ino = env_array(r->vol->env, r->survey.inodes + 1, sizeof(*ino));
+	int err = ino ? chunks_look(r->vol, &r->survey, r->wanted)
+		      : fail(-ENOMEM, "repair: out of memory");
+
+	for (u32 i = 0; ino && i < r->survey.inodes; i++)
+		if (r->survey.inode[i].corrupt & CANNOT_SPEAK)
+			ino[sick.count++] = r->survey.inode[i].ino;
+	sick.ino = ino;
+	if (!err)
+		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
+	if (!err)
+		err = evidence_gather(snapshot, r->wanted, &sick, &r->repair.evidence);
+	vol_close(snapshot);
+	env_free(r->vol->env, ino);
+	return err;
+}
+
+static int run_one(struct round *r, const struct meta_type *type, u32 ag, u64 ino)
+{
+	int err = type->rebuild(&r->repair, ag, ino);
+
+	if (err == -ENOMEM || err == -EIO)
+		return err;
+	if (err)
+		say_failed(r, ino == NO_INO ? type->name : "inode", ino == NO_INO ? ag : ino);
+	else
+		r->result->rebuilt++;
+	return 0;
+}
+
+/* Each rebuild once, whatever number of its types is sick. */
+static int run_types(struct round *r, u64 types, u32 ag, u64 ino)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < META_COUNT && !err; i++) {
+		const struct meta_type *type = r->vol->types->type[i];
+
+		if (!(types >> i & 1))
+			continue;
+		types &= ~together(r, type);
+		err = run_one(r, type, ag, ino);
+	}
+	return err;
+}
+
+/* Everything else has been looked at in its light. */
+static int run_super(struct round *r)
+{
+	u64 bit = 1ull << META_SUPERBLOCK;
+
+	if (!(r->survey.ag[0] & bit))
+		return 0;
+	r->survey.ag[0] &= ~bit;
+	return run_types(r, bit, 0, NO_INO);
+}
+
+static int run_ags(struct round *r)
+{
+	bool any = false;
+	int err;
+
+	for (u32 ag = 0; ag < r->survey.ags; ag++)
+		any |= r->wanted[ag].space;
+	err = any ? gather(r) : 0;
+	for (u32 ag = 0; ag < r->survey.ags && !err; ag++)
+		err = run_types(r, r->ag[ag], ag, NO_INO);
+	evidence_free(r->repair.evidence);
+	r->repair.evidence = NULL;
+	chunks_free(r->vol, r->wanted);
+	return err;
+}
+
+static u64 ready(const struct round *r, u64 sick, u32 ag)
+{
+	u64 bits = 0;
+
+	for (u32 i = 0; i < META_COUNT; i++) {
+		const struct meta_type *type = r->vol->types->type[i];
+
+		if (sick >> i & 1 && type->rebuild && !waits(r, type, ag))
+			bits |= 1ull << i;
+	}
+	return bits;
+}
+
+static int run_inodes(struct round *r)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < r->survey.inodes && !err && !r->repair.moved; i++) {
+		const struct sick_inode *s = &r->survey.inode[i];
+		bool valid = inum_valid(&r->vol->geo, inum_of(s->ino));
+		u32 ag = valid ? inum_ag(&r->vol->geo, inum_of(s->ino)) : NO_AG;
+
+		if (valid)
+			err = run_types(r, ready(r, s->types, ag), ag, s->ino);
+	}
+	return err;
+}
+
+static int run_sick(struct round *r)
+{
+	int err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
+
+	if (err || r->repair.moved)
+		return err;
+	plan_ags(r);
+	err = run_ags(r);
+	return err ? err : run_inodes(r);
+}
+
+static int run_round(struct round *r)
+{
+	u32 ags = r->survey.ags;
+	int err;
+
+	r->wanted = env_array(r->vol->env, ags, sizeof(*r->wanted));
+	r->ag = env_array(r->vol->env, ags, sizeof(*r->ag));
+	err = r->wanted && r->ag ? 0 : fail(-ENOMEM, "repair: out of memory");
+	r->repair = (struct repair){.vol = r->vol,
+				    .lost = r->lost,
+				    .wanted = r->wanted,
+				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
+				    .say = r->options->say,
+				    .arg = r->options->arg};
+	if (!err)
+		err = run_super(r);
+	if (!err && !r->repair.moved)
+		err = run_sick(r);
+	env_free(r->vol->env, r->wanted);
+	env_free(r->vol->env, r->ag);
+	return err;
+}
+
+static int look(struct round *r, u32 round)
+{
+	const struct survey_options options = {.finding = r->options->finding,
+					       .arg = r->options->arg,
+					       .env = r->options->env,
+					       .memory = r->options->memory};
+
+	if (r->options->round)
+		r->options->round(r->options->arg, round);
+	return survey_run(r->vol, &options, &r->survey);
+}
+
+static void add_forced(struct round *r)
+{
+	u64 force = r->options->force, in_ag = scope_mask(r, SCOPE_AG);
+
+	for (u32 ag = 0; ag < r->survey.ags; ag++)
+		r->survey.ag[ag] |= force & in_ag;
+	r->survey.fs |= force & scope_mask(r, SCOPE_FS);
+}
+
+/* What the survey of this round asks for. */
+static int go_on(struct round *r, u32 round, u64 *before, bool *more)
+{
+	struct repair_result *result = r->result;
+	bool forced = !round && r->options->force, same = round && r->survey.digest == *before;
+
+	*before = r->survey.digest;
+	result->rounds = round + 1;
+	result->left = r->survey.findings;
+	result->stats = r->survey.stats;
+	if (!round)
+		result->first = r->survey.findings;
+	*more = (r->survey.findings || forced) && !(same && r->daring == 2);
+	if (!*more)
+		return 0;
+	r->daring = same ? r->daring + 1 : 0;
+	if (forced)
+		add_forced(r);
+	return run_round(r);
+}
+
+int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result)
+{
+	struct round r = {.vol = vol, .options = options, .result = result};
+	u64 before = 0;
+	bool more = true;
+	int err = 0;
+
+	*result = (struct repair_result){0};
+	r.lost = env_alloc(vol->env, sizeof(*r.lost));
+	if (!r.lost)
+		return fail(-ENOMEM, "repair: out of memory");
+	for (u32 i = 0; i < META_COUNT; i++)
+		if (!vol->types->type[i]->rebuild)
+			r.stuck |= 1ull << i;
+	for (u32 round = 0; round < REPAIR_ROUNDS && !err && more; round++) {
+		struct vol alone;
+
+		vol_alone_begin(vol, &alone);
+		r.vol = &alone;
+		err = look(&r, round);
+		if (!err)
+			err = go_on(&r, round, &before, &more);
+		survey_free(&r.survey);
+		vol_alone_end(&alone);
+	}
+	env_free(vol->env, r.lost);
+	return err;
+}

@@ -1,0 +1,37 @@
+/*
+ * Repair: check, rebuild what is sick, check again, until nothing is left or nothing moves.
+ *
+ * A round is a survey of a snapshot and the rebuilds that can be made of what it has found: an
+ * object whose descriptor needs another that is sick waits for that one.  When nothing moves, the
+ * AGs are tried that wait, and then whatever waits.  Only the last survey is believed.
+ *
+ * A volume that others change is theirs between the rounds, and not during one.
+ */
+#ifndef MENDFS_SCRUB_REPAIR_H
+#define MENDFS_SCRUB_REPAIR_H
+
+#include "scrub/survey.h"
+
+#define REPAIR_ROUNDS 32
+
+struct repair_options {
+	/* A survey begins; what was found before is void. */
+	void (*round)(void *arg, u32 round);
+	void (*finding)(void *arg, const struct finding *finding);
+	/* What has been done, what was lost, and what could not be done. */
+	void (*say)(void *arg, const char *line);
+	void *arg;
+	struct env *env; /* whose progress and stop are heeded; NULL: the volume's */
+	size_t memory;
+	u64 force; /* types to be rebuilt although nothing is wrong: bits 1 << enum meta_id */
+};
+struct repair_result {
+	u32 rounds;
+	u64 first, left; /* findings of the first and of the last survey */
+	u64 rebuilt, failed;
+	struct sweep_stats stats; /* of the last survey */
+};
+/* 0: the last survey was made, result tells how it came out. */
+int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result);
+
+#endif

@@ -1,0 +1,213 @@
+/* What a check has found, by object; see survey.h. Findings come one at a time. */
+#include "scrub/survey.h"
+
+#include "base/trail.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct listener {
+	struct survey *survey;
+	const struct survey_options *options;
+	int err;
+};
+
+/* Up to a dot, if there is one. */
+static const struct meta_type *type_named(const struct meta_types *types, const char *name)
+{
+	size_t length = name ? strcspn(name, ".") : 0;
+
+	for (u32 i = 0; i < META_COUNT; i++)
+		if (strlen(types->type[i]->name) == length &&
+		    !memcmp(types->type[i]->name, name, length))
+			return types->type[i];
+	return NULL;
+}
+
+static bool of_account(const struct finding *f, enum account account)
+{
+	return f->where.type && !strcmp(f->where.type, account_defs[account].name);
+}
+
+/* Which type is to be rebuilt. NULL: nothing that could be. */
+static const struct meta_type *type_of(const struct survey *s, const struct finding *f)
+{
+	const struct meta_type *type = NULL;
+
+	if (f->def == sweep_defs->loop)
+		return s->types->type[META_NAMES];
+	/* "agf.freeblks" tells whose counter it is */
+	if (of_account(f, ACCOUNT_COUNTERS))
+		type = type_named(s->types, f->found);
+	for (u32 i = 0; !type && i < ACCOUNT_COUNT; i++)
+		if (of_account(f, i))
+			type = s->types->type[account_defs[i].rebuilt];
+	if (!type)
+		type = type_named(s->types, f->where.type);
+	return type ? type : type_named(s->types, f->def->type);
+}
+
+static int grow(struct survey *s)
+{
+	u32 room = s->room ? s->room * 2 : 256;
+	struct sick_inode *inode = env_array(s->env, room, sizeof(*inode));
+
+	if (!inode)
+		return fail(-ENOMEM, "the sick list: out of memory");
+	if (s->inodes)
+		memcpy(inode, s->inode, s->inodes * sizeof(*inode));
+	env_free(s->env, s->inode);
+	s->inode = inode;
+	s->room = room;
+	return 0;
+}
+
+static int mark_inode(struct survey *s, u64 ino, u64 bit, u64 corrupt)
+{
+	int err = 0;
+
+	if (s->inodes && s->inode[s->inodes - 1].ino == ino) {
+		s->inode[s->inodes - 1].types |= bit;
+		s->inode[s->inodes - 1].corrupt |= corrupt;
+		return 0;
+	}
+	if (s->inodes == SURVEY_INODES)
+		return 0;
+	if (s->inodes == s->room)
+		err = grow(s);
+	if (!err)
+		s->inode[s->inodes++] = (struct sick_inode){ino, bit, corrupt};
+	return err;
+}
+
+static int mark(struct survey *s, const struct finding *f)
+{
+	const struct meta_type *type = type_of(s, f);
+	u32 ag = f->where.ag;
+	u64 bit, corrupt;
+
+	if (!type)
+		return 0;
+	bit = 1ull << type->id;
+	corrupt = f->def->severity == SEVERITY_CORRUPT ? bit : 0;
+	s->any |= bit;
+	if (ag == NO_AG && f->where.ino != NO_INO && inum_valid(s->g, inum_of(f->where.ino)))
+		ag = inum_ag(s->g, inum_of(f->where.ino));
+	if (type->scope == SCOPE_INODE && f->where.ino != NO_INO)
+		return mark_inode(s, f->where.ino, bit, corrupt);
+	if (type->scope != SCOPE_AG || ag >= s->ags) {
+		s->fs |= bit;
+		return 0;
+	}
+	s->ag[ag] |= bit;
+	s->corrupt[ag] |= corrupt;
+	return 0;
+}
+
+static u64 mix(u64 h, u64 v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 29;
+}
+
+/* The same for the same finding of another run, whose hashes have another key. */
+u64 survey_digest(const struct finding *f)
+{
+	u64 h = mix(f->where.ag, f->where.ino);
+	const char *texts[] = {f->def->id, f->field, f->found}, *keyed = strstr(f->found, "hash ");
+
+	for (u32 i = 0; i < ARRAY_COUNT(texts); i++)
+		for (const char *c = texts[i]; *c && c != keyed; c++)
+			h = mix(h, (u8)*c);
+	return h;
+}
+
+static void on_finding(void *arg, const struct finding *f)
+{
+	struct listener *l = arg;
+	struct survey *s = l->survey;
+	int err = 0;
+
+	if (l->options->finding)
+		l->options->finding(l->options->arg, f);
+	if (f->def->severity < SEVERITY_PREEN)
+		return;
+	s->findings++;
+	s->digest += survey_digest(f); /* they come in any order */
+	err = mark(s, f);
+	if (err && !l->err)
+		l->err = err;
+}
+
+void survey_ignore(struct verdict *v, const struct finding *finding)
+{
+	(void)v; /* the sweep meets the superblock again */
+	(void)finding;
+}
+
+static int compare_ino(const void *a, const void *b)
+{
+	u64 x = ((const struct sick_inode *)a)->ino, y = ((const struct sick_inode *)b)->ino;
+
+	return x < y ? -1 : x > y;
+}
+
+static void add_marks(struct sick_inode *to, const struct sick_inode *from)
+{
+	to->types |= from->types;
+	to->corrupt |= from->corrupt;
+}
+
+static void sort_inodes(struct survey *s)
+{
+	u32 to = 0;
+
+	if (s->inodes)
+		qsort(s->inode, s->inodes, sizeof(*s->inode), compare_ino);
+	for (u32 i = 0; i < s->inodes; i++) {
+		if (to && s->inode[to - 1].ino == s->inode[i].ino)
+			add_marks(&s->inode[to - 1], &s->inode[i]);
+		else
+			s->inode[to++] = s->inode[i];
+	}
+	s->inodes = to;
+}
+
+int survey_run(struct vol *vol, const struct survey_options *options, struct survey *out)
+{
+	struct listener l = {.survey = out, .options = options};
+	const struct sweep_options sweep = {
+	    .finding = on_finding,
+	    .finding_arg = &l,
+	    .posted = options->posted,
+	    .posted_arg = options->posted_arg,
+	    .posted_accounts = options->posted_accounts,
+	};
+	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.memory = options->memory, .verdict = &v};
+	struct vol *snapshot = NULL;
+	int err;
+
+	*out = (struct survey){
+	    .env = vol->env, .types = vol->types, .g = &vol->geo, .ags = vol->geo.ag_count};
+	out->ag = env_array(vol->env, out->ags, sizeof(*out->ag));
+	out->corrupt = env_array(vol->env, out->ags, sizeof(*out->corrupt));
+	err = out->ag && out->corrupt
+		  ? vol_snapshot(vol, options->env ? options->env : vol->env, &how, &snapshot)
+		  : fail(-ENOMEM, "the sick list: out of memory");
+	if (!err)
+		err = sweep_run(snapshot, &sweep, &out->stats);
+	vol_close(snapshot);
+	sort_inodes(out);
+	return err ? err : l.err;
+}
+
+void survey_free(struct survey *s)
+{
+	if (!s->env)
+		return;
+	env_free(s->env, s->ag);
+	env_free(s->env, s->corrupt);
+	env_free(s->env, s->inode);
+	*s = (struct survey){0};
+}

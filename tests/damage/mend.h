@@ -1,0 +1,23 @@
+/*
+ * Repairs a damaged image in place, and puts back what the repair has written.
+ */
+#ifndef MENDFS_TESTS_MEND_H
+#define MENDFS_TESTS_MEND_H
+
+#include "world.h"
+
+struct kept; /* bytes as they were before a write */
+
+struct mend {
+	struct device dev; /* over the image, writable */
+	struct image *image;
+	struct kept *kept; /* the last first */
+};
+
+/* Repairs as `mendfs repair` does. *left: findings of the last survey. An error: the trail says why
+ * it could not be done. mend_undo() in any case. */
+int mend_image(struct world *world, struct mend *mend, struct image *image, struct image *rt,
+	       u64 *left);
+void mend_undo(struct mend *mend);
+
+#endif

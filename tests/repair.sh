@@ -1,0 +1,56 @@
+#!/bin/bash
+# Damage to the structures of an AG, each repaired: afterwards check and xfs_repair -n find nothing. A seeded sample; SEED and
+# COUNT choose another.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/damage/lib.sh
+. "$(dirname "$0")/damage/lib.sh"
+cd "$SCRATCH" || exit 1
+SEED=${SEED:-1} COUNT=${COUNT:-30}
+AG_TYPES=agf,agfl,agi,bnobt,cntbt,rmapbt,refcountbt,inobt,finobt
+bases || { not_ok bases; exit 1; }
+# a judge that says what it saw, not only that it saw something
+cat >judge <<'S'
+#!/bin/bash
+xfs_repair -n -f "$1" >judged 2>&1 || { cat judged >>unhappy; exit 1; }
+S
+chmod +x judge
+for b in aged-1k plain; do
+	: >"$b.jsonl"
+	: >unhappy
+	campaign "$b" --repair --types=$AG_TYPES --count="$COUNT" --seed="$SEED" --judge=./judge || { not_ok "campaign-$b"; continue; }
+	campaign "$b" --repair --types=$AG_TYPES --pairs="$COUNT" --seed="$SEED" --judge=./judge || { not_ok "pairs-$b"; continue; }
+	jq -c 'select(.repair and (.ids != "" or .error or .refused != "" or .judge != 0))' "$b.jsonl" >bad
+	jq -c 'select(.repair)' "$b.jsonl" >repaired
+	echo "$b: $(wc -l <repaired) damaged images repaired, $(wc -l <bad) of them not to everybody's content (seed $SEED)"
+	head -3 bad unhappy
+	check "repaired-$b" test -s repaired -a ! -s bad
+done
+
+# By hand: one damage, the preview, the repair.
+status damage 0 "$MENDFS" damage plain.img bnobt 0 magic zeroes
+cp plain.img before.img
+status preview 0 "$M" repair --preview plain.img
+check preview-says-so grep -q 'nothing was written' "$SCRATCH/out"
+check preview-writes-nothing cmp plain.img before.img
+status found 1 "$M" check plain.img
+status repair-undo-file 0 "$M" repair --undo=undo plain.img
+status undo 0 "$M" undo undo plain.img
+check undone cmp plain.img before.img
+status undo-file-is-kept 4 "$M" repair --undo=undo plain.img
+status repair 0 "$M" repair --undo=undo2 plain.img
+cp plain.img repaired.img
+status damage-again 0 "$MENDFS" damage plain.img agf 1 freeblks add
+status repair-again 0 "$M" repair plain.img
+status undo-refused 4 "$M" undo undo2 plain.img
+check undo-says-why grep -q 'has been changed since' "$SCRATCH/err"
+cp repaired.img plain.img
+status undo-complete 0 "$M" undo undo2 plain.img
+status repair 0 "$M" repair plain.img
+check repair-says-what grep -q '^AG 0: rebuilt' "$SCRATCH/out"
+status clean 0 "$M" check plain.img
+status nothing-left 0 "$M" repair plain.img
+check says-nothing-to-repair grep -q '^nothing to repair' "$SCRATCH/out"
+status force-all 0 "$M" repair --force=all plain.img
+status force-unknown 8 "$M" repair --force=nonsense plain.img
+status forced-clean 0 "$M" check plain.img
