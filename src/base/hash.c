@@ -120,24 +120,6 @@ void hash_key_init(struct hash_key *key, const u8 seed[32], bool aes)
 	}
 }
 
-static u64 fold(u64 a, u64 b)
-{
-	u128 product = (u128)a * b;
-
-	return (u64)product ^ (u64)(product >> 64);
-}
-
-/* Products of keyed words, folded, and once more: not linear in any of them, as a sum must be that
- * tells swapped words apart. */
-u128 hash_mix(const struct hash_key *key, const u64 word[4])
-{
-	const u64 *k = (const u64 *)(const void *)key->round;
-	u64 a = fold(word[0] ^ k[0], word[1] ^ k[1]) ^ word[0];
-	u64 b = fold(word[2] ^ k[2], word[3] ^ k[3]) ^ word[2];
-
-	return (u128)fold(a ^ k[4], b ^ k[5]) << 64 | fold(a ^ k[6], b ^ k[7]);
-}
-
 u128 hash_words(const struct hash_key *key, const u64 word[4])
 {
 	return key->aes ? aes_words(key, word) : sip_words(key->sip, word);

@@ -21,8 +21,5 @@ struct hash_key {
 void hash_key_init(struct hash_key *key, const u8 seed[32], bool aes);
 u128 hash_words(const struct hash_key *key, const u64 word[4]);
 bool hash_has_aes(void);
-/* A cheap one under the same key, for facts that nobody chooses to collide: those of the commit
- * guard, which looks for errors of our own. */
-u128 hash_mix(const struct hash_key *key, const u64 word[4]);
 
 #endif

@@ -156,7 +156,7 @@ int parent_change(struct vol *vol, struct txn *txn, struct inum child, struct in
 				  .value = &value,
 				  .value_length = sizeof(value)};
 
-	if (add ? MUTATE(PARENT_NOT_ADDED) : MUTATE(PARENT_NOT_REMOVED))
+	if ((add && MUTATE(PARENT_NOT_ADDED)) || (!add && MUTATE(PARENT_NOT_REMOVED)))
 		return 0;
 	return add ? attr_set(vol, txn, child, &attr, ATTR_HOW_CREATE)
 		   : attr_remove(vol, txn, child, &attr);

@@ -202,7 +202,7 @@ static int adjust(struct ag *ag, u32 bno, u32 blocks, bool up, struct refcount_s
 		at += s.blocks;
 		if (s.count > REFCOUNT_MAX)
 			continue; /* so many that nobody counts any more */
-		if (up ? MUTATE(REFCOUNT_UP) : MUTATE(REFCOUNT_DOWN))
+		if ((up && MUTATE(REFCOUNT_UP)) || (!up && MUTATE(REFCOUNT_DOWN)))
 			continue;
 		err = set_count(ag, &s, up ? s.count + 1 : s.count - 1, fresh, sink);
 	}

@@ -331,7 +331,7 @@ static int guard_open(struct vol *vol, struct txn_guard **out)
 	if (!err)
 		err = book_open(guard->ledger, &guard->sweep.book);
 	if (!err)
-		book_of_own(guard->sweep.book);
+		book_one_shard(guard->sweep.book);
 	if (err)
 		guard_close(&guard->hook);
 	else

@@ -125,11 +125,12 @@ static void world_close(struct world *w)
 
 static u32 findings(struct world *w)
 {
+	const struct vol_options how = {.memory = 0};
 	struct sweep_stats stats;
 	struct vol *snapshot;
 
 	w->findings = 0;
-	must(vol_snapshot(w->vol, w->vol->env, &(struct vol_options){0}, &snapshot));
+	must(vol_snapshot(w->vol, &w->env, &how, &snapshot));
 	must(sweep_run(snapshot, NULL, &stats));
 	must(vol_close(snapshot));
 	return w->findings;

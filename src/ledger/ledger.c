@@ -84,15 +84,10 @@ static void record(struct book *b, enum account account, enum side side, const s
 		b->err = err;
 }
 
-static u128 hash(const struct book *b, const u64 word[4])
-{
-	return b->own ? hash_mix(&b->ledger->key, word) : hash_words(&b->ledger->key, word);
-}
-
 void book_post(struct book *b, enum account account, enum side side, const struct fact *fact,
 	       s64 times, const struct where *witness)
 {
-	u32 shard = b->own ? 0 : shard_of(fact);
+	u32 shard = b->one_shard ? 0 : shard_of(fact);
 
 	if (b->ledger->auditing) {
 		if (b->ledger->audited[account][shard])
@@ -100,7 +95,8 @@ void book_post(struct book *b, enum account account, enum side side, const struc
 		return;
 	}
 	b->touched[account] |= 1ull << shard;
-	b->sums.sum[account][shard][side] += hash(b, fact->w) * (u128)(__int128)times;
+	b->sums.sum[account][shard][side] +=
+	    hash_words(&b->ledger->key, fact->w) * (u128)(__int128)times;
 }
 
 static void post_ends(struct book *b, enum account account, enum side side, const struct fact *key,
@@ -150,9 +146,9 @@ void book_post_range(struct book *b, enum account account, enum side side, const
 	*run = (struct run){*key, start, start + length, times, side};
 }
 
-void book_of_own(struct book *b)
+void book_one_shard(struct book *b)
 {
-	b->own = true;
+	b->one_shard = true;
 }
 
 u64 book_balance(struct book *b)
@@ -201,7 +197,7 @@ u64 book_digest(const struct book *b, const void *bytes, size_t size)
 
 		state[2] = state[3] = 0;
 		memcpy(&state[2], next, take);
-		h = hash(b, state);
+		h = hash_words(&b->ledger->key, state);
 		state[0] = (u64)h;
 		state[1] = (u64)(h >> 64);
 		next += take;
@@ -212,7 +208,7 @@ u64 book_digest(const struct book *b, const void *bytes, size_t size)
 
 u128 book_hash(const struct book *b, const struct fact *fact)
 {
-	return hash(b, fact->w);
+	return hash_words(&b->ledger->key, fact->w);
 }
 
 int book_error(const struct book *b)

@@ -82,9 +82,8 @@ int book_open(struct ledger *ledger, struct book **out);
 /* Adds the book to the ledger and frees it; what it recorded for an audit is handed over. */
 int book_close(struct book *book);
 
-/* For a book of what we do ourselves, that is never audited: one sum an account, and a cheap hash.
- */
-void book_of_own(struct book *book);
+/* For a book that is never audited: all facts of an account go to one sum. */
+void book_one_shard(struct book *book);
 /* For a book that is used again and again: 1 << account for each account in which the two sides
  * have not changed by the same; then all sums are zero again. */
 u64 book_balance(struct book *book);

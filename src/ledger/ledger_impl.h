@@ -35,7 +35,7 @@ struct book {
 	struct ledger *ledger;
 	struct sums sums;
 	struct run run[ACCOUNT_COUNT];
-	bool own;		    /* book_of_own() */
+	bool one_shard;		    /* book_one_shard() */
 	u64 touched[ACCOUNT_COUNT]; /* 1 << shard, since the book was last settled */
 	int err;		    /* the first that recording met */
 };

@@ -87,13 +87,14 @@ static void must(struct work *w, const char *what, int err)
 static bool sound(struct work *w)
 {
 	enum mutation point = mutate.point;
+	const struct vol_options how = {.memory = 0};
 	struct sweep_stats stats;
 	struct vol *snapshot;
 
 	mutate.point = MUTATION_COUNT;
 	w->world.findings = w->world.ids = 0;
 	w->world.worst = SEVERITY_NONE;
-	must(w, "snapshot", vol_snapshot(w->vol, 0, &snapshot));
+	must(w, "snapshot", vol_snapshot(w->vol, &w->world.env, &how, &snapshot));
 	must(w, "check", sweep_run(snapshot, NULL, &stats));
 	vol_close(snapshot);
 	mutate.point = point;
