@@ -30,11 +30,11 @@ struct repair {
 	struct lost_names *lost;
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;
-	bool others;	 /* something is sick besides the superblock */
-	bool quota_done, rt_done; /* in this round */
-	struct facts *facts; /* about inodes; NULL: none */
+	bool others;			 /* something is sick besides the superblock */
+	bool quota_done, rt_done;	 /* in this round */
+	struct facts *facts;		 /* about inodes; NULL: none */
 	const struct inode_facts *inode; /* of the one at hand */
-	bool moved;	 /* the primary superblock is another now: what was found before is void */
+	bool moved; /* the primary superblock is another now: what was found before is void */
 	/* Something that the person should know: what was done, or lost. May be NULL. */
 	void (*say)(void *arg, const char *line);
 	void *arg;
