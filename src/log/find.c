@@ -148,7 +148,7 @@ static int skip_holes(struct finder *f, u32 newer, u32 *head)
 
 static int find_head(struct finder *f, struct log_ends *ends)
 {
-	u32 first, last;
+	u32 first, last, end;
 	int err = cycle_at(f, 0, &first);
 
 	if (!err)
@@ -168,9 +168,14 @@ static int find_head(struct finder *f, struct log_ends *ends)
 	} else {
 		err = bisect(f, first, &ends->head);
 	}
+	end = ends->head;
 	if (!err)
 		err = skip_holes(f, first, &ends->head);
-	return err || ends->head == f->scan->blocks ? err : look_at_head(f, ends);
+	if (!err && ends->head < f->scan->blocks)
+		err = look_at_head(f, ends);
+	if (ends->torn_bad)
+		ends->torn = log_distance(f->scan, ends->head, end % f->scan->blocks);
+	return err;
 }
 
 /* Takes records that do not end at the head off it, until one does. */

@@ -232,6 +232,30 @@ static void torn_by_header(void **state)
 	}
 }
 
+/* The first record behind an unmount record: without it the log looks clean. */
+static void torn_clean(void **state)
+{
+	struct maker *m = maker_open();
+	struct log_status status;
+	struct log_ends ends;
+	u32 block;
+
+	(void)state;
+	maker_unmount(m);
+	block = maker_simple(m, 800, 1);
+	maker_simple(m, 808, 2);
+	m->log.bytes[block * 512 + 7] = 0; /* its cycle */
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_true(ends.clean && ends.torn_bad);
+	assert_int_equal(ends.torn, 4);
+	assert_int_equal(
+	    log_examine(&m->env, &m->g, &m->data.dev, &m->log.dev, &m->options, &status), 0);
+	assert_int_equal(status.state, LOG_CLEAN);
+	maker_expect(m, "LOG_TORN");
+	log_status_free(&m->env, &status);
+	maker_close(m);
+}
+
 /* Blocks ahead of the head that a recovery has filled with headers of the older cycle. */
 static void cleared_ahead(void **state)
 {
@@ -354,6 +378,7 @@ int main(void)
 	    cmocka_unit_test(torn_by_checksum),
 	    cmocka_unit_test(torn_by_header),
 	    cmocka_unit_test(cleared_ahead),
+	    cmocka_unit_test(torn_clean),
 	    cmocka_unit_test(impossible),
 	    cmocka_unit_test(noise),
 	    cmocka_unit_test(head_of_next_cycle),

@@ -253,8 +253,12 @@ int log_examine(struct env *env, const struct geometry *g, struct device *data, 
 {
 	struct log_scan scan;
 	struct log_ends ends;
+	int err = examine(&scan, env, g, data, log, options, &ends, status);
 
-	return examine(&scan, env, g, data, log, options, &ends, status);
+	/* of a dirty one, recovery says it */
+	if (!err && status->state == LOG_CLEAN)
+		report_torn(&scan, &ends);
+	return err;
 }
 
 int log_recover(struct env *env, const struct geometry *g, struct device *data, struct device *log,

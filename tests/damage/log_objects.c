@@ -178,6 +178,13 @@ static void on_part(struct log_part_sink *sink, const char *name, u32 index, con
 		add_fields(c, c->item_name, name, index, p->object, p->offset + inside, layout);
 }
 
+/* Of a free inode most is without a meaning, as on the disk. */
+static bool is_free(const struct log_item *item)
+{
+	return item->type == LOG_INODE &&
+	       !le16_get(((const struct log_dinode *)log_region(item, 1))->mode);
+}
+
 static int on_item(void *arg, struct log_trans_state *trans, const struct log_item *item)
 {
 	struct collecting *c = arg;
@@ -186,7 +193,7 @@ static int on_item(void *arg, struct log_trans_state *trans, const struct log_it
 	c->item = item;
 	c->of_item = trans_of(c, trans->tid);
 	if (ops && !ops->check(&c->r, item)) {
-		c->item_name = ops->name;
+		c->item_name = is_free(item) ? "inode:free" : ops->name;
 		ops->parts(item, &c->sink);
 	}
 	drop_pieces(c->of_item);
