@@ -6,9 +6,10 @@
  *
  * IMAGE is a filesystem that is written to, and as it was afterwards.  Each round makes FILES files
  * (20000) in 20 directories, one transaction each, and removes them again, once with the guard and
- * once without, taking turns who is first; the log is forced every 1000 operations.  Prints the medians of
- * ROUNDS (9) and the median of the ratios within the rounds. CPU time of the process counts, since the machine
- * may be busy; the disk is waited for by neither. "with" or "without" does that half alone, for a profiler.
+ * once without, taking turns who is first; the log is forced every 1000 operations.  Prints the
+ *medians of ROUNDS (9) and the median of the ratios within the rounds. CPU time of the process
+ *counts, since the machine may be busy; the disk is waited for by neither. "with" or "without" does
+ *that half alone, for a profiler.
  */
 #include "base/trail.h"
 #include "fs/names.h"

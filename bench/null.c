@@ -333,8 +333,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (fuse_opt_add_arg(&args, "bench-null") || fuse_opt_add_arg(&args, "-o") ||
-	    fuse_opt_add_arg(&args,
-			     "rw,default_permissions,max_read=" SERVER_MAX_READ_TEXT))
+	    fuse_opt_add_arg(&args, "rw,default_permissions,max_read=" SERVER_MAX_READ_TEXT))
 		return 1;
 	session = fuse_session_new(&args, &null_ops, sizeof(null_ops), NULL);
 	if (session && !fuse_set_signal_handlers(session)) {

@@ -1,11 +1,11 @@
 /*
- * The work that the benchmark of the writing mount puts on a filesystem: bench-work DIR WORK=AMOUNT...
+ * The work that the benchmark of the writing mount puts on a filesystem: bench-work DIR
+ * WORK=AMOUNT...
  *
- *   create, stat, rename, unlink   that many files, a thousand in a folder, in the order of their making
- *   stream   MiB of a file, written 1 MiB at a time, with fsync at the end
- *   read     the same file, 1 MiB at a time
- *   random   that many writes of 4 KiB at random places of it, with fsync at the end
- *   fsync    that many times 4 KiB more of another file, and fsync
+ *   create, stat, rename, unlink   that many files, a thousand in a folder, in the order of their
+ * making stream   MiB of a file, written 1 MiB at a time, with fsync at the end read     the same
+ * file, 1 MiB at a time random   that many writes of 4 KiB at random places of it, with fsync at
+ * the end fsync    that many times 4 KiB more of another file, and fsync
  *
  * Each prints its name and what was done in a second (MiB, or times). One thread, one file at a
  * time.  The first thing that fails ends it with status 1.

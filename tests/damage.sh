@@ -12,6 +12,11 @@ for b in "${BASES[@]}"; do
 	campaign "$b" --pairs=40 --seed="$SEED" || { not_ok "pairs-$b"; continue; }
 	check "damage-$b" "$TOP/tests/damage/summary.py" "$b.jsonl"
 done
+dirty_bases || { not_ok dirty-bases; exit 1; }
+for b in "${DIRTY[@]}"; do
+	campaign "$b" --log --count=60 --seed="$SEED" || { not_ok "campaign-log-$b"; continue; }
+	check "damage-log-$b" "$TOP/tests/damage/summary.py" "$b.jsonl"
+done
 "$TOP/tests/damage/versus-repair.sh" 40 "$SEED"
 
 # The campaign itself: a field that nobody excuses makes it fail.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Damage to directories, attributes and links, each repaired: afterwards check and xfs_repair -n find nothing. A seeded sample;
-# SEED and COUNT choose another. Then by hand what must not be lost.
+# SEED and COUNT choose another. The power is cut during each, too, and the rest repaired. Then by hand what must not be lost.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/damage/lib.sh
@@ -31,10 +31,10 @@ for b in aged-1k plain realtime parent; do
 	[ "$b" != parent ] || have_new || judge=()
 	: >"$b.jsonl"
 	: >unhappy
-	campaign "$b" --repair --types=$TYPES --count="$COUNT" --seed="$SEED" "${judge[@]}" || { not_ok "campaign-$b"; continue; }
+	campaign "$b" --repair --cuts=4 --types=$TYPES --count="$COUNT" --seed="$SEED" "${judge[@]}" || { not_ok "campaign-$b"; continue; }
 	campaign "$b" --repair --types=$TYPES --pairs="$COUNT" --seed="$SEED" "${judge[@]}" || { not_ok "pairs-$b"; continue; }
 	# a warning asks for no repair
-	jq -c 'select(.repair and (.left != 0 or .error or .refused != "" or (.judge // 0) != 0))' "$b.jsonl" >bad
+	jq -c 'select(.repair and (.left != 0 or .error or .refused != "" or (.judge // 0) != 0 or (.bad_cuts // 0) != 0))' "$b.jsonl" >bad
 	jq -c 'select(.repair)' "$b.jsonl" >repaired
 	echo "$b: $(wc -l <repaired) damaged images repaired, $(wc -l <bad) of them not to everybody's content (seed $SEED)"
 	head -3 bad unhappy

@@ -9,6 +9,7 @@
 
 #include "base/trail.h"
 #include "btree/bnode.h"
+#include "format/inode.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,15 +27,16 @@ static u64 blocks_for(u64 entries, u32 max, u32 percent)
 	u64 each = max_u64(1, (u64)max * percent / 100);
 	u64 count = div_up_u64(entries, each);
 
-	if (entries <= max)
+	if (!max || entries <= max)
 		return 1;
 	if (least && count > entries / least)
 		count = entries / least;
 	return max_u64(count, div_up_u64(entries, max));
 }
 
-void bulk_shape(const struct btree_schema *schema, u32 block_size, u64 records, u32 percent,
-		struct bulk_shape *out)
+/* Levels until one has no more than `most` blocks. */
+static void shape_up_to(const struct btree_schema *schema, u32 block_size, u64 records, u32 percent,
+			u64 most, struct bulk_shape *out)
 {
 	u32 leaf = btree_max_records(schema, block_size), node = btree_max_ptrs(schema, block_size);
 	u64 entries = records;
@@ -46,7 +48,25 @@ void bulk_shape(const struct btree_schema *schema, u32 block_size, u64 records, 
 		out->blocks[out->levels++] = blocks;
 		out->total += blocks;
 		entries = blocks;
-	} while (entries > 1 && out->levels < BTREE_LEVELS_MAX);
+	} while (entries > most && out->levels < BTREE_LEVELS_MAX);
+}
+
+void bulk_shape(const struct btree_schema *schema, u32 block_size, u64 records, u32 percent,
+		struct bulk_shape *out)
+{
+	shape_up_to(schema, block_size, records, percent, 1, out);
+}
+
+/* Pointers that fit into a root in a fork. */
+static u32 root_room(u32 size)
+{
+	return (size - (u32)sizeof(struct bmdr)) / (u32)BMDR_ENTRY_SIZE;
+}
+
+void bulk_shape_inode(const struct btree_schema *schema, u32 block_size, u64 records, u32 size,
+		      u32 percent, struct bulk_shape *out)
+{
+	shape_up_to(schema, block_size, records, percent, root_room(size), out);
 }
 
 struct level {
@@ -111,7 +131,8 @@ static int build_level(struct level *l)
 	return err;
 }
 
-int bulk_build(struct bulk *b)
+/* All levels; *top: what the highest leads to, to be freed. */
+static int build_levels(struct bulk *b, struct child **top)
 {
 	struct child *below = NULL;
 	u64 entries = b->records;
@@ -132,10 +153,40 @@ int bulk_build(struct bulk *b)
 		below = l.made;
 		entries = b->shape->blocks[i];
 	}
-	if (!err && below) {
-		b->tree->root = below[0].ptr;
+	*top = below;
+	return err;
+}
+
+int bulk_build(struct bulk *b)
+{
+	struct child *top;
+	int err = build_levels(b, &top);
+
+	if (!err && top) {
+		b->tree->root = top[0].ptr;
 		b->tree->levels = b->shape->levels;
 	}
-	env_free(b->env, below);
+	env_free(b->env, top);
+	return err;
+}
+
+int bulk_build_inode(struct bulk *b, u8 *fork, u32 size)
+{
+	u32 levels = b->shape->levels, count = (u32)b->shape->blocks[levels - 1];
+	struct bmdr *root = (struct bmdr *)fork;
+	struct bmbt_key *keys = (struct bmbt_key *)(root + 1);
+	struct be64 *ptrs = (struct be64 *)(keys + root_room(size));
+	struct child *top;
+	int err = build_levels(b, &top);
+
+	if (!err && top) {
+		root->level = be16_make((u16)levels);
+		root->numrecs = be16_make((u16)count);
+		for (u32 i = 0; i < count; i++) {
+			memcpy(&keys[i], top[i].keys, sizeof(keys[i]));
+			ptrs[i] = be64_make(top[i].ptr);
+		}
+	}
+	env_free(b->env, top);
 	return err;
 }

@@ -27,6 +27,11 @@ struct bulk_shape {
 void bulk_shape(const struct btree_schema *schema, u32 block_size, u64 records, u32 percent,
 		struct bulk_shape *out);
 
+/* The same for a tree whose root is in an inode, in `size` bytes of a fork: the highest level is
+ * the root's, and no block. */
+void bulk_shape_inode(const struct btree_schema *schema, u32 block_size, u64 records, u32 size,
+		      u32 percent, struct bulk_shape *out);
+
 struct bulk {
 	struct btree *tree; /* type, g, ag, owner and txn; root and levels are set */
 	struct env *env;
@@ -42,5 +47,7 @@ struct bulk {
 	void *arg;
 };
 int bulk_build(struct bulk *bulk);
+/* Of a shape for an inode: the root goes into the fork's bytes. */
+int bulk_build_inode(struct bulk *bulk, u8 *fork, u32 size);
 
 #endif

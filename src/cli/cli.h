@@ -79,7 +79,7 @@ struct cli_image {
 	bool repair;		     /* with write: also what is damaged */
 	bool preview;		     /* with write: in memory alone */
 	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
-	bool no_recovery, accept_loss;
+	bool no_recovery, accept_loss, discard_log;
 	size_t memory;
 	struct verdict *verdict;
 };

@@ -230,20 +230,16 @@ static int find_block(struct object *o, struct words *w)
 static int find_inode(struct object *o, struct inum ino)
 {
 	const struct geometry *g = &o->vol->geo;
-	u32 ag, agino;
+	u32 ag;
 
 	if (!inum_valid(g, ino))
 		return fail(-EINVAL, "there is no place for an inode %" PRIu64, ino.v);
 	ag = inum_ag(g, ino);
-	agino = inum_agino(g, ino);
 	o->where.ag = ag;
 	o->where.ino = ino.v;
 	o->where.owner = ino.v;
 	snprintf(o->name, sizeof(o->name), "inode %" PRIu64, ino.v);
-	return add_range(o,
-			 daddr_of(agblock_daddr(g, ag, agino_bno(g, agino)).v +
-				  ((u64)(agino & (g->inodes_per_block - 1)) << g->inode_log)),
-			 g->inode_size);
+	return add_range(o, inum_daddr(g, ino), g->inode_size);
 }
 
 /* `count` blocks of a fork from block `off`, as ranges. */

@@ -127,6 +127,8 @@ static int repair_image(struct repairing *r)
 
 	image.verdict = &v;
 	err = cli_open(&r->run->env, &image, &vol);
+	if (!err && vol->log_emptied)
+		on_say(r, "log: emptied, what was not replayed of it is lost");
 	if (!err)
 		err = repair(r, vol);
 	closed = vol_close(vol);
@@ -203,8 +205,10 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 			c->image.memory = memory;
 		} else if (o == 'L') {
 			c->image.accept_loss = !strcmp(optarg, "accept-loss");
-			if (!c->image.accept_loss && strcmp(optarg, "refuse") != 0)
-				return cli_misuse(self, "--log is refuse or accept-loss");
+			c->image.discard_log = !strcmp(optarg, "discard");
+			if (!c->image.accept_loss && !c->image.discard_log &&
+			    strcmp(optarg, "refuse") != 0)
+				return cli_misuse(self, "--log is refuse, accept-loss or discard");
 		} else if (o == 'u') {
 			c->image.undo = optarg;
 		} else if (o == 'l') {
@@ -237,7 +241,9 @@ const struct command command_repair = {
 	    "  -v, --verbose         show findings on stderr as they come, and notes\n"
 	    "  --memory=SIZE         for the cache of blocks: 16M\n"
 	    "  --log=refuse          stop at a damaged log (the default)\n"
-	    "  --log=accept-loss     replay what is whole of a damaged log\n" CLI_HELP_DEVICES "\n"
+	    "  --log=accept-loss     replay what is whole of a damaged log\n"
+	    "  --log=discard         empty it, whatever it has: the last changes are "
+	    "lost\n" CLI_HELP_DEVICES "\n"
 	    "Exit status, of what is left, OR of: 1 corruption, 2 warnings or optimizations only,\n"
 	    "4 the repair could not be finished, 8 usage.\n",
     .options_size = sizeof(struct repair_command),

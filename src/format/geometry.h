@@ -131,6 +131,13 @@ static inline u32 agino_bno(const struct geometry *g, u32 agino)
 {
 	return agino >> g->inopb_log;
 }
+static inline struct daddr inum_daddr(const struct geometry *g, struct inum i)
+{
+	u32 agino = inum_agino(g, i);
+
+	return daddr_of(agblock_daddr(g, inum_ag(g, i), agino_bno(g, agino)).v +
+			((u64)(agino & (g->inodes_per_block - 1)) << g->inode_log));
+}
 /* Inside an AG, and beyond its header sectors. Says nothing about whether it is allocated. */
 bool inum_valid(const struct geometry *g, struct inum i);
 bool agino_valid(const struct geometry *g, u32 ag, u32 agino);

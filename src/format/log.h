@@ -120,6 +120,7 @@ LAYOUT_STRUCT(log_head, LOG_HEAD_FIELDS);
 #define LOG_BUF_UDQUOT (1u << 2)
 #define LOG_BUF_PDQUOT (1u << 3)
 #define LOG_BUF_GDQUOT (1u << 4)
+#define LOG_BUF_FLAGS 0x1fu
 #define LOG_BUF_TYPE_SHIFT 11 /* enum log_buf_type, in the flags */
 enum log_buf_type {
 	LOG_BUF_TYPE_UNKNOWN,

@@ -130,6 +130,16 @@ static void pack_leaves(struct plan *p)
 	}
 }
 
+bool attr_list_large(const struct geometry *g, const struct attr_list *list)
+{
+	u64 bytes = 0;
+
+	/* leaves are half full at least, but for the last */
+	for (const struct attr_item *item = list->first; item; item = item->next)
+		bytes += sizeof(struct attr_leaf_entry) + attr_item_size(g, item);
+	return bytes > (u64)da_node_max(g->block_size) * (g->block_size / 2);
+}
+
 static int make_plan(struct plan *p, const struct attr_list *list)
 {
 	struct env *env = list->env;

@@ -48,6 +48,8 @@ int attr_list_add(struct attr_list *list, const struct attr *attr);
 /* Takes the attribute of this name out; of parent pointers, the one of this value. False: there is
  * none. */
 bool attr_list_remove(struct attr_list *list, const struct attr *attr);
+/* They may not fit below one node, so attr_list_write() could refuse them. */
+bool attr_list_large(const struct geometry *g, const struct attr_list *list);
 
 /* Whether its value has blocks of its own, since it would take three quarters of a leaf; the bytes
  * of it in a leaf, beside its entry; those bytes, where value_block is set if it is remote. */

@@ -153,7 +153,8 @@ static u32 hash_of(const struct attr *attr)
 
 static bool is_wanted(const struct attr_slot *slot, const struct attr *attr)
 {
-	if (slot->flags & ATTR_INCOMPLETE || attr_namespace(slot->flags) != attr->flags ||
+	if ((slot->flags ^ attr->flags) & ATTR_INCOMPLETE ||
+	    attr_namespace(slot->flags) != attr_namespace(attr->flags) ||
 	    slot->name_length != attr->name_length ||
 	    memcmp(slot->name, attr->name, slot->name_length))
 		return false;

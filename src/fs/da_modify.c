@@ -112,6 +112,9 @@ int da_block_new(struct da_op *op, enum meta_id id, u64 off, struct txn_buf **ou
 		return err;
 	da_parse(op, &inode);
 	err = da_place_at(&op->view, &inode, op->which, off, &place);
+	if (!err && place.blocks != op->blocks)
+		err = fail(-EUCLEAN, "inode %llu: its map does not show block %llu, which is new",
+			   (unsigned long long)op->ino.v, (unsigned long long)off);
 	if (err)
 		return err;
 	where = da_where(op->g, &inode, type, &place);

@@ -4,7 +4,8 @@
  * The kernel does them in many small steps and logs what is left to do, so the fork may be in any
  * state in between: the new value incomplete beside the old, or neither there any more.  All states
  * have in common what shall be in the end, so the fork is built anew from that: what it holds now
- * that is complete, without the old, with the new.
+ * that is complete, without the old, with the new.  Where that would be too much for one
+ * transaction, the one attribute is changed where it is.
  */
 #include "base/trail.h"
 #include "fs/attr_build.h"
@@ -71,25 +72,67 @@ static int change_list(const struct attr_change *c, struct attr_list *list)
 	return attr_list_add(list, &c->new);
 }
 
-static int rebuild(struct finish *f, const struct attr_change *c, const struct inode *inode,
-		   struct attr_list *list)
+static int rebuild(struct finish *f, const struct attr_change *c, struct attr_list *list)
 {
 	struct fork_edit edit;
-	int err = 0;
+	int err = change_list(c, list);
 
-	if (inode->forkoff)
-		err = attr_list_read(list, f->vol, inode);
-	if (!err)
-		err = change_list(c, list);
 	if (!err)
 		err = finish_fork(f, c->ino, FORK_ATTR, &edit);
 	return err ? err : attr_list_write(&edit, list);
 }
 
+/* All of that name, complete or not: a value may be there twice while one takes the place of the
+ * other. */
+static int drop(struct da_op *op, const struct attr *attr)
+{
+	for (u32 incomplete = 0; incomplete <= ATTR_INCOMPLETE; incomplete += ATTR_INCOMPLETE) {
+		struct attr wanted = *attr;
+		int err = 0;
+
+		wanted.flags |= (u8)incomplete;
+		while (!err)
+			err = attr_tree_remove(op, &wanted);
+		if (err != -ENODATA)
+			return err;
+	}
+	return 0;
+}
+
+/* A fork that is too large for that is changed in place. Blocks of a value that was not complete,
+ * which nothing names yet, stay in the fork. */
+static int change_in_place(struct finish *f, const struct attr_change *c)
+{
+	struct da_op op;
+	int err = da_op_open(&op, f->vol, f->txn, inum_of(c->ino), FORK_ATTR);
+
+	if (!err)
+		err = drop(&op, &c->old);
+	if (err || c->kind == LOG_ATTR_REMOVE || c->kind == LOG_ATTR_PARENT_REMOVE)
+		return err;
+	err = drop(&op, &c->new);
+	return err ? err : attr_tree_add(&op, &c->new);
+}
+
+static int change(struct finish *f, const struct attr_change *c, const struct inode *inode)
+{
+	struct attr_list list;
+	bool large;
+	int err = 0;
+
+	attr_list_open(f->vol->env, &list);
+	if (inode->forkoff)
+		err = attr_list_read(&list, f->vol, inode);
+	large = err == -EFBIG || attr_list_large(&f->vol->geo, &list);
+	if (!err && !large)
+		err = rebuild(f, c, &list);
+	attr_list_close(&list);
+	return large ? change_in_place(f, c) : err;
+}
+
 int finish_attri(struct finish *f, const struct log_pending *p)
 {
 	struct attr_change c;
-	struct attr_list list;
 	struct inode inode;
 	int err = load(p, &c);
 
@@ -98,12 +141,10 @@ int finish_attri(struct finish *f, const struct log_pending *p)
 	err = inode_get(f->vol, inum_of(c.ino), &inode);
 	if (err)
 		return err;
-	attr_list_open(f->vol->env, &list);
 	if (c.kind >= LOG_ATTR_PARENT_SET && inode.gen != c.igen)
 		err = fail(-EUCLEAN, "inode %llu is another now", (unsigned long long)c.ino);
 	else
-		err = rebuild(f, &c, &inode, &list);
-	attr_list_close(&list);
+		err = change(f, &c, &inode);
 	inode_put(f->vol, &inode);
 	return err;
 }

@@ -92,17 +92,29 @@ int inode_chunk(struct vol *vol, u32 ag, u32 agino, struct inobt_rec *out)
 	return agino - be32_get(out->startino) < INODES_PER_CHUNK ? 0 : -ENOENT;
 }
 
-/* True when the inobt is sound here and has no inode of this number, not even a free one. */
-static bool no_inode_there(struct vol *vol, u32 ag, u32 agino)
+int inode_listed(struct vol *vol, struct inum ino, bool *used)
 {
+	u32 ag = inum_ag(&vol->geo, ino), agino = inum_agino(&vol->geo, ino), index;
 	struct inobt_rec rec;
 	int err = inode_chunk(vol, ag, agino, &rec);
-	u32 hole;
 
+	*used = false;
 	if (err)
-		return err == -ENOENT;
-	hole = (agino - be32_get(rec.startino)) / INOBT_HOLE_INODES;
-	return geometry_has(&vol->geo, FEATURE_SPARSE) && be16_get(rec.holemask) >> hole & 1;
+		return err;
+	index = agino - be32_get(rec.startino);
+	if (geometry_has(&vol->geo, FEATURE_SPARSE) &&
+	    be16_get(rec.holemask) >> index / INOBT_HOLE_INODES & 1)
+		return -ENOENT;
+	*used = !(be64_get(rec.free) >> index & 1);
+	return 0;
+}
+
+/* True when the inobt is sound here and has no inode of this number, not even a free one. */
+static bool no_inode_there(struct vol *vol, struct inum ino)
+{
+	bool used;
+
+	return inode_listed(vol, ino, &used) == -ENOENT;
 }
 
 /* Why there is no such inode: what failed stays the trail, unless nothing should have been there.
@@ -114,7 +126,7 @@ static int explain(struct vol *vol, struct inum ino, int err)
 	if (err != -EUCLEAN && err != -EBADMSG)
 		return err;
 	snprintf(trail, sizeof(trail), "%s", trail_text());
-	if (no_inode_there(vol, inum_ag(&vol->geo, ino), inum_agino(&vol->geo, ino)))
+	if (no_inode_there(vol, ino))
 		return fail(-ENOENT, "inode %llu: not in an allocated chunk",
 			    (unsigned long long)ino.v);
 	return fail(err, "%s", trail);

@@ -13,6 +13,8 @@
 #include "fs/vol.h"
 
 int inode_get(struct vol *vol, struct inum ino, struct inode *out);
+/* What the inobt says of it: is it in use? -ENOENT: it has no such inode. */
+int inode_listed(struct vol *vol, struct inum ino, bool *used);
 void inode_put(struct vol *vol, struct inode *inode);
 
 /* The inobt's record that the number falls into, whether there is an inode or a hole; -ENOENT,

@@ -72,8 +72,11 @@ static u64 block_at(const struct geometry *g, const struct dinode *d, u64 off)
 {
 	const struct bmbt_rec *rec = (const struct bmbt_rec *)(d + 1);
 	u64 most = (g->inode_size - sizeof(*d)) / sizeof(*rec);
+	u64 count = be64_get(d->flags2) & INODE_FLAG2_NREXT64
+			? be64_get(((const struct dinode64 *)d)->big_nextents)
+			: be32_get(d->nextents);
 
-	for (u64 i = 0; i < min_u64(most, be32_get(d->nextents)); i++) {
+	for (u64 i = 0; i < min_u64(most, count); i++) {
 		struct extent e;
 
 		extent_load(&rec[i], &e);

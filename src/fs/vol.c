@@ -87,6 +87,17 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 	return check_devices(vol, options);
 }
 
+static int empty_log(struct vol *vol, const struct log_options *log_options)
+{
+	int err = log_discard(vol->env, &vol->geo, vol->data, vol->log);
+
+	vol->log_emptied = !err;
+	log_status_free(vol->env, &vol->log_status);
+	return err ? err
+		   : log_examine(vol->env, &vol->geo, vol->data, vol->log, log_options,
+				 &vol->log_status);
+}
+
 /* A dirty log is replayed above the device, or onto it by who will write. */
 static int replay_log(struct vol *vol, const struct vol_options *options)
 {
@@ -96,6 +107,9 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 	int err =
 	    log_examine(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
 
+	if (options->discard_log && options->write &&
+	    (err == -EUCLEAN || vol->log_status.state != LOG_CLEAN))
+		err = empty_log(vol, &log_options);
 	if (err || vol->log_status.state != LOG_DIRTY)
 		return err;
 	if (!options->write) {
@@ -105,8 +119,11 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 		vol->data = overlay;
 	}
 	vol->replayed = true;
-	return log_recover(vol->env, &vol->geo, vol->data, vol->log, &log_options,
-			   &vol->log_status);
+	err = log_recover(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+	/* what is whole of it has been replayed, and the rest was given up */
+	if (!err && options->write && options->repair && vol->log_status.state == LOG_DAMAGED)
+		err = empty_log(vol, &log_options);
+	return err;
 }
 
 /* What the log announced and did not do; the superblock's counters change with it. */
@@ -247,6 +264,15 @@ void vol_alone_begin(struct vol *vol, struct vol *alone)
 		journal_alone(vol->journal, true);
 	*alone = *vol;
 	alone->alone = true;
+	alone->origin = vol;
+}
+
+void vol_geometry_set(struct vol *vol, const struct geometry *g)
+{
+	vol->geo = *g;
+	vol->super_at = daddr_of(0);
+	if (vol->alone)
+		vol_geometry_set(vol->origin, g);
 }
 
 void vol_alone_end(struct vol *alone)

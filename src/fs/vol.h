@@ -39,9 +39,11 @@ struct vol {
 	u32 rotor;		 /* the writer's: the AG for the next directory */
 	bool writable;		 /* with a journal, and opened to the end */
 	bool alone;		 /* see vol_alone_begin() */
+	struct vol *origin;	 /* whose copy it is then */
 	struct txn_guard *guard; /* of all commits from then on; NULL: none */
 	const struct meta_types *types;
-	bool replayed; /* a dirty log was replayed into the overlay */
+	bool replayed;	  /* a dirty log was replayed into the overlay */
+	bool log_emptied; /* for vol_options.discard_log, or after a loss that was accepted */
 	/* What the log was like, and what its replay did; zeros with no_recovery. */
 	struct log_status log_status;
 };
@@ -53,6 +55,8 @@ struct vol_options {
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	/* With write: a log that is not clean is emptied instead, and what it has is lost. */
+	bool discard_log;
 	bool repair;   /* with write: damage is no reason to refuse */
 	bool no_guard; /* its commits are not guarded: to measure what that costs */
 	size_t memory; /* of the cache, bytes; 0: the default */
@@ -75,6 +79,8 @@ int vol_end(struct vol *vol, struct txn *txn, int err);
  * wait. They are not guarded: a repair brings one side of the books to the other. Never closed. */
 void vol_alone_begin(struct vol *vol, struct vol *alone);
 void vol_alone_end(struct vol *alone);
+/* From now on the geometry is this one, which is that of the primary superblock. */
+void vol_geometry_set(struct vol *vol, const struct geometry *g);
 /* Around the reading of several objects that belong together, on a volume that others change. */
 void vol_read_begin(struct vol *vol);
 void vol_read_end(struct vol *vol);

@@ -1,10 +1,11 @@
 /* Attribute intents, finished: what the inode has then, and that the books balance. */
 #include "base/test.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "format/log.h"
-#include "fs/attr.h"
+#include "fs/attr_modify.h"
 #include "fs/finish.h"
 #include "fs/mkfs_test.h"
 #include "host/host.h"
@@ -140,9 +141,54 @@ static void no_fork(void **state)
 	unlink(w.path);
 }
 
+static void set_one(struct world *w, u64 ino, u32 i, u32 length)
+{
+	static u8 value[65536];
+	struct attr attr = {.value = value, .value_length = length};
+	struct txn *txn;
+	char name[32];
+
+	attr.name_length = (u32)snprintf(name, sizeof(name), "attribute-%u", i);
+	attr.name = name;
+	assert_int_equal(vol_begin(w->vol, NULL, &txn), 0);
+	assert_int_equal(
+	    vol_end(w->vol, txn, attr_set(w->vol, txn, inum_of(ino), &attr, ATTR_HOW_CREATE)), 0);
+}
+
+/* Forks that no transaction builds anew: of more than 16 MiB, and of more leaves than one node
+ * has. */
+static void large(void **state)
+{
+	static const struct {
+		u32 count, length;
+	} cases[] = {{300, 64000}, {400, 500}};
+	struct world w;
+	u64 root;
+
+	(void)state;
+	make_image(&w);
+	for (u32 i = 0; i < ARRAY_COUNT(cases); i++) {
+		u32 count = cases[i].count;
+
+		open_vol(&w);
+		w.env.finding = count_finding;
+		root = w.vol->geo.root_ino;
+		for (u32 k = 0; k < count; k++)
+			set_one(&w, root, k, cases[i].length);
+		finish_attr(&w, attr_intent(&w, root, LOG_ATTR_SET, "new", 5));
+		assert_int_equal(attrs_of(&w, root), count + 1);
+		finish_attr(&w, attr_intent(&w, root, LOG_ATTR_REPLACE, "attribute-7", 60000));
+		assert_int_equal(attrs_of(&w, root), count + 1);
+		finish_attr(&w, attr_intent(&w, root, LOG_ATTR_REMOVE, "attribute-8", 0));
+		assert_int_equal(attrs_of(&w, root), count);
+		vol_close(w.vol);
+	}
+	unlink(w.path);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(no_fork)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(no_fork), cmocka_unit_test(large)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

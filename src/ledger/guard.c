@@ -54,6 +54,22 @@ static void let_go(struct guard *guard, bool after)
 		inode_put(guard_vol(&guard->sweep, after), &guard->kept[after]);
 }
 
+/* A free inode is one as well, where it lies outside of what the transaction has changed, too. */
+static bool read_free(struct guard *guard, struct inum ino, bool after, struct daddr at, u32 size,
+		      u32 offset)
+{
+	struct vol *vol = guard_vol(&guard->sweep, after);
+	const struct dinode *d;
+	struct buf *buf;
+
+	if (cache_get_raw(vol->cache, at, size, &buf))
+		return false;
+	d = (const struct dinode *)(buf->data + offset);
+	inode_parse(&vol->geo, ino, buf->data + offset, &guard->kept[after]);
+	guard->kept[after].buf = buf;
+	return be16_get(d->magic) == INODE_MAGIC && be64_get(d->ino) == ino.v;
+}
+
 const struct dinode *guard_dinode(struct sweep *sweep, struct inum ino, bool after)
 {
 	const struct geometry *g = sweep->g;
@@ -70,7 +86,9 @@ const struct dinode *guard_dinode(struct sweep *sweep, struct inum ino, bool aft
 	whole = guard_known(sweep, agblock_daddr(g, ag, bno));
 	if (!whole) {
 		let_go(guard, after);
-		if (!inode_get(guard_vol(sweep, after), ino, &guard->kept[after]))
+		if (!inode_get(guard_vol(sweep, after), ino, &guard->kept[after]) ||
+		    read_free(guard, ino, after, agblock_daddr(g, ag, bno), blocks << g->block_log,
+			      offset))
 			return (const struct dinode *)guard->kept[after].raw;
 		trail_clear();
 		return NULL;
@@ -179,8 +197,8 @@ void guard_entries(struct sweep *sweep, const struct txn_change *c, struct guard
 	for (i = j = 0; i < before.count || j < after.count;) {
 		const u8 *x = i < before.count ? before.bytes + (size_t)i * size : NULL;
 		const u8 *y = j < after.count ? after.bytes + (size_t)j * size : NULL;
-		bool come = x && j + 1 < after.count && !memcmp(x, y + size, size);
-		bool gone = y && i + 1 < before.count && !memcmp(x + size, y, size);
+		bool come = x && y && j + 1 < after.count && !memcmp(x, y + size, size);
+		bool gone = x && y && i + 1 < before.count && !memcmp(x + size, y, size);
 
 		if (x && y && !memcmp(x, y, size)) {
 			i++;

@@ -9,7 +9,7 @@
  * record that the hole cuts.  What is cut off there never was acknowledged to anyone: `torn`
  * counts it, and it is no damage.  A record that was in flight and has a wrong checksum is taken
  * for torn as well, with all behind it, as the kernel does; older ones are damage, and not looked
- * at here.
+ * at here.  A record that is cut off though it had all its blocks is told about (torn_bad).
  *
  * The last whole record says where the tail is, unless it is an unmount record: then the log is
  * clean.  Fails with -EUCLEAN and a finding when the blocks do not make such a log.
@@ -101,6 +101,25 @@ static int bisect(struct finder *f, u32 newer, u32 *head)
 	return 0;
 }
 
+/* What was there before a write that did not come is a block of an older cycle, or zeros: anything
+ * else has been damaged. */
+static int look_at_head(struct finder *f, struct log_ends *ends)
+{
+	const struct log_record *r = (const struct log_record *)f->buffer;
+	int err = log_scan_read(f->scan, ends->head, 1, f->buffer);
+
+	if (err)
+		return err;
+	/* recovery fills the blocks ahead with headers of the older cycle, also of cycle 0 */
+	if (log_is_header(f->buffer)) {
+		ends->torn_bad |= lsn_cycle(be64_get(r->lsn)) != be32_get(r->cycle);
+		return 0;
+	}
+	for (u32 i = 0; !log_cycle_of(f->buffer) && i < LOG_BLOCK; i++)
+		ends->torn_bad |= f->buffer[i];
+	return 0;
+}
+
 /* Moves the head back to the first hole in what may have been in flight. Behind block 0 lies the
  * end of the cycle before. */
 static int skip_holes(struct finder *f, u32 newer, u32 *head)
@@ -146,13 +165,12 @@ static int find_head(struct finder *f, struct log_ends *ends)
 	if (first == last) {
 		/* written exactly up to the end: the next block is 0, of the next cycle */
 		ends->head = f->scan->blocks;
-		err = skip_holes(f, first, &ends->head);
 	} else {
 		err = bisect(f, first, &ends->head);
-		if (!err)
-			err = skip_holes(f, first, &ends->head);
 	}
-	return err;
+	if (!err)
+		err = skip_holes(f, first, &ends->head);
+	return err || ends->head == f->scan->blocks ? err : look_at_head(f, ends);
 }
 
 /* Takes records that do not end at the head off it, until one does. */
@@ -161,6 +179,7 @@ static int find_last(struct finder *f, struct log_ends *ends)
 	struct log_scan *scan = f->scan;
 	u32 from = ends->head % scan->blocks, head = from, at;
 	u32 window = LOG_RECORD_BYTES / LOG_BLOCK;
+	const char *bad;
 
 	for (u32 i = 0; i < CUTS_MAX; i++) {
 		int err = find_header(f, head, window, &at);
@@ -172,8 +191,8 @@ static int find_last(struct finder *f, struct log_ends *ends)
 		err = log_scan_read(scan, at, 1, f->buffer);
 		if (err)
 			return err;
-		if (!log_place_parse(scan, at, f->buffer, &ends->last) &&
-		    ends->last.blocks == log_distance(scan, at, head)) {
+		bad = log_place_parse(scan, at, f->buffer, &ends->last);
+		if (!bad && ends->last.blocks == log_distance(scan, at, head)) {
 			ends->torn += log_distance(scan, head, from);
 			ends->head = head;
 			/* a record that runs to the end, or over it, ends in the next cycle */
@@ -181,6 +200,8 @@ static int find_last(struct finder *f, struct log_ends *ends)
 					   (ends->last.block + ends->last.blocks >= scan->blocks);
 			return 0;
 		}
+		/* A sector is written whole, and what was cut is too long, not too short. */
+		ends->torn_bad |= bad || ends->last.blocks < log_distance(scan, at, head);
 		head = at;
 	}
 	return log_damage(scan, log_defs->head, ends->head % scan->blocks, NULL, NULL, NULL);
@@ -233,7 +254,7 @@ static int cut_unsound(struct finder *f, struct log_ends *ends)
 	if (err || unsound == NULL32)
 		return err;
 	ends->torn += log_distance(f->scan, unsound, ends->head);
-	ends->torn_crc = true;
+	ends->torn_bad = true;
 	ends->head = unsound;
 	return find_last(f, ends);
 }

@@ -99,12 +99,12 @@ static void torn(void **state)
 	assert_int_equal(ends.head, third);
 	assert_int_equal(ends.last.block, second);
 	assert_int_equal(ends.torn, 1);
-	assert_false(ends.torn_crc);
+	assert_false(ends.torn_bad);
 	memset(m->log.bytes + (second + 20) * 512, 0, 512);
 	assert_int_equal(maker_find(m, &ends), 0);
 	assert_int_equal(ends.head, second);
 	assert_int_equal(ends.last.block, first);
-	assert_false(ends.torn_crc); /* by its cycle, not by the checksum */
+	assert_false(ends.torn_bad); /* by its cycle, not by the checksum */
 	assert_int_equal(m->found_count, 0);
 	maker_close(m);
 }
@@ -188,6 +188,69 @@ static void torn_over_tail(void **state)
 	assert_int_equal(ends.tail, next + 2);
 	assert_int_equal(m->found_count, 0);
 	env_free(&m->env, old);
+	maker_close(m);
+}
+
+/* A record under way whose header cannot be right, though its sector has been written: taken for
+ * torn, and said. */
+static void torn_by_header(void **state)
+{
+	static const struct {
+		u32 offset;
+		u8 value;
+		bool bad;
+	} cases[] = {
+	    {0, 0, true},      /* magic: reads as cycle 0xfa.. */
+	    {7, 0, true},      /* cycle: as a block of the one before */
+	    {11, 9, true},     /* version */
+	    {15, 1, true},     /* length: shorter than what was written */
+	    {14, 0x40, false}, /* length: longer, as in one that was cut */
+	    {22, 9, true},     /* LSN */
+	    {40, 99, true},    /* operations */
+	    {320, 9, true},    /* size */
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct maker *m = maker_open();
+		struct log_ends ends;
+		u32 last;
+
+		maker_simple(m, 800, 1);
+		maker_simple(m, 808, 2);
+		maker_start(m, MAKER_TID, 1);
+		maker_buffer(m, MAKER_TID, 816, 0, 0, 31, 3);
+		maker_commit(m, MAKER_TID);
+		last = maker_record(m);
+		m->log.bytes[last * 512 + cases[i].offset] = cases[i].value;
+		if (!cases[i].offset)
+			memset(m->log.bytes + last * 512, 0, 4);
+		assert_int_equal(maker_find(m, &ends), 0);
+		assert_int_equal(ends.torn_bad, cases[i].bad);
+		assert_int_equal(ends.head, last);
+		maker_close(m);
+	}
+}
+
+/* Blocks ahead of the head that a recovery has filled with headers of the older cycle. */
+static void cleared_ahead(void **state)
+{
+	const struct log_record filler = {
+	    .magicno = be32_make(LOG_RECORD_MAGIC), .version = be32_make(2), .fmt = be32_make(1)};
+	struct maker *m = maker_open();
+	struct log_ends ends;
+
+	(void)state;
+	maker_simple(m, 800, 1);
+	for (u32 i = m->pos; i < m->pos + 100; i++) {
+		struct log_record r = filler;
+
+		r.lsn = be64_make(lsn_make(0, i));
+		memcpy(m->log.bytes + (size_t)i * 512, &r, 512);
+	}
+	assert_int_equal(maker_find(m, &ends), 0);
+	assert_int_equal(ends.head, m->pos);
+	assert_false(ends.torn_bad);
 	maker_close(m);
 }
 
@@ -289,6 +352,8 @@ int main(void)
 	    cmocka_unit_test(torn),
 	    cmocka_unit_test(torn_later),
 	    cmocka_unit_test(torn_by_checksum),
+	    cmocka_unit_test(torn_by_header),
+	    cmocka_unit_test(cleared_ahead),
 	    cmocka_unit_test(impossible),
 	    cmocka_unit_test(noise),
 	    cmocka_unit_test(head_of_next_cycle),

@@ -68,6 +68,36 @@ static enum log_order buffer_order(const struct log_item *item)
 	return flags & LOG_BUF_INODE ? LOG_ORDER_INODE_BUFFER : LOG_ORDER_BUFFER;
 }
 
+/* A header of an AG has its place, and no other buffer has that. */
+static bool in_place(const struct geometry *g, const struct log_buf *format, u32 type)
+{
+	static const u32 order[] = {LOG_BUF_TYPE_SB, LOG_BUF_TYPE_AGF, LOG_BUF_TYPE_AGI,
+				    LOG_BUF_TYPE_AGFL};
+	u64 sector = g->sector_size >> LOG_BLOCK_LOG;
+	u64 ag = (u64)g->ag_blocks * (g->block_size >> LOG_BLOCK_LOG);
+	u64 at = le64_get(format->blkno) % ag;
+
+	for (u32 i = 0; i < ARRAY_COUNT(order); i++)
+		if (type == order[i])
+			return at == i * sector && le16_get(format->len) == sector;
+	return type == LOG_BUF_TYPE_UNKNOWN || at >= ARRAY_COUNT(order) * sector;
+}
+
+static int check_flags(struct log_replay *r, const struct log_item *item)
+{
+	const struct log_buf *format = LOG_CHECKED(item, log_buf);
+	u32 flags = le16_get(format->flags), type = flags >> LOG_BUF_TYPE_SHIFT;
+
+	if (flags & ~(LOG_BUF_FLAGS | ~0u << LOG_BUF_TYPE_SHIFT) || type >= LOG_BUF_TYPE_COUNT)
+		return log_item_bad(r, item, "flags", flags);
+	if (!in_place(r->g, format, type))
+		return log_target_bad(r, item, le64_get(format->blkno), "no place for its type");
+	/* Only what is cancelled has nothing to say. */
+	if (!(flags & LOG_BUF_CANCEL) && item->regions == 1)
+		return log_item_bad(r, item, "size", item->regions);
+	return 0;
+}
+
 static int buffer_check(struct log_replay *r, const struct log_item *item)
 {
 	const struct log_buf *format = LOG_FORMAT(item, log_buf);
@@ -82,6 +112,8 @@ static int buffer_check(struct log_replay *r, const struct log_item *item)
 	    sizeof(*format) + le32_get(format->map_size) * sizeof(struct le32) > length)
 		return log_item_bad(r, item, "map_size", le32_get(format->map_size));
 	err = log_target_check(r, item, le64_get(format->blkno), le16_get(format->len));
+	if (!err)
+		err = check_flags(r, item);
 	if (err || le16_get(format->flags) & LOG_BUF_CANCEL)
 		return err;
 	c = chunks_of(item);

@@ -128,6 +128,10 @@ static int inode_check(struct log_replay *r, const struct log_item *item)
 		return err;
 	if ((u64)f.boffset + r->g->inode_size > (u64)f.len * LOG_BLOCK)
 		return log_item_bad(r, item, "boffset", f.boffset);
+	if (!inum_valid(r->g, inum_of(f.ino)))
+		return log_item_bad(r, item, "ino", f.ino);
+	if (inum_daddr(r->g, inum_of(f.ino)).v != (f.blkno << LOG_BLOCK_LOG) + f.boffset)
+		return log_target_bad(r, item, f.blkno, "the inode is elsewhere");
 	if (item->regions == 2)
 		return 0;
 	data = f.fields & LOG_INODE_DFORK;

@@ -309,11 +309,6 @@ struct checkpoint {
 	u64 regions, bytes;
 };
 
-static bool wanted(const struct version_item *item)
-{
-	return item->bytes || item->logged;
-}
-
 static u32 chunks_of(const struct version_item *item)
 {
 	return item->range.size / VERSION_CHUNK;
@@ -334,6 +329,14 @@ static u32 next_run(const struct version_item *item, u32 *from)
 	for (end = *from; end < chunks && chunk_set(item, end);)
 		end++;
 	return end - *from;
+}
+
+/* What has come out as it was before has nothing to say, and an item without chunks is none. */
+static bool wanted(const struct version_item *item)
+{
+	u32 at = 0;
+
+	return item->bytes ? next_run(item, &at) != 0 : item->logged;
 }
 
 static int count_item(void *arg, const struct version_item *item)

@@ -224,6 +224,9 @@ static int take_record(struct walk *w)
 			err = take_op(w, op, body + at + sizeof(*op));
 		at += (u32)sizeof(*op) + len;
 	}
+	/* a writer fills up to its unit, and no further */
+	if (!err && w->place.len - at >= max_u64(LOG_BLOCK, w->scan->g->log_stripe_unit))
+		return bad_op(w, "num_logops", w->place.ops);
 	return err;
 }
 

@@ -250,6 +250,24 @@ static void bad_records(void **state)
 	}
 }
 
+/* A body that goes on behind the operations that the header counts, further than a writer fills up.
+ */
+static void uncounted(void **state)
+{
+	struct maker *m = maker_open();
+	struct seen seen;
+
+	(void)state;
+	maker_start(m, MAKER_TID, 1);
+	maker_buffer(m, MAKER_TID, 800, 0, 0, 31, 1);
+	maker_commit(m, MAKER_TID);
+	m->ops -= 2;
+	maker_record(m);
+	assert_int_equal(walk(m, &seen), -EUCLEAN);
+	maker_expect(m, "LOG_OPERATION");
+	maker_close(m);
+}
+
 /* Noise behind right checksums: a walk ends with success or one finding. */
 static void noise(void **state)
 {
@@ -329,7 +347,8 @@ int main(void)
 	    cmocka_unit_test(large_record), cmocka_unit_test(continued),
 	    cmocka_unit_test(interleaved),  cmocka_unit_test(hostile),
 	    cmocka_unit_test(bounded),	    cmocka_unit_test(bad_records),
-	    cmocka_unit_test(noise),	    cmocka_unit_test(spilled),
+	    cmocka_unit_test(uncounted),    cmocka_unit_test(noise),
+	    cmocka_unit_test(spilled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

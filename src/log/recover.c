@@ -217,7 +217,7 @@ static void report_torn(struct log_scan *scan, const struct log_ends *ends)
 	char text[32];
 
 	snprintf(text, sizeof(text), "%u", ends->torn);
-	if (ends->torn_crc)
+	if (ends->torn_bad)
 		log_report(scan, log_defs->torn, &where, text);
 }
 

@@ -82,6 +82,8 @@ int log_examine(struct env *env, const struct geometry *g, struct device *data, 
 /* Does nothing to a clean log. status is to be freed in any case. */
 int log_recover(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status);
+/* Makes an empty, clean log of whatever is there. What it had and was not home is lost. */
+int log_discard(struct env *env, const struct geometry *g, struct device *data, struct device *log);
 void log_status_free(struct env *env, struct log_status *status);
 
 /* Raises LOG_INTENT_PENDING for each intent that is left. */

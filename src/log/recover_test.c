@@ -1,4 +1,5 @@
 /* Replaying each item type, with what must stop it. Offsets are those of the format. */
+#include "log/replay.h"
 #include "log/maker_test.h"
 
 #define INODE_BLOCK 100u /* an inode cluster of the data device */
@@ -58,8 +59,13 @@ static void buffers_obey_lsn(void **state)
 {
 	static const struct {
 		u64 lsn;
-		bool replayed;
-	} disk[] = {{0, true}, {1ull << 32, true}, {1ull << 32 | 1, false}, {2ull << 32, false}};
+		bool replayed, torn;
+	} disk[] = {{0, true, false},
+		    {1ull << 32, true, false},
+		    {1ull << 32 | 1, false, false},
+		    {2ull << 32, false, false},
+		    /* its checksum says that not all of it is as new as its LSN */
+		    {2ull << 32, true, true}};
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_COUNT(disk); i++) {
@@ -68,6 +74,8 @@ static void buffers_obey_lsn(void **state)
 		u8 *block = maker_data(m, 800);
 
 		put_btree_block(m, disk[i].lsn);
+		log_stamp_crc(block, 4096, 52);
+		block[700] ^= disk[i].torn;
 		maker_start(m, MAKER_TID, 1);
 		maker_buffer(m, MAKER_TID, 800, LOG_BUF_TYPE_BTREE << 11, 3, 2, 0x55);
 		maker_commit(m, MAKER_TID);
@@ -90,6 +98,7 @@ static void buffers_obey_lsn(void **state)
 
 	put_btree_block(m, 5ull << 32);
 	maker_data(m, 800)[40] = 8;
+	log_stamp_crc(maker_data(m, 800), 4096, 52);
 	maker_start(m, MAKER_TID, 1);
 	maker_buffer(m, MAKER_TID, 800, LOG_BUF_TYPE_BTREE << 11, 3, 2, 0x55);
 	maker_commit(m, MAKER_TID);
@@ -202,6 +211,41 @@ static void put_inode_item(struct maker *m, u32 fields, u32 regions, const u8 *f
 	maker_op(m, MAKER_TID, 0, &core, sizeof(core));
 	if (regions > 2)
 		maker_op(m, MAKER_TID, 0, fork, length);
+}
+
+/* An item that says where the inode lies, and is wrong. */
+static void inode_elsewhere(void **state)
+{
+	static const struct {
+		u64 blkno;
+		u32 len, boffset;
+		bool good;
+	} places[] = {{INODE_SECTOR, 32, 512, true},
+		      {INODE_SECTOR, 32, 1024, false},
+		      {INODE_SECTOR + 8, 32, 512, false},
+		      {INODE_SECTOR, 8, 512, true},
+		      {INODE_SECTOR + 1, 32, 0, false}};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(places); i++) {
+		struct maker *m = maker_open();
+		struct log_status status;
+		struct log_inode *item;
+
+		put_inodes(m);
+		maker_start(m, MAKER_TID, 1);
+		item = (struct log_inode *)(m->body + m->used + sizeof(struct log_op));
+		put_inode_item(m, LOG_INODE_CORE, 2, NULL, 0, false);
+		item->blkno = le64_make(places[i].blkno);
+		item->len = le32_make(places[i].len);
+		item->boffset = le32_make(places[i].boffset);
+		maker_commit(m, MAKER_TID);
+		maker_record(m);
+		assert_int_equal(maker_recover(m, &status), places[i].good ? 0 : -EUCLEAN);
+		if (!places[i].good)
+			maker_expect(m, "LOG_TARGET");
+		maker_close(m);
+	}
 }
 
 static int format_length(void *arg, const struct log_event *event)
@@ -558,6 +602,14 @@ static void bad_items(void **state)
 	    {0, 0, 1, MAKER_DATA / 512, "LOG_TARGET"},
 	    {0, 0, 1, MAKER_DATA / 512 - 7, "LOG_TARGET"},
 	    {0, 0, 1, NULL64, "LOG_TARGET"},
+	    {0, 0, 1, 801, "LOG_TARGET"}, /* no block begins there */
+	    {0, 0, 1, 0, "LOG_TARGET"},	  /* the headers of the AG */
+	    {LOG_BUF_TYPE_AGF << LOG_BUF_TYPE_SHIFT, 0, 1, 800, "LOG_TARGET"},
+	    {LOG_BUF_TYPE_BTREE << LOG_BUF_TYPE_SHIFT, 0, 1, 800, NULL},
+	    {LOG_BUF_TYPE_COUNT << LOG_BUF_TYPE_SHIFT, 0, 1, 800, "LOG_ITEM"},
+	    {1u << 7, 0, 1, 800, "LOG_ITEM"}, /* a flag that nobody knows */
+	    {0, 0, 0, 800, "LOG_ITEM"},	      /* nothing to say, and not cancelled */
+	    {LOG_BUF_CANCEL, 0, 0, 800, NULL},
 	};
 
 	(void)state;
@@ -676,6 +728,7 @@ int main(void)
 	    cmocka_unit_test(packed_extents),
 	    cmocka_unit_test(accepted_loss),
 	    cmocka_unit_test(bad_items),
+	    cmocka_unit_test(inode_elsewhere),
 	    cmocka_unit_test(shown),
 	};
 

@@ -40,7 +40,7 @@ struct log_ends {
 	struct log_place last;	    /* the last record; blocks 0: none */
 	bool clean;
 	u32 torn;      /* blocks of incomplete records cut off before the head */
-	bool torn_crc; /* of which one had all its blocks, but not its checksum */
+	bool torn_bad; /* of which one had all its blocks, but not its header or checksum */
 };
 
 /* -EUCLEAN when the geometry's log lies where there is no device. log NULL: internal. */

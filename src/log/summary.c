@@ -31,8 +31,7 @@ static int follow(struct log_replay *r, const struct geometry *g, u32 ag, u32 ag
 		  u64 *length)
 {
 	while (agino != NULL32 && limit-- && agino_valid(g, ag, agino)) {
-		u64 at = agblock_daddr(g, ag, agino_bno(g, agino)).v +
-			 ((u64)(agino & (g->inodes_per_block - 1)) << g->inode_log);
+		u64 at = inum_daddr(g, inum_make(g, ag, agino)).v;
 		struct be32 next;
 		int err =
 		    device_read(r->data, daddr_of(at + offsetof(struct log_dinode, next_unlinked)),

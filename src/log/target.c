@@ -97,13 +97,20 @@ static bool without_magic(u32 type)
 	return type == LOG_BUF_TYPE_RTBITMAP || type == LOG_BUF_TYPE_RTSUMMARY;
 }
 
+static bool sealed(const u8 *bytes, u32 size, u32 crc_offset)
+{
+	struct le32 crc;
+
+	memcpy(crc.b, bytes + crc_offset, sizeof(crc));
+	return le32_get(crc) == verify_crc(bytes, size, crc_offset);
+}
+
 u64 log_target_lsn(const struct log_replay *r, u32 count, u32 type)
 {
 	const struct kind *kind = without_magic(type) ? NULL : identify(r->target);
 	u32 uuid_at;
 	u64 lsn;
 
-	(void)count;
 	if (!kind || kind->type == LOG_BUF_TYPE_ATTR_REMOTE)
 		return 0;
 	uuid_at = kind->uuid_at;
@@ -111,6 +118,10 @@ u64 log_target_lsn(const struct log_replay *r, u32 count, u32 type)
 		uuid_at = offsetof(struct sb, meta_uuid);
 	/* what an earlier filesystem left there has its numbers from another log */
 	if (memcmp(r->target + uuid_at, r->g->meta_uuid.b, 16))
+		return 0;
+	/* A recovery before this one was cut while it wrote the block: the stamp is that of a later
+	 * item, and the rest is not. All items together make it whole. */
+	if (!sealed(r->target, count * LOG_BLOCK, kind->crc_at))
 		return 0;
 	lsn = load(r->target + kind->lsn_at, 8);
 	return lsn == NULL64 ? 0 : lsn;
@@ -170,6 +181,21 @@ int log_target_bad(struct log_replay *r, const struct log_item *item, u64 blkno,
 			  NULL);
 }
 
+/* Buffers are whole blocks, but for the headers of an AG: each of these is a sector. The log is in
+ * no buffer. */
+static bool is_buffer(const struct geometry *g, u64 blkno, u64 count)
+{
+	u64 block = g->block_size >> LOG_BLOCK_LOG, sector = g->sector_size >> LOG_BLOCK_LOG;
+	u64 in_ag = blkno % (g->ag_blocks * block), log;
+
+	if (count == sector && in_ag < 4 * sector)
+		return !(in_ag % sector);
+	if (blkno % block || count % block || in_ag < geometry_ag_header_blocks(g) * block)
+		return false;
+	log = fsblock_daddr(g, fsblock_of(g->log_start)).v >> LOG_BLOCK_LOG;
+	return !g->log_internal || blkno + count <= log || blkno >= log + g->log_blocks * block;
+}
+
 int log_target_check(struct log_replay *r, const struct log_item *item, u64 blkno, u64 count)
 {
 	u64 blocks = r->data->size >> LOG_BLOCK_LOG;
@@ -178,6 +204,8 @@ int log_target_check(struct log_replay *r, const struct log_item *item, u64 blkn
 		return log_item_bad(r, item, "len", count);
 	if (blkno >= blocks || count > blocks - blkno)
 		return log_target_bad(r, item, blkno, "behind the end of the device");
+	if (!is_buffer(r->g, blkno, count))
+		return log_target_bad(r, item, blkno, "no buffer is there");
 	return 0;
 }
 

@@ -141,6 +141,31 @@ static bool ends_rightly(struct leaf *l, const struct attr_slot *slot)
 	return true;
 }
 
+/* The one byte of the name with which it has its hash. */
+static bool find_byte(struct leaf *l, const struct attr_slot *slot)
+{
+	u8 *name = l->bytes + (slot->name - l->bytes);
+	u32 found = 0, where = 0;
+	u8 what = 0;
+
+	for (u32 i = 0; i < slot->name_length; i++) {
+		u8 old = name[i];
+
+		for (u32 c = 1; c < 256; c++) {
+			name[i] = (u8)c;
+			if (c == old || !hash_is_right(slot) || memchr(name, 0, slot->name_length))
+				continue;
+			found++;
+			where = i;
+			what = (u8)c;
+		}
+		name[i] = old;
+	}
+	if (found == 1)
+		name[where] = what;
+	return found == 1;
+}
+
 static bool find_slot(struct leaf *l, u32 i, struct attr_slot *slot)
 {
 	bool fits = slot_of(l, i, slot);
@@ -153,7 +178,7 @@ static bool find_slot(struct leaf *l, u32 i, struct attr_slot *slot)
 	}
 	fits = slot_of(l, i, slot) && ends_rightly(l, slot);
 	/* The name or the hash has changed; with a wrong hash, nothing is lost. */
-	l->s->mended += fits && hash_is_odd(l, i);
+	l->s->mended += fits && (hash_is_odd(l, i) || find_byte(l, slot));
 	return fits;
 }
 
@@ -200,6 +225,8 @@ static u32 count_entries(struct leaf *l)
 		last = be32_get(e->hashval);
 		n++;
 	}
+	while (count > n && count <= max && !be16_get(entry_of(l, count - 1)->nameidx))
+		count--;
 	/* What the header says counts where all of it can be entries. */
 	return n > count ||
 		       count * sizeof(struct attr_leaf_entry) + sizeof(struct attr_leaf) > first
@@ -209,6 +236,7 @@ static u32 count_entries(struct leaf *l)
 
 static int read_leaf(struct leaf *l)
 {
+	bool any = false;
 	int err = 0;
 
 	l->count = count_entries(l);
@@ -217,8 +245,10 @@ static int read_leaf(struct leaf *l)
 		struct attr_slot slot;
 
 		if (slot_of(l, i, &slot) && hash_is_right(&slot))
-			l->start[slot.offset / ATTR_ALIGN] = true;
+			any = l->start[slot.offset / ATTR_ALIGN] = true;
 	}
+	if (!any && da_magic(l->bytes) != ATTR_LEAF_MAGIC)
+		return 0; /* a node, or anything else */
 	for (u32 i = 0; i < l->count && !err; i++)
 		err = take_entry(l, i);
 	return err;

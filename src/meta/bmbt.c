@@ -9,6 +9,7 @@
 #include "format/inode.h"
 #include "meta/findings.h"
 #include "meta/forks.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 #include <stdio.h>
@@ -127,6 +128,7 @@ const struct meta_type meta_bmbt = {
     .parts = bmbt_parts,
     .rules = bmbt_rules,
     .post_inode = forks_post,
+    .rebuild = inode_rebuild,
     .change = forks_change_block,
     .btree = &bmbt_schema,
     .uuid_offset = offsetof(struct btree_long, uuid),

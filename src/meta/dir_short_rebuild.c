@@ -124,28 +124,36 @@ static void skip(struct reading *d, const struct dir_slot *slot)
 	d->skipped++;
 }
 
+/* An entry that what follows it confirms. False: it is not to be kept. */
+static bool confirm(struct reading *d, const struct dir_slot *slot, u8 *type)
+{
+	bool there = dir_salvage_inode(d->vol, slot->ino, type) > 0;
+
+	if (!there)
+		skip(d, slot);
+	return there && !dir_name_is_dots(slot->name, slot->length);
+}
+
 /* What is here; 0: nothing can be made of it. */
 static u32 take_at(struct reading *d, u32 at)
 {
-	bool fits, there;
 	struct dir_slot slot;
+	bool fits = slot_at(d, at, length_at(d, at), &slot), sure;
 	u8 type = 0;
 
-	fits = slot_at(d, at, length_at(d, at), &slot);
-	if (fits && is_sure(d, &slot, &type)) {
-		d->good++;
-	} else if (fits && sure_at(d, at + slot.size)) {
-		there = dir_salvage_inode(d->vol, slot.ino, &type) > 0;
-		if (!there)
-			skip(d, &slot);
-		if (!there || dir_name_is_dots(slot.name, slot.length))
+	sure = fits && is_sure(d, &slot, &type);
+	if (!sure && fits && sure_at(d, at + slot.size)) {
+		if (!confirm(d, &slot, &type))
 			return slot.size;
-	} else if (find_length(d, at, &slot, &type)) {
-		d->good++;
-	} else {
+	} else if (!sure && !find_length(d, at, &slot, &type)) {
 		return 0;
+	} else {
+		d->good++;
 	}
-	add(d, &slot, type ? type : slot.type);
+	/* One that is possible, but not the inode's, speaks of another inode: names_rebuild(). */
+	if (slot.type && slot.type < DIR_FT_COUNT)
+		type = slot.type;
+	add(d, &slot, type);
 	return slot.size;
 }
 

@@ -194,6 +194,8 @@ static int check_file(struct sweep *sweep, const struct inode *inode)
 	struct extent behind;
 	bool whole;
 
+	if (inode->size)
+		raise_u64(sweep->verdict, FOUND(DQUOT_FILE_SIZE), "size", inode->size, 0);
 	if (!fork_lookup(sweep->vol, inode, FORK_DATA, fileoff_of(file.blocks), &behind) &&
 	    (behind.start != NULL64 || behind.off + behind.count != FILEOFF_END))
 		raise_u64(sweep->verdict, FOUND(DQUOT_BEYOND), NULL,

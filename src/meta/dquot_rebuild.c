@@ -15,6 +15,7 @@
 #include "ledger/sweep.h"
 #include "meta/rebuild.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -74,14 +75,14 @@ static int gather(struct quota_work *w)
 					      .posted_accounts = 1u << ACCOUNT_QUOTA,
 					      .gather = true};
 	struct verdict v = {.raise = ignore};
+	const struct vol_options how = {.verdict = &v};
 	struct sweep_stats stats;
 	struct vol *snapshot = NULL;
 	int err = sorter_open(w->r->vol->env, sizeof(struct charge), CHARGE_KEY, CHARGES_MEMORY,
 			      &w->charges);
 
 	if (!err)
-		err = vol_snapshot(w->r->vol, w->r->vol->env,
-				   &(struct vol_options){.memory = 0, .verdict = &v}, &snapshot);
+		err = vol_snapshot(w->r->vol, w->r->vol->env, &how, &snapshot);
 	if (!err)
 		err = sweep_run(snapshot, &options, &stats);
 	vol_close(snapshot);
@@ -275,6 +276,7 @@ static int fill_up(struct quota_work *w, u64 off)
 	u32 per_block = dquots_per_block(w->g);
 	int err = 0;
 
+	assert(per_block);
 	if (!(quota_types_counted(w->g) & w->type))
 		return 0;
 	while (!err && w->has && be32_get(w->next.type) <= w->type) {
@@ -294,7 +296,7 @@ static int fill_up(struct quota_work *w, u64 off)
 static int mend_file(struct quota_work *w)
 {
 	struct vol *vol = w->r->vol;
-	u64 end = (u64)NULL32 / dquots_per_block(w->g) + 1;
+	u64 end = (u64)NULL32 / max_u64(dquots_per_block(w->g), 1) + 1;
 	int err = 0;
 
 	w->changed = w->lost = 0;

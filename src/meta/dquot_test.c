@@ -240,6 +240,8 @@ static void usage(void **state)
 	at = make_quota_image(&t, block);
 	expect(&t, at, block, FINDING_ID_QUOTA_TOO_LOW, 0);
 	expect(&t, at, block, FINDING_ID_QUOTA_TOO_HIGH, 0);
+	/* it was an ordinary file, and still has the size of one */
+	expect(&t, at, block, FINDING_ID_DQUOT_FILE_SIZE, 1);
 	expect(&t, at, block, FINDING_ID_DQUOT_ID, 0);
 	d[7].bcount = be64_make(3);
 	seal(&d[7]);

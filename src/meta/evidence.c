@@ -158,7 +158,8 @@ int evidence_gather(struct vol *snapshot, const struct evidence_ag *wanted,
 
 	*out = NULL;
 	if (!err) {
-		*ev = (struct evidence){.env = env, .g = &snapshot->geo, .wanted = wanted};
+		*ev = (struct evidence){.env = env, .geo = snapshot->geo, .wanted = wanted};
+		ev->g = &ev->geo;
 		for (u32 ag = 0; ag < snapshot->geo.ag_count; ag++)
 			found[ag] = wanted[ag].found;
 		err = open_sorters(ev);

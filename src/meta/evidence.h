@@ -34,6 +34,7 @@ struct unlinked_inode {
 
 struct evidence {
 	struct env *env;
+	struct geometry geo; /* of the snapshot, which is closed by then */
 	const struct geometry *g;
 	const struct evidence_ag *wanted; /* by AG */
 	struct sorter *claims, *chunks, *unlinked;

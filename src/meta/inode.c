@@ -9,6 +9,7 @@
 #include "format/verify.h"
 #include "meta/findings.h"
 #include "meta/local_parts.h"
+#include "meta/rebuild.h"
 
 #include <sys/stat.h>
 
@@ -226,7 +227,7 @@ static void check_nblocks(struct verdict *v, const struct geometry *g, const str
 
 /* --- flags and hints --- */
 
-static void check_flags(struct verdict *v, const struct geometry *g, const struct inode *inode)
+static u32 flags_of_other_types(const struct geometry *g, const struct inode *inode)
 {
 	const u32 dir_only = INODE_FLAG_RTINHERIT | INODE_FLAG_EXTSZINHERIT |
 			     INODE_FLAG_PROJINHERIT | INODE_FLAG_NOSYMLINKS;
@@ -241,6 +242,13 @@ static void check_flags(struct verdict *v, const struct geometry *g, const struc
 		wrong |= flags & INODE_FLAG_FILESTREAM;
 	if (inode->ino.v != g->rbm_ino)
 		wrong |= flags & INODE_FLAG_NEWRTBM;
+	return wrong;
+}
+
+static void check_flags(struct verdict *v, const struct geometry *g, const struct inode *inode)
+{
+	u32 flags = inode->flags, wrong = flags_of_other_types(g, inode);
+
 	if (wrong)
 		raise_hex(v, FOUND(INODE_FLAGS_TYPE), NULL, flags, flags & ~wrong);
 }
@@ -257,28 +265,61 @@ static void check_flags_known(struct verdict *v, const struct geometry *g,
 		raise_hex(v, FOUND(INODE_FLAGS_RT), NULL, flags, flags & ~INODE_FLAG_REALTIME);
 }
 
+static u64 flags2_without_feature(const struct geometry *g)
+{
+	u64 lacking = 0;
+
+	if (!geometry_has(g, FEATURE_REFLINK))
+		lacking |= INODE_FLAG2_REFLINK | INODE_FLAG2_COWEXTSIZE;
+	if (!geometry_has(g, FEATURE_BIGTIME))
+		lacking |= INODE_FLAG2_BIGTIME;
+	if (!geometry_has(g, FEATURE_NREXT64))
+		lacking |= INODE_FLAG2_NREXT64;
+	return lacking;
+}
+
+static u64 flags2_of_other_types(const struct inode *inode)
+{
+	u64 wrong = 0;
+
+	if ((inode->mode && !S_ISREG(inode->mode)) || inode_realtime(inode))
+		wrong |= INODE_FLAG2_REFLINK;
+	if (inode->mode && !S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
+		wrong |= INODE_FLAG2_COWEXTSIZE | INODE_FLAG2_DAX;
+	if (inode_realtime(inode))
+		wrong |= INODE_FLAG2_COWEXTSIZE;
+	return wrong & inode->flags2;
+}
+
 static void check_flags2(struct verdict *v, const struct geometry *g, const struct inode *inode)
 {
-	u64 flags2 = inode->flags2, wrong = 0, lacking = 0;
+	u64 flags2 = inode->flags2, wrong = flags2_of_other_types(inode);
+	u64 lacking = flags2 & flags2_without_feature(g);
 
 	if (flags2 & ~INODE_FLAG2_KNOWN)
 		raise_hex(v, FOUND(INODE_FLAGS2), NULL, flags2, flags2 & INODE_FLAG2_KNOWN);
-	if (!geometry_has(g, FEATURE_REFLINK))
-		lacking |= flags2 & (INODE_FLAG2_REFLINK | INODE_FLAG2_COWEXTSIZE);
-	if (!geometry_has(g, FEATURE_BIGTIME))
-		lacking |= flags2 & INODE_FLAG2_BIGTIME;
-	if (!geometry_has(g, FEATURE_NREXT64))
-		lacking |= flags2 & INODE_FLAG2_NREXT64;
 	if (lacking)
 		raise_hex(v, FOUND(INODE_FLAGS2_FEATURE), NULL, flags2, flags2 & ~lacking);
-	if ((inode->mode && !S_ISREG(inode->mode)) || inode_realtime(inode))
-		wrong |= flags2 & INODE_FLAG2_REFLINK;
-	if (inode->mode && !S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
-		wrong |= flags2 & (INODE_FLAG2_COWEXTSIZE | INODE_FLAG2_DAX);
-	if (inode_realtime(inode))
-		wrong |= flags2 & INODE_FLAG2_COWEXTSIZE;
 	if (wrong)
 		raise_hex(v, FOUND(INODE_FLAGS2_TYPE), NULL, flags2, flags2 & ~wrong);
+}
+
+u32 inode_flags_possible(const struct geometry *g, const struct inode *inode)
+{
+	u32 possible = INODE_FLAG_KNOWN & ~flags_of_other_types(g, inode);
+
+	if (!g->rt_blocks || inode_internal(g, inode->ino))
+		possible &= ~INODE_FLAG_REALTIME;
+	return inode->flags & possible;
+}
+
+u64 inode_flags2_possible(const struct geometry *g, const struct inode *inode)
+{
+	u64 wrong = flags2_without_feature(g) | flags2_of_other_types(inode);
+
+	if (inode_internal(g, inode->ino))
+		wrong |= INODE_FLAG2_REFLINK | INODE_FLAG2_DAX;
+	return inode->flags2 & INODE_FLAG2_KNOWN & ~wrong;
 }
 
 static void check_hint(struct verdict *v, const struct geometry *g, const struct inode *inode,
@@ -567,6 +608,7 @@ const struct meta_type meta_inode = {
     .layout = &dinode_layout,
     .parts = inode_parts,
     .rules = inode_type_rules,
+    .rebuild = inode_rebuild,
     .change = inode_change,
     .uuid_offset = offsetof(struct dinode, uuid),
     .owner_offset = offsetof(struct dinode, ino),

@@ -17,6 +17,9 @@ enum inode_state {
 enum inode_state inode_identify(struct verdict *v, const struct geometry *g, const u8 *raw);
 /* Everything else that an inode alone must obey. False: its forks cannot be followed. */
 bool inode_rules(struct verdict *v, const struct geometry *g, const struct inode *inode);
+/* Those of its flags that an inode of its type can have. */
+u32 inode_flags_possible(const struct geometry *g, const struct inode *inode);
+u64 inode_flags2_possible(const struct geometry *g, const struct inode *inode);
 
 /* change() of inodes: inode_change.c. */
 int inode_change(struct sweep *sweep, const struct txn_change *c);

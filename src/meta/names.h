@@ -60,7 +60,7 @@ struct names_work {
 /* Posts of a sweep to w->facts. */
 int names_gather(struct names_work *w);
 /* The next inode; 1, 0 at the end, or a negative errno. Facts about names go to w->fixes. */
-int names_next(struct names_work *w, struct named *out);
+int names_next(struct names_work *w, struct named *n);
 int names_fix_add(struct names_work *w, u64 dir, u64 ino, enum dir_fix_kind kind);
 /* All of w->fixes. */
 int names_fix_dirs(struct names_work *w);

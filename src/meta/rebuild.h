@@ -11,6 +11,7 @@
 
 #include "fs/vol.h"
 #include "meta/evidence.h"
+#include "meta/inode_facts.h"
 
 /* Names that led to no inode, of all rounds. */
 #define LOST_NAMES 64
@@ -29,9 +30,11 @@ struct repair {
 	struct lost_names *lost;
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;
-	bool others;	 /* something is sick besides the superblock */
-	bool quota_done; /* in this round */
-	bool moved;	 /* the primary superblock is another now: what was found before is void */
+	bool others;			 /* something is sick besides the superblock */
+	bool quota_done, rt_done;	 /* in this round */
+	struct facts *facts;		 /* about inodes; NULL: none */
+	const struct inode_facts *inode; /* of the one at hand */
+	bool moved; /* the primary superblock is another now: what was found before is void */
 	/* Something that the person should know: what was done, or lost. May be NULL. */
 	void (*say)(void *arg, const char *line);
 	void *arg;
@@ -49,6 +52,10 @@ int ag_rebuild(struct repair *r, u32 ag, u64 ino);
 /* The superblock, from its copies and from what it says itself, its counters from the AG headers;
  * and the copies. */
 int super_rebuild(struct repair *r, u32 ag, u64 ino);
+/* One inode: its record, and its maps. */
+int inode_rebuild(struct repair *r, u32 ag, u64 ino);
+/* The realtime bitmap and its summary, from what files map. */
+int rt_rebuild(struct repair *r, u32 ag, u64 ino);
 /* All quota records: their usage from what inodes are charged; what else they say stays. */
 int dquot_rebuild(struct repair *r, u32 ag, u64 ino);
 

@@ -8,6 +8,7 @@
 #include "ledger/sweep.h"
 #include "meta/findings.h"
 #include "meta/internal.h"
+#include "meta/rebuild.h"
 #include "meta/tree.h"
 
 struct bitmap_walk {
@@ -140,6 +141,7 @@ const struct meta_type meta_rtbitmap = {
     .layout = &rtbitmap_word_layout,
     .parts = rtbitmap_parts,
     .post_inode = rtbitmap_post_inode,
+    .rebuild = rt_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
     .kernel_scrub = "xchk_rtbitmap",

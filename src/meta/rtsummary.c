@@ -6,6 +6,7 @@
 #include "ledger/sweep.h"
 #include "meta/findings.h"
 #include "meta/internal.h"
+#include "meta/rebuild.h"
 
 static int take_block(struct internal_file *file, struct verdict *v, u64 off, const u8 *block,
 		      enum severity worst)
@@ -94,7 +95,8 @@ const struct meta_type meta_rtsummary = {
     .layout = &rtsummary_word_layout,
     .parts = rtsummary_parts,
     .post_inode = rtsummary_post_inode,
+    .rebuild = rt_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
-    .needs_rebuild = 1ull << META_RTBITMAP,
+    .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
     .kernel_scrub = "xchk_rtsummary",
 };

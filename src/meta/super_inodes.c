@@ -14,7 +14,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define QUOTA_LOOK 256 /* inodes from the root on, where quota inodes are made */
+#define RECORDS_ASKED 5 /* fit into the smallest block */
+#define QUOTA_LOOK 256	/* inodes from the root on, where quota inodes are made */
 
 static int take_first(void *arg, const struct extent *e)
 {
@@ -24,11 +25,32 @@ static int take_first(void *arg, const struct extent *e)
 	return 1;
 }
 
+/* The type that most of the first records of a block have; 0: they are none. */
+static u32 type_of_records(const struct geometry *g, const struct dquot *d)
+{
+	const u32 types[] = {DQUOT_USER, DQUOT_GROUP, DQUOT_PROJECT};
+	u32 best = 0, most = 0;
+
+	for (u32 i = 0; i < ARRAY_COUNT(types); i++) {
+		u32 count = 0;
+
+		for (u32 j = 0; j < RECORDS_ASKED; j++)
+			count += be16_get(d[j].magic) == DQUOT_MAGIC &&
+				 (d[j].type & DQUOT_TYPES) == types[i] &&
+				 !memcmp(d[j].uuid, g->meta_uuid.b, sizeof(d[j].uuid));
+		if (count > most) {
+			most = count;
+			best = types[i];
+		}
+	}
+	return best;
+}
+
 /* DQUOT_USER, _GROUP or _PROJECT when the inode has such records; 0 otherwise. */
 static u32 records_of(struct vol *vol, u64 ino)
 {
+	struct dquot d[RECORDS_ASKED];
 	struct inode inode;
-	struct dquot d;
 	u64 start = NULL64;
 	u32 type = 0;
 
@@ -36,9 +58,8 @@ static u32 records_of(struct vol *vol, u64 ino)
 		return 0;
 	if (S_ISREG(inode.mode) && !inode_realtime(&inode) &&
 	    fork_each(vol, &inode, FORK_DATA, fileoff_of(0), take_first, &start) == 1 &&
-	    !device_read(vol->data, fsblock_daddr(&vol->geo, fsblock_of(start)), &d, sizeof(d)) &&
-	    be16_get(d.magic) == DQUOT_MAGIC && !memcmp(d.uuid, vol->geo.meta_uuid.b, 16))
-		type = d.type & DQUOT_TYPES;
+	    !device_read(vol->data, fsblock_daddr(&vol->geo, fsblock_of(start)), d, sizeof(d)))
+		type = type_of_records(&vol->geo, d);
 	inode_put(vol, &inode);
 	return type;
 }

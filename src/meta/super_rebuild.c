@@ -366,6 +366,25 @@ static void settle_sizes(struct making *m)
 	set(m, "imax_pct", 25);
 }
 
+static bool lsn_ahead(const struct making *m, u64 lsn)
+{
+	const struct log_status *log = &m->r->vol->log_status;
+
+	return lsn != NULL64 && log->head_cycle &&
+	       lsn > ((u64)log->head_cycle << 32 | log->head_block);
+}
+
+/* Of the geometry in use: else the primary would have to have them, too. */
+static void forget_bits(struct making *m, u32 ro_compat, u32 incompat)
+{
+	struct vol *vol = m->r->vol;
+
+	for (; vol; vol = vol->alone ? vol->origin : NULL) {
+		vol->geo.ro_compat &= ro_compat;
+		vol->geo.incompat &= incompat;
+	}
+}
+
 static void settle(struct making *m)
 {
 	struct sb *sb = (struct sb *)m->now;
@@ -373,9 +392,10 @@ static void settle(struct making *m)
 	const struct sb zero = {0};
 
 	sb->magicnum = be32_make(SB_MAGIC);
-	sb->lsn = be64_make(0);
+	if (!m->believed || lsn_ahead(m, be64_get(sb->lsn)))
+		sb->lsn = be64_make(0);
 	/* bits that mean nothing to the geometry in use */
-	m->r->vol->geo.ro_compat &= SB_RO_KNOWN;
+	forget_bits(m, SB_RO_KNOWN, ~0u);
 	set(m, "inprogress", 0);
 	set(m, "shared_vn", 0);
 	set(m, "flags", 0);
@@ -395,7 +415,7 @@ static void settle(struct making *m)
 	settle_quota(m);
 	if (m->r->others)
 		return;
-	m->r->vol->geo.incompat &= ~SB_INCOMPAT_NEEDSREPAIR;
+	forget_bits(m, SB_RO_KNOWN, ~SB_INCOMPAT_NEEDSREPAIR);
 	set(m, "features_incompat", be32_get(sb->features_incompat) & ~SB_INCOMPAT_NEEDSREPAIR);
 }
 
@@ -426,12 +446,12 @@ static int write_sector(const struct making *m, u32 ag)
 /* From now on the geometry is the primary's. */
 static int take_over(const struct making *m)
 {
-	struct vol *vol = m->r->vol;
-	int err = geometry_from_sb(&vol->geo, (const struct sb *)m->now);
+	struct geometry g;
+	int err = geometry_from_sb(&g, (const struct sb *)m->now);
 
 	m->r->moved = true;
 	if (!err)
-		vol->super_at = daddr_of(0);
+		vol_geometry_set(m->r->vol, &g);
 	return err;
 }
 

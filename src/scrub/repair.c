@@ -24,6 +24,7 @@ struct round {
 	u64 *ag;    /* by AG: what is to be rebuilt of it */
 	u64 stuck;  /* types that nothing can rebuild */
 	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
+	bool moved; /* the superblock is another, see struct repair */
 };
 
 static void say_failed(struct round *r, const char *what, u64 number)
@@ -181,6 +182,67 @@ static u64 ready(const struct round *r, u64 sick, u32 ag)
 	return bits;
 }
 
+#define OF_INODES (1ull << META_INODE | 1ull << META_BMBT)
+/* What may be wrong because of a fork. */
+#define OF_SPACE (1ull << META_RMAPBT | 1ull << META_BNOBT | 1ull << META_REFCOUNTBT)
+
+/* Where one of these is sick, there may be names that nobody has seen. */
+#define HIDES_NAMES                                                                            \
+	(INODE_TREES | 1ull << META_DIRECTORY | 1ull << META_DIRBLOCK | 1ull << META_DIRDATA | \
+	 1ull << META_BMBT)
+
+static bool rmaps_damaged(void *arg, u32 ag)
+{
+	const struct round *r = arg;
+	const u64 needed = 1ull << META_RMAPBT | 1ull << META_AGF;
+
+	return r->survey.corrupt[ag] & needed;
+}
+
+static int each_inode(struct round *r)
+{
+	const struct meta_type *type = vol_type(r->vol, META_INODE);
+	struct inode_facts *f;
+	int more = 0, err = 0;
+
+	while (!err && (more = facts_next(r->repair.facts, &f)) > 0) {
+		r->repair.inode = f;
+		err = run_one(r, type, NO_AG, f->ino);
+	}
+	r->repair.inode = NULL;
+	return err ? err : more < 0 ? more : 0;
+}
+
+/* Records and maps of inodes, before everything that is made from what they say. */
+static int run_records(struct round *r)
+{
+	struct facts_options options = {.damaged = rmaps_damaged, .arg = r};
+	struct verdict v = {.raise = survey_ignore};
+	const struct vol_options how = {.memory = r->options->memory, .verdict = &v};
+	struct vol *snapshot = NULL;
+	u64 *ino = env_array(r->vol->env, r->survey.inodes + 1, sizeof(*ino));
+	int err = ino ? 0 : fail(-ENOMEM, "repair: out of memory");
+
+	for (u32 i = 0; ino && i < r->survey.inodes; i++)
+		if (inum_valid(&r->vol->geo, inum_of(r->survey.inode[i].ino)))
+			ino[options.count++] = r->survey.inode[i].ino;
+	options.ino = ino;
+	options.names = !(r->survey.any & HIDES_NAMES);
+	options.all = (r->survey.any & OF_SPACE) != 0;
+	if (!err && (options.count || options.all)) {
+		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
+		if (!err)
+			err = facts_gather(snapshot, &options, &r->repair.facts);
+		if (!err)
+			err = each_inode(r);
+		facts_free(r->repair.facts);
+		r->repair.facts = NULL;
+		vol_close(snapshot);
+	}
+	env_free(r->vol->env, ino);
+	return err;
+}
+
 static int run_inodes(struct round *r)
 {
 	int err = 0;
@@ -191,7 +253,7 @@ static int run_inodes(struct round *r)
 		u32 ag = valid ? inum_ag(&r->vol->geo, inum_of(s->ino)) : NO_AG;
 
 		if (valid)
-			err = run_types(r, ready(r, s->types, ag), ag, s->ino);
+			err = run_types(r, ready(r, s->types & ~OF_INODES, ag), ag, s->ino);
 	}
 	return err;
 }
@@ -201,6 +263,9 @@ static int run_sick(struct round *r)
 	int err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
 
 	if (err || r->repair.moved)
+		return err;
+	err = run_records(r);
+	if (err)
 		return err;
 	plan_ags(r);
 	err = run_ags(r);
@@ -225,6 +290,7 @@ static int run_round(struct round *r)
 		err = run_super(r);
 	if (!err && !r->repair.moved)
 		err = run_sick(r);
+	r->moved = r->repair.moved;
 	env_free(r->vol->env, r->wanted);
 	env_free(r->vol->env, r->ag);
 	return err;
@@ -255,6 +321,7 @@ static void add_forced(struct round *r)
 static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 {
 	struct repair_result *result = r->result;
+	int err;
 	bool forced = !round && r->options->force, same = round && r->survey.digest == *before;
 
 	*before = r->survey.digest;
@@ -269,7 +336,12 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	r->daring = same ? r->daring + 1 : 0;
 	if (forced)
 		add_forced(r);
-	return run_round(r);
+	r->moved = false;
+	err = run_round(r);
+	/* in another light the same findings need not be the same */
+	if (r->moved)
+		*before = ~r->survey.digest;
+	return err;
 }
 
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result)

@@ -93,6 +93,14 @@ static int mark(struct survey *s, const struct finding *f)
 	s->any |= bit;
 	if (ag == NO_AG && f->where.ino != NO_INO && inum_valid(s->g, inum_of(f->where.ino)))
 		ag = inum_ag(s->g, inum_of(f->where.ino));
+	/* in use without a link: it may be that it is free */
+	if (of_account(f, ACCOUNT_UNLINKED) && f->where.ino != NO_INO) {
+		int err = mark_inode(s, f->where.ino, 1ull << META_INODE, 0);
+
+		if (err)
+			return err;
+		s->any |= 1ull << META_INODE;
+	}
 	if (type->scope == SCOPE_INODE && f->where.ino != NO_INO)
 		return mark_inode(s, f->where.ino, bit, corrupt);
 	if (type->scope != SCOPE_AG || ag >= s->ags) {

@@ -12,15 +12,18 @@
  *	--pairs=N       instead: so many images with two damages in different objects
  *	--judge=COMMAND run COMMAND with the image's path for each, and say its exit status;
  *	                the damage is written to the file then, and put back
+ *	--log           instead of the structures on the disk: the log, which is dirty.  Of what
+ *goes unnoticed it is said whether the replay comes to another filesystem ("effect")
  *	--repair        repair each, check and judge what comes out, and put it back
+ *	--cuts=N        and cut the power at N places of each repair, and repair what that leaves
  *	--types=A,B,..  only objects of these types
  *	--list          print the objects and fields
  *
  * Output: a JSON object for each damaged image, one a line; the first line is about the image as it
  * was.  Exit status 0, or 2 when the check of the image itself is not silent.
  */
+#include "log_objects.h"
 #include "mend.h"
-#include "objects.h"
 
 #include "base/trail.h"
 
@@ -37,11 +40,12 @@ struct campaign {
 	struct world_images images;
 	struct objects objects;
 	const char *path, *name, *judge;
-	u64 seed, count, pairs;
+	u64 seed, count, pairs, cuts;
 	u32 per;
 	const char *types; /* NULL: all */
 	u32 chosen;	   /* groups of these types, the first */
-	bool list, repair;
+	bool list, log, repair;
+	u64 digest; /* of the sound log's replay */
 };
 
 /* One damage, and what puts it back. */
@@ -62,22 +66,29 @@ static bool damage_apply(struct campaign *c, struct damage *d)
 	const struct spot *spot = d->spot;
 	u8 *now = malloc(object->size);
 	u64 seed = d->seed;
-	bool changed;
+	bool changed, opened;
 
 	d->before = malloc(object->size);
 	if (!d->before || !now)
 		abort();
 	object_read(object, &c->data, d->before);
 	memcpy(now, d->before, object->size);
+	opened = object->header && spot->offset >= object->header;
+	if (opened)
+		log_object_open(object, now);
+	d->old_value = field_get(spot->field, now + spot->offset, spot->element);
 	damage_field(d->verb, spot->field, spot->element, now + spot->offset, &seed);
+	d->new_value = field_get(spot->field, now + spot->offset, spot->element);
+	if (opened)
+		log_object_close(object, now);
 	changed = memcmp(d->before, now, object->size);
 	if (changed) {
-		d->old_value = field_get(spot->field, d->before + spot->offset, spot->element);
-		d->new_value = field_get(spot->field, now + spot->offset, spot->element);
-		if (d->fix_crc)
+		if (d->fix_crc && !object->header)
 			damage_fix_crc(&c->objects.geo, object->type, d->before, now, object->size,
 				       spot->offset + spot->field->bit / 8);
 		object_write(object, &c->data, now);
+		if (d->fix_crc && object->header)
+			log_object_seal(&c->objects, object, &c->data);
 	} else {
 		free(d->before);
 	}
@@ -159,13 +170,35 @@ static void report(struct campaign *c, const struct damage *d, u32 damages, int 
 	print_found(c, err);
 	if (c->judge)
 		printf(",\"judge\":%d", judge(c));
+	if (c->log && !err && !c->world.findings &&
+	    log_replay_digest(&c->world, &c->images) == c->digest)
+		printf(",\"effect\":false");
 	printf("}\n");
+}
+
+/* After how many of the cuts a second repair leaves something, or cannot be done. */
+static u64 count_bad_cuts(struct campaign *c, u64 writes)
+{
+	u64 bad = 0;
+
+	for (u64 i = 1; i <= c->cuts; i++) {
+		struct mend first = {.power = writes * i / (c->cuts + 1)}, second = {.power = 0};
+		u64 left;
+
+		if (!first.power)
+			continue;
+		mend_image(&c->world, &first, &c->data, c->images.rt, &left);
+		bad += mend_image(&c->world, &second, &c->data, c->images.rt, &left) || left;
+		mend_undo(&second);
+		mend_undo(&first);
+	}
+	return bad;
 }
 
 /* The damage has been found; what does a repair make of it? */
 static void report_repair(struct campaign *c, const struct damage *d, u32 damages)
 {
-	struct mend mend;
+	struct mend mend = {.power = 0};
 	u64 left;
 	int err = mend_image(&c->world, &mend, &c->data, c->images.rt, &left);
 	char text[TRAIL_MAX];
@@ -185,8 +218,10 @@ static void report_repair(struct campaign *c, const struct damage *d, u32 damage
 	print_found(c, err);
 	if (c->judge)
 		printf(",\"judge\":%d", judge(c));
-	printf("}\n");
 	mend_undo(&mend);
+	if (c->cuts)
+		printf(",\"bad_cuts\":%" PRIu64, count_bad_cuts(c, mend.writes));
+	printf("}\n");
 }
 
 /* --- the campaign --- */
@@ -327,7 +362,11 @@ static void list(const struct campaign *c)
 
 static int run(struct campaign *c)
 {
-	int err = objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects);
+	int err = c->log ? log_objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects)
+			 : objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects);
+
+	if (!err && c->log)
+		c->digest = log_replay_digest(&c->world, &c->images);
 
 	if (!c->list) {
 		printf("{\"base\":\"%s\",\"objects\":%u,\"fields\":%u,", c->name, c->objects.count,
@@ -360,7 +399,8 @@ static int usage(void)
 	fprintf(
 	    stderr,
 	    "usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
-	    "[--pairs=N] [--judge=COMMAND] [--repair] [--types=A,B] [--list] [--verbose] IMAGE\n");
+	    "[--pairs=N] [--judge=COMMAND] [--log] [--repair] [--cuts=N] [--types=A,B] [--list] "
+	    "[--verbose] IMAGE\n");
 	return 1;
 }
 
@@ -371,8 +411,9 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 	    {"seed", required_argument, NULL, 's'},  {"per", required_argument, NULL, 'p'},
 	    {"count", required_argument, NULL, 'c'}, {"pairs", required_argument, NULL, '2'},
 	    {"judge", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},     {"types", required_argument, NULL, 't'},
-	    {"repair", no_argument, NULL, 'R'},	     {0},
+	    {"verbose", no_argument, NULL, 'v'},     {"log", no_argument, NULL, 'g'},
+	    {"types", required_argument, NULL, 't'}, {"repair", no_argument, NULL, 'R'},
+	    {"cuts", required_argument, NULL, 'C'},  {0},
 	};
 	int o;
 
@@ -391,12 +432,16 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 			c->pairs = strtoull(optarg, NULL, 0);
 		else if (o == 'j')
 			c->judge = optarg;
+		else if (o == 'g')
+			c->log = true;
 		else if (o == 'l')
 			c->list = true;
 		else if (o == 't')
 			c->types = optarg;
 		else if (o == 'R')
 			c->repair = true;
+		else if (o == 'C')
+			c->cuts = strtoull(optarg, NULL, 0);
 		else if (o == 'v')
 			c->world.print = true;
 		else

@@ -2,6 +2,8 @@
 # Sourced by the scripts of the damage campaign after tests/lib.sh: the base images and the programs.
 
 BASES=(aged-1k quota realtime parent pieces plain)
+# Their logs are damaged.
+DIRTY=(log-efi log-rui log-cui log-bui log-attri-pptr log-xmi quota-dirty)
 CAMPAIGN=$TOP/build/tests/campaign
 # The program with the sanitizers, where it is built.
 if [ -n "${MENDFS_ASAN:-}" ]; then
@@ -21,6 +23,12 @@ plain_base() {
 		printf '$\npipe p--600 1 2\nchr c--600 0 0 1 3\nblk b--600 0 0 7 1\nlink l--777 0 0 somewhere\n$\n'
 	} >proto
 	SIZE=300M image plain.img -d agcount=2 -m rmapbt=1 -p proto
+}
+
+# Unpacks the images with a dirty log into the current folder.
+dirty_bases() {
+	local b
+	for b in "${DIRTY[@]}"; do xz -dc "$TOP/tests/fixtures/$b.img.xz" >"$b.img" || return 1; done
 }
 
 # Unpacks the base images into the current folder.

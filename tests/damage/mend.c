@@ -30,6 +30,9 @@ static int mend_write(struct device *dev, struct daddr at, const void *from, siz
 	struct mend *m = (struct mend *)dev;
 	struct kept *kept;
 
+	m->writes++;
+	if (m->power && m->writes > m->power)
+		return fail(-EIO, "the power is off");
 	if (at.v > dev->size || size > dev->size - at.v)
 		return fail(-ENXIO, "write beyond the end");
 	kept = malloc(sizeof(*kept) + size);
@@ -82,7 +85,8 @@ int mend_image(struct world *world, struct mend *m, struct image *image, struct 
 	struct vol *vol;
 	int err, closed;
 
-	*m = (struct mend){.dev = {.name = "image",
+	*m = (struct mend){.power = m->power,
+			   .dev = {.name = "image",
 				   .size = image->dev.size,
 				   .read = mend_read,
 				   .write = mend_write,

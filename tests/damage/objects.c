@@ -160,8 +160,9 @@ static struct group *group_of(struct objects *objects, const char *key)
 }
 
 /* Keeps a fair sample of all that come. */
-static void group_add(struct objects *objects, struct group *group, const struct spot *spot)
+void objects_add(struct objects *objects, const char *key, const struct spot *spot)
 {
+	struct group *group = group_of(objects, key);
 	u64 at;
 
 	group->seen++;
@@ -181,14 +182,12 @@ static void add_field(struct gathering *g, const struct part *part, const struct
 	struct spot spot = {g->object, part->name, part->index, part->offset, field, 0};
 	u32 step = field->count > 2 ? (field->count - 1) / 2 : 1;
 	char key[GROUP_KEY];
-	struct group *group;
 
 	snprintf(key, sizeof(key), "%s%s.%s.%s", object->type->name,
 		 kind_of(&g->objects->geo, object, g->bytes), part->name, field->name);
-	group = group_of(g->objects, key);
 	for (u32 e = 0; e < field->count; e += step) {
 		spot.element = e;
-		group_add(g->objects, group, &spot);
+		objects_add(g->objects, key, &spot);
 		if (damage_field_whole(field))
 			break;
 	}
@@ -205,8 +204,7 @@ static void on_part(struct part_sink *sink, const struct part *part)
 			object->type->name);
 		abort();
 	}
-	/* Fewer and fewer, so that a block full of records does not drown the others. */
-	if (nth > 3 && nth & (nth - 1))
+	if (!objects_wanted(nth))
 		return;
 	for (u32 i = 0; i < part->layout->field_count; i++)
 		add_field(g, part, &part->layout->fields[i]);

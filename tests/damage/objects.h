@@ -16,6 +16,7 @@ struct object {
 	struct where where;
 	struct cache_range *range; /* of an object in pieces; else NULL */
 	u32 ranges;
+	u32 header; /* of a record of the log: bytes of its headers; else 0 */
 };
 
 /* One element of one field at one place. */
@@ -50,6 +51,14 @@ struct objects {
 int objects_collect(struct world *world, const struct world_images *images, u32 per_group, u64 seed,
 		    struct objects *out);
 void objects_free(struct objects *objects);
+/* One more place of a field; kept, or not, by lot. */
+void objects_add(struct objects *objects, const char *key, const struct spot *spot);
+/* Of a part that comes for the nth time (from 1): is it one to look at?  Fewer and fewer are, so
+ * that a block full of records does not drown the others. */
+static inline bool objects_wanted(u32 nth)
+{
+	return nth <= 3 || !(nth & (nth - 1));
+}
 /* Its bytes, out of an image and back. */
 void object_read(const struct object *object, const struct image *image, u8 *to);
 void object_write(const struct object *object, struct image *image, const u8 *from);

@@ -305,7 +305,8 @@ static void cut_file(struct work *w, struct inum ino, u64 size)
 
 static void share(struct work *w, struct inum from, struct inum to, u64 at, u64 blocks)
 {
-	struct file_share s = {.from = from, .to = to, .from_at = at, .to_at = at, .blocks = blocks};
+	struct file_share s = {
+	    .from = from, .to = to, .from_at = at, .to_at = at, .blocks = blocks};
 
 	for (u32 tries = 0; s.blocks && tries < TRIES; tries++) {
 		struct file_share before = s;

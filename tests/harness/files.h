@@ -34,7 +34,7 @@ struct files {
 	u64 seed;
 	u32 round;
 	const char *doing;
-	u32 overwritten; /* in place, without a transaction */
+	u32 overwritten;	      /* in place, without a transaction */
 	u32 full, abandoned, stepped; /* how often there was no space, no end, and more to do */
 	bool quiet;		      /* abandon nothing, and take nothing to spare */
 };
