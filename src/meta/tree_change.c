@@ -141,7 +141,7 @@ static struct tree_pointers pointers_of(const struct btree_block *b)
 void tree_change_block(struct sweep *sweep, const struct txn_change *c, guard_entry_fn *changed)
 {
 	const struct btree_schema *s = c->type->btree;
-	struct btree_block was = {.level = NULL32}, is = {.level = NULL32};
+	struct btree_block was = {.schema = s, .level = NULL32}, is = was;
 	struct guard_array none = {NULL, 0};
 	struct tree_pointers nothing = {.level = NULL32};
 	struct tree_pointers before = nothing, after = nothing;
