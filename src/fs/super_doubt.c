@@ -54,17 +54,18 @@ static u32 doubt_agf(struct device *dev, const struct geometry *g, u32 ag, u8 *b
 /* Does the directory in the inode end where its entries do, with or without file types? */
 static bool short_ends(const struct geometry *g, const struct dinode *d)
 {
-	const u8 *at = (const u8 *)(d + 1), *end = at + be64_get(d->size);
+	const u8 *bytes = (const u8 *)(d + 1);
+	u64 size = be64_get(d->size), at;
 	u32 count, wide, type = geometry_has(g, FEATURE_FTYPE);
 
-	if (be64_get(d->size) < 6 || be64_get(d->size) > g->inode_size - sizeof(*d))
+	if (size < 6 || size > g->inode_size - sizeof(*d))
 		return true;
-	count = at[0];
-	wide = at[1] ? 8 : 4;
+	count = bytes[0];
+	wide = bytes[1] ? 8 : 4;
 	/* header, parent; then length, offset, name, type, inode */
-	for (at += 2 + wide; count && at < end; count--)
-		at += 3 + at[0] + type + wide;
-	return at == end;
+	for (at = 2 + wide; count && at < size; count--)
+		at += 3 + bytes[at] + type + wide;
+	return at == size;
 }
 
 /* Where block `off` of a fork in extents format is; NULL64: a hole, or nowhere. */
