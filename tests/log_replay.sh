@@ -187,7 +187,7 @@ make() {
 	umount "$work/mnt"
 	# the judge: the kernel's recovery of another copy
 	cp --sparse=always "$work/dirty.img" "$work/judge.img"
-	if mount -t xfs -o loop "$work/judge.img" "$work/mnt" 2>/dev/null; then
+	if mount -t xfs -o loop,nouuid "$work/judge.img" "$work/mnt" 2>/dev/null; then
 		umount "$work/mnt"
 		tree_of "$work/judge.img" '' >"$work/judge.tree"
 		one "$name" "$work/dirty.img" '' '' "$work/judge.tree" "$work/judge.img"

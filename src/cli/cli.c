@@ -157,7 +157,8 @@ void cli_tell_super(FILE *err, const struct vol *vol)
 {
 	if (vol->super_at.v)
 		fprintf(err,
-			"mendfs: %s: the primary superblock is lost; this goes by its copy at "
+			"mendfs: %s: the primary superblock is lost or outdated; this goes by its "
+			"copy at "
 			"sector %llu\n",
 			vol->data->name, (unsigned long long)vol->super_at.v / 512);
 }

@@ -84,8 +84,6 @@ static int check_fork(struct log_replay *r, const struct log_item *item, u32 reg
 	u32 room = fork_size(r, core_of(item), attr);
 	s64 records;
 
-	if (fields & (fields - 1))
-		return log_item_bad(r, item, "fields", fields);
 	if (!(fields & (LOG_INODE_DBROOT | LOG_INODE_ABROOT))) {
 		if (length > room)
 			return log_item_bad(r, item, attr ? "attr fork length" : "data fork length",
@@ -128,14 +126,18 @@ static int inode_check(struct log_replay *r, const struct log_item *item)
 		return err;
 	if ((u64)f.boffset + r->g->inode_size > (u64)f.len * LOG_BLOCK)
 		return log_item_bad(r, item, "boffset", f.boffset);
-	if (!inum_valid(r->g, inum_of(f.ino)))
+	/* The log may make the filesystem larger, so how many AGs there are says nothing yet. */
+	if (f.ino >> r->g->agino_log > NULL32)
 		return log_item_bad(r, item, "ino", f.ino);
 	if (inum_daddr(r->g, inum_of(f.ino)).v != (f.blkno << LOG_BLOCK_LOG) + f.boffset)
 		return log_target_bad(r, item, f.blkno, "the inode is elsewhere");
-	if (item->regions == 2)
-		return 0;
 	data = f.fields & LOG_INODE_DFORK;
 	attr = f.fields & LOG_INODE_AFORK;
+	/* a fork has one format */
+	if (data & (data - 1) || attr & (attr - 1))
+		return log_item_bad(r, item, "fields", f.fields);
+	if (item->regions == 2)
+		return 0;
 	if (item->regions != 2u + !!data + !!attr)
 		return log_item_bad(r, item, "size", item->regions);
 	if (data)

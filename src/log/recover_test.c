@@ -248,6 +248,27 @@ static void inode_elsewhere(void **state)
 	}
 }
 
+/* Two formats at once for a fork, though nothing of it is logged. */
+static void inode_two_formats(void **state)
+{
+	static const u32 fields[] = {LOG_INODE_DEXT | LOG_INODE_DBROOT, LOG_INODE_AFORK, NULL32};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(fields); i++) {
+		struct maker *m = maker_open();
+		struct log_status status;
+
+		put_inodes(m);
+		maker_start(m, MAKER_TID, 1);
+		put_inode_item(m, LOG_INODE_CORE | fields[i], 2, NULL, 0, false);
+		maker_commit(m, MAKER_TID);
+		maker_record(m);
+		assert_int_equal(maker_recover(m, &status), -EUCLEAN);
+		maker_expect(m, "LOG_ITEM");
+		maker_close(m);
+	}
+}
+
 static int format_length(void *arg, const struct log_event *event)
 {
 	if (event->kind == LOG_EVENT_PART && !strcmp(event->part_name, "format"))
@@ -729,6 +750,7 @@ int main(void)
 	    cmocka_unit_test(accepted_loss),
 	    cmocka_unit_test(bad_items),
 	    cmocka_unit_test(inode_elsewhere),
+	    cmocka_unit_test(inode_two_formats),
 	    cmocka_unit_test(shown),
 	};
 
