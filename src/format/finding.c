@@ -74,7 +74,7 @@ const char *field_index(char text[FIELD_INDEX_TEXT], const char *part, u32 index
 	char digits[10];
 	u32 at = 0, count = 0;
 
-	while (part[at] && at < FIELD_INDEX_TEXT - sizeof(digits) - sizeof("[]")) {
+	while (at < FIELD_INDEX_TEXT - sizeof(digits) - sizeof("[]") && part[at]) {
 		text[at] = part[at];
 		at++;
 	}
