@@ -1,5 +1,5 @@
 #!/bin/bash
-# Damage to the structures of an AG, each repaired: afterwards check and xfs_repair -n find nothing. A seeded sample; SEED and
+# Damage to superblocks, AGs, inodes, quota and realtime files, each repaired: afterwards check and xfs_repair -n find nothing. A seeded sample; SEED and
 # COUNT choose another.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
