@@ -237,3 +237,11 @@ int sorter_next(struct sorter *s, void *record)
 	sift_down(s, 0);
 	return 1;
 }
+
+int sorter_take(struct sorter *s, void *record, bool *has)
+{
+	int more = sorter_next(s, record);
+
+	*has = more > 0;
+	return more < 0 ? more : 0;
+}

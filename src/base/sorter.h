@@ -21,5 +21,8 @@ u64 sorter_count(const struct sorter *sorter);
  * negative errno. */
 int sorter_sort(struct sorter *sorter);
 int sorter_next(struct sorter *sorter, void *record);
+/* The same for who looks one record ahead: whether there was one goes to *has. 0, or a negative
+ * errno. */
+int sorter_take(struct sorter *sorter, void *record, bool *has);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/trail.h"
 #include "cli/cli.h"
 #include "format/damage.h"
+#include "format/verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -176,15 +177,9 @@ static int check_unused(const char *path)
 	return 0;
 }
 
-static void ignore(struct verdict *v, const struct finding *finding)
-{
-	(void)v;
-	(void)finding;
-}
-
 static int work(struct env *env, struct damage *damage, char **words, u32 count)
 {
-	struct verdict lenient = {.raise = ignore};
+	struct verdict lenient = {.raise = raise_nothing};
 	struct cli_image image = {.data = damage->image,
 				  .log = damage->log_device,
 				  .writable = !damage->list,

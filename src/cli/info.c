@@ -13,12 +13,6 @@ static void tell(struct verdict *v, const struct finding *finding)
 	fprintf(v->sink, "mendfs: %s\n", text);
 }
 
-static void ignore(struct verdict *v, const struct finding *finding)
-{
-	(void)v;
-	(void)finding;
-}
-
 /* What is wrong with the primary superblock; an exit status. */
 static int tell_primary(struct cli_run *run, struct vol *vol)
 {
@@ -71,7 +65,7 @@ static const char *name_of(const struct device *device)
 
 static int work(struct cli_run *run, void *options)
 {
-	struct verdict lenient = {.raise = ignore};
+	struct verdict lenient = {.raise = raise_nothing};
 	struct info *info = options;
 	const struct vol *devices;
 	struct vol *vol;

@@ -5,6 +5,7 @@
 
 #include "base/trail.h"
 #include "cli/cli.h"
+#include "format/verify.h"
 #include "fs/attr.h"
 #include "fs/dir.h"
 
@@ -146,12 +147,6 @@ static int show(struct cli_run *run, struct vol *vol, const struct inspect *insp
 	return err;
 }
 
-static void ignore(struct verdict *v, const struct finding *finding)
-{
-	(void)v;
-	(void)finding;
-}
-
 static int parse(const struct command *self, void *to, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -187,7 +182,7 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 
 static int work(struct cli_run *run, void *options)
 {
-	struct verdict lenient = {.raise = ignore};
+	struct verdict lenient = {.raise = raise_nothing};
 	struct inspect *inspect = options;
 	struct vol *vol;
 	int err, status = 0;

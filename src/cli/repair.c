@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "format/verify.h"
 #include "meta/types_table.h"
 #include "scrub/repair.h"
 
@@ -31,12 +32,6 @@ static void on_finding(void *arg, const struct finding *finding)
 	struct repairing *r = arg;
 
 	report_add(&r->report, finding);
-}
-
-static void on_open_finding(struct verdict *v, const struct finding *finding)
-{
-	(void)v; /* the survey meets it again */
-	(void)finding;
 }
 
 /* What was found before is void. */
@@ -120,7 +115,7 @@ static int repair_mounted(struct repairing *r)
 
 static int repair_image(struct repairing *r)
 {
-	struct verdict v = {.raise = on_open_finding};
+	struct verdict v = {.raise = raise_nothing};
 	struct cli_image image = r->options->image;
 	struct vol *vol = NULL;
 	int err, closed;

@@ -172,3 +172,9 @@ void raise_first(struct verdict *v, const struct finding *finding)
 	finding_print(finding, text, sizeof(text));
 	fail(first->err, "%s", text);
 }
+
+void raise_nothing(struct verdict *v, const struct finding *finding)
+{
+	(void)v;
+	(void)finding;
+}

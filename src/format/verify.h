@@ -27,5 +27,7 @@ struct first_finding {
 	int err;
 };
 void raise_first(struct verdict *v, const struct finding *finding);
+/* For who goes on whatever is found, or hears of it elsewhere. */
+void raise_nothing(struct verdict *v, const struct finding *finding);
 
 #endif

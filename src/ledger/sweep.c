@@ -619,3 +619,19 @@ int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep
 	env->lock_destroy(env, report.lock);
 	return err;
 }
+
+int sweep_gather(struct vol *vol, size_t memory, const struct sweep_options *options)
+{
+	struct sweep_options gather = *options;
+	struct verdict v = {.raise = raise_nothing};
+	const struct vol_options how = {.memory = memory, .verdict = &v};
+	struct sweep_stats stats;
+	struct vol *snapshot;
+	int err = vol_snapshot(vol, vol->env, &how, &snapshot);
+
+	gather.gather = true;
+	if (!err)
+		err = sweep_run(snapshot, &gather, &stats);
+	vol_close(snapshot);
+	return err;
+}

@@ -153,5 +153,8 @@ extern const struct sweep_defs *const sweep_defs;
 /* The whole of `check`: sweep, trial balance, audit, circles of directories. Findings go to
  * env->finding. */
 int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep_stats *stats);
+/* For a rebuild: a snapshot of the volume, damaged as it may be, is swept for its postings alone
+ * (gather). memory: of the snapshot's cache. */
+int sweep_gather(struct vol *vol, size_t memory, const struct sweep_options *options);
 
 #endif

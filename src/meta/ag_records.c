@@ -12,10 +12,7 @@
 
 static int next_gap(struct rebuild *b)
 {
-	int more = sorter_next(b->usage.gaps, &b->gap);
-
-	b->has_gap = more > 0;
-	return more < 0 ? more : 0;
+	return sorter_take(b->usage.gaps, &b->gap, &b->has_gap);
 }
 
 /* The gaps without the runs. */
@@ -75,10 +72,7 @@ int ag_size_record(void *arg, void *record)
 
 static int next_mapping(struct rebuild *b)
 {
-	int more = sorter_next(b->usage.rmaps, &b->mapping);
-
-	b->has_mapping = more > 0;
-	return more < 0 ? more : 0;
+	return sorter_take(b->usage.rmaps, &b->mapping, &b->has_mapping);
 }
 
 int ag_rmap_record(void *arg, void *record)

@@ -140,10 +140,7 @@ static int hint_block(struct remake *k, u64 off)
 
 static int next_hint(struct remake *k)
 {
-	int more = sorter_next(k->hints, &k->next);
-
-	k->has_next = more > 0;
-	return more < 0 ? more : 0;
+	return sorter_take(k->hints, &k->next, &k->has_next);
 }
 
 static int collect_hints(struct remake *k)

@@ -54,38 +54,20 @@ static void on_posting(void *arg, const struct sweep_posting *p)
 		w->err = err;
 }
 
-static void ignore(struct verdict *v, const struct finding *f)
-{
-	(void)v;
-	(void)f;
-}
-
 static int take_charge(struct quota_work *w)
 {
-	int more = sorter_next(w->charges, &w->next);
-
-	w->has = more > 0;
-	return more < 0 ? more : 0;
+	return sorter_take(w->charges, &w->next, &w->has);
 }
 
 static int gather(struct quota_work *w)
 {
-	const struct sweep_options options = {.posted = on_posting,
-					      .posted_arg = w,
-					      .posted_accounts = 1u << ACCOUNT_QUOTA,
-					      .gather = true};
-	struct verdict v = {.raise = ignore};
-	const struct vol_options how = {.verdict = &v};
-	struct sweep_stats stats;
-	struct vol *snapshot = NULL;
+	const struct sweep_options options = {
+	    .posted = on_posting, .posted_arg = w, .posted_accounts = 1u << ACCOUNT_QUOTA};
 	int err = sorter_open(w->r->vol->env, sizeof(struct charge), CHARGE_KEY, CHARGES_MEMORY,
 			      &w->charges);
 
 	if (!err)
-		err = vol_snapshot(w->r->vol, w->r->vol->env, &how, &snapshot);
-	if (!err)
-		err = sweep_run(snapshot, &options, &stats);
-	vol_close(snapshot);
+		err = sweep_gather(w->r->vol, 0, &options);
 	if (!err)
 		err = w->err;
 	if (!err)

@@ -107,14 +107,6 @@ static int open_sorters(struct evidence *ev)
 	return err;
 }
 
-static int next(struct sorter *sorter, void *record, bool *has)
-{
-	int more = sorter_next(sorter, record);
-
-	*has = more > 0;
-	return more < 0 ? more : 0;
-}
-
 static int begin_reading(struct evidence *ev)
 {
 	int err = sorter_sort(ev->claims);
@@ -124,48 +116,47 @@ static int begin_reading(struct evidence *ev)
 	if (!err)
 		err = sorter_sort(ev->unlinked);
 	if (!err)
-		err = next(ev->claims, &ev->claim, &ev->has_claim);
+		err = sorter_take(ev->claims, &ev->claim, &ev->has_claim);
 	if (!err)
-		err = next(ev->chunks, &ev->chunk, &ev->has_chunk);
+		err = sorter_take(ev->chunks, &ev->chunk, &ev->has_chunk);
 	if (!err)
-		err = next(ev->unlinked, &ev->orphan, &ev->has_orphan);
+		err = sorter_take(ev->unlinked, &ev->orphan, &ev->has_orphan);
 	return err;
 }
 
-static int sweep_for(struct vol *vol, struct gathering *g, const struct found_chunks *found)
+static int sweep_for(struct vol *vol, size_t memory, struct gathering *g,
+		     const struct found_chunks *found)
 {
 	const struct sweep_options options = {
 	    .posted = on_posting,
 	    .posted_arg = g,
 	    .posted_accounts = 1u << ACCOUNT_OWNERS | 1u << ACCOUNT_INODES | 1u << ACCOUNT_UNLINKED,
 	    .found = found,
-	    .gather = true,
 	};
-	struct sweep_stats stats;
-	int err = sweep_run(vol, &options, &stats);
+	int err = sweep_gather(vol, memory, &options);
 
 	return err ? err : g->ev->err;
 }
 
-int evidence_gather(struct vol *snapshot, const struct evidence_ag *wanted,
+int evidence_gather(struct vol *vol, size_t memory, const struct evidence_ag *wanted,
 		    const struct sick_inodes *sick, struct evidence **out)
 {
-	struct env *env = snapshot->env;
+	struct env *env = vol->env;
 	struct evidence *ev = env_alloc(env, sizeof(*ev));
-	struct found_chunks *found = env_array(env, snapshot->geo.ag_count, sizeof(*found));
+	struct found_chunks *found = env_array(env, vol->geo.ag_count, sizeof(*found));
 	struct gathering g = {.ev = ev, .sick = sick};
 	int err = ev && found ? 0 : fail(-ENOMEM, "gathering evidence: out of memory");
 
 	*out = NULL;
 	if (!err) {
-		*ev = (struct evidence){.env = env, .geo = snapshot->geo, .wanted = wanted};
+		*ev = (struct evidence){.env = env, .geo = vol->geo, .wanted = wanted};
 		ev->g = &ev->geo;
-		for (u32 ag = 0; ag < snapshot->geo.ag_count; ag++)
+		for (u32 ag = 0; ag < vol->geo.ag_count; ag++)
 			found[ag] = wanted[ag].found;
 		err = open_sorters(ev);
 	}
 	if (!err)
-		err = sweep_for(snapshot, &g, found);
+		err = sweep_for(vol, memory, &g, found);
 	if (!err)
 		err = begin_reading(ev);
 	env_free(env, found);
@@ -191,11 +182,11 @@ int evidence_claim(struct evidence *ev, u32 ag, struct claim *out)
 	int err = 0;
 
 	while (!err && ev->has_claim && be32_get(ev->claim.ag) < ag)
-		err = next(ev->claims, &ev->claim, &ev->has_claim);
+		err = sorter_take(ev->claims, &ev->claim, &ev->has_claim);
 	if (err || !ev->has_claim || be32_get(ev->claim.ag) != ag)
 		return err;
 	*out = ev->claim;
-	err = next(ev->claims, &ev->claim, &ev->has_claim);
+	err = sorter_take(ev->claims, &ev->claim, &ev->has_claim);
 	return err ? err : 1;
 }
 
@@ -205,14 +196,14 @@ int evidence_chunk(struct evidence *ev, u32 ag, struct chunk_use *out)
 	int err = 0;
 
 	while (!err && ev->has_chunk && be32_get(ev->chunk.ag) < ag)
-		err = next(ev->chunks, &ev->chunk, &ev->has_chunk);
+		err = sorter_take(ev->chunks, &ev->chunk, &ev->has_chunk);
 	if (err || !ev->has_chunk || be32_get(ev->chunk.ag) != ag)
 		return err;
 	*out = ev->chunk;
 	while (!err && ev->has_chunk && be32_get(ev->chunk.ag) == ag &&
 	       be32_get(ev->chunk.startino) == be32_get(out->startino)) {
 		used |= be64_get(ev->chunk.used);
-		err = next(ev->chunks, &ev->chunk, &ev->has_chunk);
+		err = sorter_take(ev->chunks, &ev->chunk, &ev->has_chunk);
 	}
 	out->used = be64_make(used);
 	return err ? err : 1;
@@ -223,10 +214,10 @@ int evidence_unlinked(struct evidence *ev, u32 ag, u64 *ino)
 	int err = 0;
 
 	while (!err && ev->has_orphan && inum_ag(ev->g, inum_of(be64_get(ev->orphan.ino))) < ag)
-		err = next(ev->unlinked, &ev->orphan, &ev->has_orphan);
+		err = sorter_take(ev->unlinked, &ev->orphan, &ev->has_orphan);
 	if (err || !ev->has_orphan || inum_ag(ev->g, inum_of(be64_get(ev->orphan.ino))) != ag)
 		return err;
 	*ino = be64_get(ev->orphan.ino);
-	err = next(ev->unlinked, &ev->orphan, &ev->has_orphan);
+	err = sorter_take(ev->unlinked, &ev->orphan, &ev->has_orphan);
 	return err ? err : 1;
 }

@@ -61,7 +61,8 @@ struct sick_inodes {
 	u32 count;
 };
 
-int evidence_gather(struct vol *snapshot, const struct evidence_ag *wanted,
+/* memory: of the cache that the sweep reads through. */
+int evidence_gather(struct vol *vol, size_t memory, const struct evidence_ag *wanted,
 		    const struct sick_inodes *sick, struct evidence **out);
 void evidence_free(struct evidence *ev);
 

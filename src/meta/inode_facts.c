@@ -125,18 +125,12 @@ static int keep_free(struct facts *f)
 
 static int next_owned(struct facts *f)
 {
-	int more = sorter_next(f->owned, &f->next);
-
-	f->has_next = more > 0;
-	return more < 0 ? more : 0;
+	return sorter_take(f->owned, &f->next, &f->has_next);
 }
 
 static int next_name(struct facts *f)
 {
-	int more = sorter_next(f->names, &f->name);
-
-	f->has_name = more > 0;
-	return more < 0 ? more : 0;
+	return sorter_take(f->names, &f->name, &f->has_name);
 }
 
 static int prepare(struct facts *f)

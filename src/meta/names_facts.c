@@ -70,12 +70,6 @@ static void on_posting(void *arg, const struct sweep_posting *p)
 	add(arg, &record);
 }
 
-static void ignore(struct verdict *v, const struct finding *finding)
-{
-	(void)v; /* the survey has said it all */
-	(void)finding;
-}
-
 int names_gather(struct names_work *w)
 {
 	struct gathering g = {.w = w, .r = w->r};
@@ -84,21 +78,12 @@ int names_gather(struct names_work *w)
 	    .posted_arg = &g,
 	    .posted_accounts = 1u << ACCOUNT_LINKS | 1u << ACCOUNT_UNLINKED | 1u << ACCOUNT_DOTDOT |
 			       1u << ACCOUNT_PARENTS,
-	    .gather = true,
 	};
-	struct verdict v = {.raise = ignore};
-	struct sweep_stats stats;
-	struct vol *snapshot = NULL;
 	int err =
 	    sorter_open(w->vol->env, sizeof(struct fact_record), FACT_KEY, FACTS_MEMORY, &w->facts);
 
 	if (!err)
-		err = vol_snapshot(w->vol, w->vol->env,
-				   &(struct vol_options){.memory = SWEEP_MEMORY, .verdict = &v},
-				   &snapshot);
-	if (!err)
-		err = sweep_run(snapshot, &options, &stats);
-	vol_close(snapshot);
+		err = sweep_gather(w->vol, SWEEP_MEMORY, &options);
 	if (!err)
 		err = g.err;
 	return err ? err : sorter_sort(w->facts);

@@ -49,38 +49,21 @@ static void on_posting(void *arg, const struct sweep_posting *p)
 		w->err = err;
 }
 
-static void ignore(struct verdict *v, const struct finding *f)
-{
-	(void)v;
-	(void)f;
-}
-
 static int next_claim(struct rt_work *w)
 {
-	int more = sorter_next(w->claims, &w->claim);
-
-	w->has = more > 0;
-	return more < 0 ? more : 0;
+	return sorter_take(w->claims, &w->claim, &w->has);
 }
 
 static int gather(struct rt_work *w)
 {
-	const struct sweep_options options = {.posted = on_posting,
-					      .posted_arg = w,
-					      .posted_accounts = 1u << ACCOUNT_RT_SPACE,
-					      .gather = true};
-	struct verdict v = {.raise = ignore};
-	const struct vol_options how = {.verdict = &v};
-	struct vol *vol = w->r->vol, *snapshot = NULL;
-	struct sweep_stats stats;
+	const struct sweep_options options = {
+	    .posted = on_posting, .posted_arg = w, .posted_accounts = 1u << ACCOUNT_RT_SPACE};
+	struct vol *vol = w->r->vol;
 	int err = sorter_open(vol->env, sizeof(struct rt_claim), sizeof(struct rt_claim),
 			      CLAIMS_MEMORY, &w->claims);
 
 	if (!err)
-		err = vol_snapshot(vol, vol->env, &how, &snapshot);
-	if (!err)
-		err = sweep_run(snapshot, &options, &stats);
-	vol_close(snapshot);
+		err = sweep_gather(vol, 0, &options);
 	if (!err)
 		err = w->err;
 	if (!err)

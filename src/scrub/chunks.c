@@ -69,17 +69,9 @@ static int gather(struct look *l)
 	    .posted = on_posting,
 	    .posted_arg = l,
 	    .posted_accounts = 1u << ACCOUNT_OWNERS | 1u << ACCOUNT_FREE,
-	    .gather = true,
 	};
-	struct verdict v = {.raise = survey_ignore};
-	const struct vol_options how = {.verdict = &v};
-	struct sweep_stats stats;
-	struct vol *snapshot;
-	int err = vol_snapshot(l->vol, l->vol->env, &how, &snapshot);
+	int err = sweep_gather(l->vol, 0, &options);
 
-	if (!err)
-		err = sweep_run(snapshot, &options, &stats);
-	vol_close(snapshot);
 	if (!err)
 		err = l->err;
 	return err ? err : sorter_sort(l->runs);
@@ -112,18 +104,16 @@ static int look_in(struct look *l, u32 ag, struct run *run, bool *has)
 	const struct chunk_find find = {l->vol, ag, candidate, l};
 	bool rmap = sound(l, ag, META_RMAPBT), bno = !rmap && sound(l, ag, META_BNOBT);
 	size_t bytes = geometry_ag_blocks(&l->vol->geo, ag) / 8 + 1;
-	int err = 0, more;
+	int err = 0;
 
 	l->may = env_alloc(env, bytes);
 	if (!l->may)
 		return fail(-ENOMEM, "looking for inodes: out of memory");
 	memset(l->may, rmap ? 0 : 0xff, bytes);
 	while (!err && *has && be32_get(run->ag) <= ag) {
-		if (be32_get(run->ag) == ag && run->inodes ? rmap : bno)
+		if (be32_get(run->ag) == ag && (run->inodes ? rmap : bno))
 			mark(l, ag, run, run->inodes);
-		more = sorter_next(l->runs, run);
-		*has = more > 0;
-		err = more < 0 ? more : 0;
+		err = sorter_take(l->runs, run, has);
 	}
 	if (!err)
 		err = chunk_find(&find, &l->wanted[ag].found);
@@ -135,15 +125,13 @@ int chunks_look(struct vol *vol, const struct survey *survey, struct evidence_ag
 {
 	struct look l = {.vol = vol, .survey = survey, .wanted = wanted};
 	struct run run;
-	bool has;
-	int err = sorter_open(vol->env, sizeof(run), sizeof(run), RUNS_MEMORY, &l.runs), more;
+	bool has = false;
+	int err = sorter_open(vol->env, sizeof(run), sizeof(run), RUNS_MEMORY, &l.runs);
 
 	if (!err)
 		err = gather(&l);
-	more = err ? 0 : sorter_next(l.runs, &run);
-	has = more > 0;
-	if (more < 0)
-		err = more;
+	if (!err)
+		err = sorter_take(l.runs, &run, &has);
 	for (u32 ag = 0; ag < vol->geo.ag_count && !err; ag++)
 		if (wanted[ag].inodes)
 			err = look_in(&l, ag, &run, &has);

@@ -2,6 +2,7 @@
 #include "scrub/repair.h"
 
 #include "base/trail.h"
+#include "format/verify.h"
 #include "meta/rebuild.h"
 #include "scrub/chunks.h"
 
@@ -93,9 +94,6 @@ static void plan_ags(struct round *r)
 static int gather(struct round *r)
 {
 	struct sick_inodes sick = {NULL, 0};
-	struct verdict v = {.raise = survey_ignore};
-	const struct vol_options how = {.memory = r->options->memory, .verdict = &v};
-	struct vol *snapshot = NULL;
 	u64 *ino = env_array(r->vol->env, r->survey.inodes + 1, sizeof(*ino));
 	int err = ino ? chunks_look(r->vol, &r->survey, r->wanted)
 		      : fail(-ENOMEM, "repair: out of memory");
@@ -105,10 +103,8 @@ static int gather(struct round *r)
 			ino[sick.count++] = r->survey.inode[i].ino;
 	sick.ino = ino;
 	if (!err)
-		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
-	if (!err)
-		err = evidence_gather(snapshot, r->wanted, &sick, &r->repair.evidence);
-	vol_close(snapshot);
+		err = evidence_gather(r->vol, r->options->memory, r->wanted, &sick,
+				      &r->repair.evidence);
 	env_free(r->vol->env, ino);
 	return err;
 }
@@ -217,7 +213,7 @@ static int each_inode(struct round *r)
 static int run_records(struct round *r)
 {
 	struct facts_options options = {.damaged = rmaps_damaged, .arg = r};
-	struct verdict v = {.raise = survey_ignore};
+	struct verdict v = {.raise = raise_nothing};
 	const struct vol_options how = {.memory = r->options->memory, .verdict = &v};
 	struct vol *snapshot = NULL;
 	u64 *ino = env_array(r->vol->env, r->survey.inodes + 1, sizeof(*ino));

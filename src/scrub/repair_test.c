@@ -1,11 +1,12 @@
 /* Repairs of what no single damaged field can make: circles of directories. */
 #include "meta/names_test.h"
 #include "scrub/repair.h"
+#include "format/verify.h"
 
 /* Afterwards nothing is found any more. */
 static void repair(struct test_image *t)
 {
-	struct verdict quiet = {.raise = survey_ignore};
+	struct verdict quiet = {.raise = raise_nothing};
 	struct vol_options options = {.write = true, .repair = true, .verdict = &quiet};
 	const struct repair_options how = {.memory = 4u << 20};
 	struct repair_result result;

@@ -2,6 +2,7 @@
 #include "scrub/survey.h"
 
 #include "base/trail.h"
+#include "format/verify.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -147,12 +148,6 @@ static void on_finding(void *arg, const struct finding *f)
 		l->err = err;
 }
 
-void survey_ignore(struct verdict *v, const struct finding *finding)
-{
-	(void)v; /* the sweep meets the superblock again */
-	(void)finding;
-}
-
 static int compare_ino(const void *a, const void *b)
 {
 	u64 x = ((const struct sick_inode *)a)->ino, y = ((const struct sick_inode *)b)->ino;
@@ -191,7 +186,7 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	    .posted_arg = options->posted_arg,
 	    .posted_accounts = options->posted_accounts,
 	};
-	struct verdict v = {.raise = survey_ignore};
+	struct verdict v = {.raise = raise_nothing};
 	const struct vol_options how = {.memory = options->memory, .verdict = &v};
 	struct vol *snapshot = NULL;
 	int err;

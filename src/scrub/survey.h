@@ -49,7 +49,5 @@ struct survey_options {
 int survey_run(struct vol *vol, const struct survey_options *options, struct survey *out);
 void survey_free(struct survey *s);
 u64 survey_digest(const struct finding *finding);
-/* For a verdict, where the survey has said it all. */
-void survey_ignore(struct verdict *v, const struct finding *finding);
 
 #endif

@@ -1,6 +1,7 @@
 /* The log as objects; see log_objects.h. Ends the program when memory is short. */
 #include "log_objects.h"
 
+#include "format/verify.h"
 #include "ledger/sweep.h"
 #include "log/replay.h"
 #include "meta/types_table.h"
@@ -200,15 +201,9 @@ static int on_item(void *arg, struct log_trans_state *trans, const struct log_it
 	return 0;
 }
 
-static void ignore(struct verdict *v, const struct finding *finding)
-{
-	(void)v;
-	(void)finding;
-}
-
 static int walk(struct world *world, const struct world_images *images, struct objects *out)
 {
-	struct verdict quiet = {.raise = ignore};
+	struct verdict quiet = {.raise = raise_nothing};
 	const struct log_options options = {.types = &meta_types, .verdict = &quiet};
 	const struct geometry *g = &out->geo;
 	struct log_status status = {0};
@@ -260,7 +255,7 @@ static int by_key(const void *a, const void *b)
 int log_objects_collect(struct world *world, const struct world_images *images, u32 per_group,
 			u64 seed, struct objects *out)
 {
-	struct verdict quiet = {.raise = ignore};
+	struct verdict quiet = {.raise = raise_nothing};
 	struct vol *vol;
 	int err;
 
@@ -358,7 +353,7 @@ static void add_to_digest(void *arg, const struct ref *ref)
 
 u64 log_replay_digest(struct world *world, const struct world_images *images)
 {
-	struct verdict quiet = {.raise = ignore};
+	struct verdict quiet = {.raise = raise_nothing};
 	struct digest d = {.sum = 0};
 	const struct sweep_options options = {.visited = add_to_digest, .visited_arg = &d};
 	struct sweep_stats stats;

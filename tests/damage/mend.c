@@ -2,6 +2,7 @@
 #include "mend.h"
 
 #include "base/trail.h"
+#include "format/verify.h"
 #include "meta/types_table.h"
 #include "scrub/repair.h"
 
@@ -56,12 +57,6 @@ static void mend_close(struct device *dev)
 	(void)dev;
 }
 
-static void ignore(struct verdict *v, const struct finding *finding)
-{
-	(void)v;
-	(void)finding;
-}
-
 static void say(void *arg, const char *line)
 {
 	const struct world *world = arg;
@@ -73,7 +68,7 @@ static void say(void *arg, const char *line)
 int mend_image(struct world *world, struct mend *m, struct image *image, struct image *rt,
 	       u64 *left)
 {
-	struct verdict v = {.raise = ignore};
+	struct verdict v = {.raise = raise_nothing};
 	const struct vol_options options = {.data = &m->dev,
 					    .rt = rt ? &rt->dev : NULL,
 					    .memory = MEND_CACHE,

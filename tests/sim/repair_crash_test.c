@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cut.h"
+#include "format/verify.h"
 #include "meta/types_table.h"
 #include "objects.h"
 #include "scrub/repair.h"
@@ -64,12 +65,6 @@ static void on_finding(void *arg, const struct finding *f)
 	printf("never seen before: %s\n", line);
 }
 
-static void ignore(struct verdict *v, const struct finding *finding)
-{
-	(void)v;
-	(void)finding;
-}
-
 static void say(void *arg, const char *line)
 {
 	const struct crash *c = arg;
@@ -81,7 +76,7 @@ static void say(void *arg, const char *line)
 /* `mendfs repair` of a device. */
 static u64 repair(struct crash *c, struct device *dev, bool tell)
 {
-	struct verdict v = {.raise = ignore};
+	struct verdict v = {.raise = raise_nothing};
 	const struct vol_options options = {
 	    .data = dev, .memory = CACHE, .write = true, .repair = true, .verdict = &v};
 	const struct repair_options repair = {
@@ -102,7 +97,7 @@ static u64 repair(struct crash *c, struct device *dev, bool tell)
 /* A check of what the device shows, and, of a sound one, its tree. */
 static u64 look(struct crash *c, struct device *dev, bool sound)
 {
-	struct verdict v = {.raise = ignore};
+	struct verdict v = {.raise = raise_nothing};
 	const struct vol_options options = {.data = dev, .memory = CACHE, .verdict = &v};
 	const struct sweep_options sweep = {.finding = on_finding, .finding_arg = c};
 	struct sweep_stats stats;
