@@ -21,7 +21,7 @@ struct guard {
 	struct vol *vol, after;
 	struct txn *txn;
 	struct guard_dir dir;
-	struct inode kept[2]; /* of guard_inode(), before and after: what was read for it */
+	struct inode kept[2]; /* of guard_dinode(), before and after: what was read for it */
 };
 
 static struct guard *guard_of(struct sweep *sweep)
@@ -54,22 +54,6 @@ static void let_go(struct guard *guard, bool after)
 		inode_put(guard_vol(&guard->sweep, after), &guard->kept[after]);
 }
 
-/* A free inode is one as well, where it lies outside of what the transaction has changed, too. */
-static bool read_free(struct guard *guard, struct inum ino, bool after, struct daddr at, u32 size,
-		      u32 offset)
-{
-	struct vol *vol = guard_vol(&guard->sweep, after);
-	const struct dinode *d;
-	struct buf *buf;
-
-	if (cache_get_raw(vol->cache, at, size, &buf))
-		return false;
-	d = (const struct dinode *)(buf->data + offset);
-	inode_parse(&vol->geo, ino, buf->data + offset, &guard->kept[after]);
-	guard->kept[after].buf = buf;
-	return be16_get(d->magic) == INODE_MAGIC && be64_get(d->ino) == ino.v;
-}
-
 const struct dinode *guard_dinode(struct sweep *sweep, struct inum ino, bool after)
 {
 	const struct geometry *g = sweep->g;
@@ -86,9 +70,7 @@ const struct dinode *guard_dinode(struct sweep *sweep, struct inum ino, bool aft
 	whole = guard_known(sweep, agblock_daddr(g, ag, bno));
 	if (!whole) {
 		let_go(guard, after);
-		if (!inode_get(guard_vol(sweep, after), ino, &guard->kept[after]) ||
-		    read_free(guard, ino, after, agblock_daddr(g, ag, bno), blocks << g->block_log,
-			      offset))
+		if (!inode_get(guard_vol(sweep, after), ino, &guard->kept[after]))
 			return (const struct dinode *)guard->kept[after].raw;
 		trail_clear();
 		return NULL;
@@ -96,15 +78,6 @@ const struct dinode *guard_dinode(struct sweep *sweep, struct inum ino, bool aft
 	bytes = after ? whole->data : txn_before(whole);
 	d = bytes ? (const struct dinode *)(bytes + offset) : NULL;
 	return d && be16_get(d->magic) == INODE_MAGIC ? d : NULL;
-}
-
-bool guard_inode(struct sweep *sweep, struct inum ino, bool after, struct inode *out)
-{
-	const struct dinode *d = guard_dinode(sweep, ino, after);
-
-	if (d)
-		inode_parse(sweep->g, ino, (const u8 *)d, out);
-	return d;
 }
 
 void guard_both(struct sweep *sweep, u32 ag, const void *before, const void *after,

@@ -23,10 +23,8 @@ extern const struct vol_guard commit_guard;
 
 /* The volume as it was before the transaction, and as it will be. */
 struct vol *guard_vol(struct sweep *sweep, bool after);
-/* An inode in it, in use or free; false: there is none. Good until the next is asked for; not to be
- * put. */
-bool guard_inode(struct sweep *sweep, struct inum ino, bool after, struct inode *out);
-/* Its bytes alone; NULL: there is none. */
+/* An inode in it, in use, or free in a cluster that the transaction has changed; NULL: there is
+ * none. Good until the next is asked for. */
 const struct dinode *guard_dinode(struct sweep *sweep, struct inum ino, bool after);
 /* What the transaction has of the object at `at`; NULL: it does not know it, so it is unchanged. */
 struct txn_buf *guard_known(struct sweep *sweep, struct daddr at);
