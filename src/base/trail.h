@@ -10,6 +10,9 @@
 #ifndef MENDFS_BASE_TRAIL_H
 #define MENDFS_BASE_TRAIL_H
 
+#include <errno.h>
+#include <stdbool.h>
+
 #define TRAIL_MAX 1024
 
 /* Start a trail; returns err, so that `return fail(-EUCLEAN, "...")` reads well. */
@@ -23,6 +26,11 @@ int fail_in(int err, const char *format, ...) __attribute__((format(printf, 2, 3
 #endif
 /* The trail of the last failure of this thread; never NULL. */
 const char *trail_text(void);
+/* A structure that is not as it should be; not a device that fails. */
+static inline bool err_is_damage(int err)
+{
+	return err == -EUCLEAN || err == -EBADMSG;
+}
 void trail_clear(void);
 
 #endif

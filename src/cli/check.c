@@ -44,14 +44,9 @@ static int sweep(const struct check *check, struct report *report, struct vol *v
 	return err;
 }
 
-static bool is_damage(int err)
-{
-	return err == -EUCLEAN || err == -EBADMSG;
-}
-
 static int print(struct cli_run *run, const struct check *check, struct report *report, int err)
 {
-	int status = report_status(report) | (is_damage(err) ? STATUS_CORRUPT : 0);
+	int status = report_status(report) | (err_is_damage(err) ? STATUS_CORRUPT : 0);
 
 	if (err && !check->json)
 		fprintf(run->err, "mendfs: %s\n", report->error);

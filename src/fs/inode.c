@@ -123,7 +123,7 @@ static int explain(struct vol *vol, struct inum ino, int err)
 {
 	char trail[TRAIL_MAX];
 
-	if (err != -EUCLEAN && err != -EBADMSG)
+	if (!err_is_damage(err))
 		return err;
 	snprintf(trail, sizeof(trail), "%s", trail_text());
 	if (no_inode_there(vol, ino))

@@ -52,11 +52,6 @@ void heal_close(struct heal *heal)
 	env_free(heal->vol->env, heal);
 }
 
-static bool is_damage(int err)
-{
-	return err == -EUCLEAN || err == -EBADMSG;
-}
-
 static void say(void *arg, const char *line)
 {
 	struct env *env = ((struct heal *)arg)->vol->env;
@@ -105,7 +100,7 @@ static bool repaired(struct heal *heal, u32 before)
 
 bool heal_changed(struct heal *heal, int err, bool *tried)
 {
-	if (!heal || *tried || !is_damage(err))
+	if (!heal || *tried || !err_is_damage(err))
 		return false;
 	*tried = true;
 	return repaired(heal, atomic_load(&heal->repairs));
@@ -121,7 +116,7 @@ void heal_arm(struct heal *heal)
 
 bool heal_takes(int err)
 {
-	if (!request.armed || !is_damage(err))
+	if (!request.armed || !err_is_damage(err))
 		return false;
 	request.met = true;
 	return true;

@@ -127,7 +127,7 @@ static bool note_is_new(struct server *server, const char *line)
 
 static bool tells_of_damage(int err)
 {
-	return err == -EUCLEAN || err == -EBADMSG || err == -EIO || err == -ENXIO || err == -ENOMEM;
+	return err_is_damage(err) || err == -EIO || err == -ENXIO || err == -ENOMEM;
 }
 
 void note_failure(struct server *server, int err)
@@ -217,7 +217,7 @@ static int name_find(struct server *server, const struct inode *dir, const char 
 	u8 type;
 	int err = dir_lookup(server->vol, dir, name, search.length, ino, &type);
 
-	if (err != -EUCLEAN && err != -EBADMSG)
+	if (!err_is_damage(err))
 		return err;
 	fail_in(err, "lookup");
 	note_failure(server, err);

@@ -4,6 +4,7 @@
 #include "base/trail.h"
 #include "fs/da.h"
 #include "meta/attr_rules.h"
+#include "meta/one_byte.h"
 
 #include <errno.h>
 
@@ -142,28 +143,15 @@ static bool ends_rightly(struct leaf *l, const struct attr_slot *slot)
 }
 
 /* The one byte of the name with which it has its hash. */
-static bool find_byte(struct leaf *l, const struct attr_slot *slot)
+static bool right_name(void *arg, const u8 *name, u32 length)
 {
-	u8 *name = l->bytes + (slot->name - l->bytes);
-	u32 found = 0, where = 0;
-	u8 what = 0;
+	return hash_is_right(arg) && !memchr(name, 0, length);
+}
 
-	for (u32 i = 0; i < slot->name_length; i++) {
-		u8 old = name[i];
-
-		for (u32 c = 1; c < 256; c++) {
-			name[i] = (u8)c;
-			if (c == old || !hash_is_right(slot) || memchr(name, 0, slot->name_length))
-				continue;
-			found++;
-			where = i;
-			what = (u8)c;
-		}
-		name[i] = old;
-	}
-	if (found == 1)
-		name[where] = what;
-	return found == 1;
+static bool find_byte(struct leaf *l, struct attr_slot *slot)
+{
+	return one_byte_find(l->bytes + (slot->name - l->bytes), slot->name_length, right_name,
+			     slot);
 }
 
 static bool find_slot(struct leaf *l, u32 i, struct attr_slot *slot)

@@ -256,7 +256,7 @@ static int check_blocks(struct attr_walk *w)
 	};
 	int err = da_place_each(vol, w->inode, FORK_ATTR, 0, NULL64, count_place, w);
 
-	if (err == -EUCLEAN || err == -EBADMSG) {
+	if (err_is_damage(err)) {
 		raise_text(&w->verdict, FOUND(ATTR_MAP), NULL, trail_text(), NULL);
 		trail_clear();
 		return 0;

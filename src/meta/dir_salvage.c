@@ -3,6 +3,7 @@
 
 #include "base/trail.h"
 #include "fs/attr.h"
+#include "meta/one_byte.h"
 
 #include <errno.h>
 
@@ -163,36 +164,18 @@ static void drop(struct dir_salvage *s, const struct dir_slot *slot)
 	repair_lost_name(s->r, s->dir, slot->type, slot->name, slot->length);
 }
 
-static bool is_free_byte(u8 c)
+static bool right_name(void *arg, const u8 *name, u32 length)
 {
-	return c && c != '/';
+	const u32 *hash = arg;
+
+	/* the cheaper question first: where another byte is impossible, each answer is no */
+	return dir_name_valid(name, length) && da_hash(name, length) == *hash;
 }
 
-/* The name with one byte changed that has this hash; only where a byte is not possible in a name,
- * if there is any. */
+/* The name with one byte changed that has this hash. */
 static bool search_name(u8 *name, u32 length, u32 hash)
 {
-	bool invalid = !dir_name_valid(name, length);
-	u32 found = 0, where = 0;
-	u8 what = 0;
-
-	for (u32 i = 0; i < length; i++) {
-		u8 old = name[i];
-
-		for (u32 c = 1; c < 256 && (!invalid || !is_free_byte(old)); c++) {
-			name[i] = (u8)c;
-			if (c == old || da_hash(name, length) != hash ||
-			    !dir_name_valid(name, length))
-				continue;
-			found++;
-			where = i;
-			what = (u8)c;
-		}
-		name[i] = old;
-	}
-	if (found == 1)
-		name[where] = what;
-	return found == 1;
+	return one_byte_find(name, length, right_name, &hash);
 }
 
 /* A parent pointer of the inode to this directory, with a name of the same length. */

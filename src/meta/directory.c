@@ -511,7 +511,7 @@ static int check_blocks(struct dir_walk *w)
 		err = dir_twice_open(w);
 	if (!err)
 		err = da_place_each(vol, w->dir, FORK_DATA, 0, NULL64, check_place, w);
-	if (err == -EUCLEAN || err == -EBADMSG) {
+	if (err_is_damage(err)) {
 		raise_text(&w->verdict, FOUND(DIR_MAP), NULL, trail_text(), NULL);
 		trail_clear();
 		w->map_bad = true;

@@ -1,6 +1,7 @@
 /* Walking the files of the filesystem itself, block by block; see internal.h. */
 #include "meta/internal.h"
 
+#include "base/trail.h"
 #include "fs/fork.h"
 #include "meta/findings.h"
 
@@ -58,7 +59,7 @@ int internal_each(struct internal_file *f, bool *whole)
 	err = fork_each(f->sweep->vol, f->inode, FORK_DATA, fileoff_of(0), take_extent, f);
 	if (f->err)
 		err = f->err == -EIO ? 0 : f->err;
-	else if (err == 1 || err == -EUCLEAN || err == -EBADMSG || err == -EIO)
+	else if (err == 1 || err_is_damage(err) || err == -EIO)
 		err = 0;
 	if (!f->sparse && f->next < f->blocks) {
 		if (!err && !f->err)

@@ -82,7 +82,7 @@ static int check_remote(struct link_walk *w)
 
 	w->end = symlink_blocks(w->sweep->g, w->length);
 	err = fork_each(w->sweep->vol, w->inode, FORK_DATA, fileoff_of(0), check_extent, w);
-	if (err == -EUCLEAN || err == -EBADMSG) {
+	if (err_is_damage(err)) {
 		raise_text(&w->verdict, FOUND(SYMLINK_MAP), NULL, trail_text(), NULL);
 		trail_clear();
 		return 0;
