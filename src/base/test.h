@@ -8,8 +8,17 @@
 #include <stdint.h>
 #include <cmocka.h>
 #undef fail
+#include <stdlib.h>
 
 #include "base/trail.h"
 #include "base/types.h"
+
+/* What the environment says, for tests that can be run longer or with another seed. */
+static inline u64 test_number(const char *name, u64 otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
 
 #endif

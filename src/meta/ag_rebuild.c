@@ -500,7 +500,7 @@ int ag_rebuild(struct repair *r, u32 ag, u64 ino)
 		repair_say(r, "AG %u: rebuilt %s: %llu blocks free, %llu mappings%s", ag,
 			   b->inodes ? "all trees and headers" : "its space trees and headers",
 			   (unsigned long long)b->free,
-			   (unsigned long long)(b->usage.rmap_count + b->owns),
+			   (unsigned long long)b->usage.rmap_count + b->owns,
 			   b->inodes ? ", inodes found by what is in the blocks" : "");
 	ag_usage_free(&b->usage);
 	sorter_close(b->by_size);

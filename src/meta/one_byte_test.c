@@ -22,7 +22,8 @@ static void expect(const char *name, struct wanted wanted, const char *becomes)
 	u8 bytes[16];
 	u32 length = (u32)strlen(name);
 
-	memcpy(bytes, name, length);
+	for (u32 i = 0; i < length; i++)
+		bytes[i] = (u8)name[i];
 	assert_int_equal(one_byte_find(bytes, length, is_wanted, &wanted), becomes != NULL);
 	assert_memory_equal(bytes, becomes ? becomes : name, length);
 }

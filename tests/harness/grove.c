@@ -149,7 +149,7 @@ void grove_room(struct grove_node *n, u64 size)
 {
 	u64 room = n->room ? n->room : 4096;
 
-	if (size <= n->room)
+	if (n->room && size <= n->room)
 		return;
 	while (room < size)
 		room *= 2;

@@ -192,21 +192,6 @@ static void operate(struct world *w)
 	}
 }
 
-static void make(struct world *w, u32 block_size)
-{
-	struct mkfs_devices devices = {.data = &w->sim.dev};
-	struct mkfs_target target = {.data_size = SIZE};
-	struct mkfs_options options;
-	struct geometry g;
-
-	mkfs_options_init(&options);
-	options.block_size = block_size;
-	options.ag_count = 2;
-	assert_int_equal(mkfs_plan(&w->env, &options, &target, &g), 0);
-	assert_int_equal(mkfs_build(&w->env, &meta_types, &options, &g, &devices), 0);
-	sim_settle(&w->sim);
-}
-
 static void make_dirs(struct world *w)
 {
 	const struct names_new new = {.mode = 0040755};
@@ -234,7 +219,7 @@ static void run(u32 block_size, u64 seed, u32 every)
 	w->seed = w->cut_seed = seed * 0x9e3779b97f4a7c15ull + 1;
 	w->every = every;
 	sim_open(&w->sim, SIZE);
-	make(w, block_size);
+	assert_int_equal(sim_mkfs(&w->env, &w->sim, block_size), 0);
 	options.data = &w->sim.dev;
 	assert_int_equal(vol_open(&w->env, &meta_types, &options, &w->vol), 0);
 	make_dirs(w);
@@ -256,23 +241,16 @@ static void run(u32 block_size, u64 seed, u32 every)
 	free(w);
 }
 
-static u64 number(const char *name, u64 otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void cuts_1k(void **state)
 {
 	(void)state;
-	run(1024, number("SEED", 1), (u32)number("CUTS", 1));
+	run(1024, test_number("SEED", 1), (u32)test_number("CUTS", 1));
 }
 
 static void cuts_4k(void **state)
 {
 	(void)state;
-	run(4096, number("SEED", 2), (u32)number("CUTS", 1));
+	run(4096, test_number("SEED", 2), (u32)test_number("CUTS", 1));
 }
 
 int main(void)

@@ -1,6 +1,9 @@
 /* Power cuts; see cut.h. */
 #include "cut.h"
 
+#include "fs/mkfs.h"
+#include "meta/types_table.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +100,24 @@ void sim_close(struct sim *s)
 {
 	sim_settle(s);
 	free(s->durable);
+}
+
+int sim_mkfs(struct env *env, struct sim *sim, u32 block_size)
+{
+	struct mkfs_devices devices = {.data = &sim->dev};
+	struct mkfs_target target = {.data_size = sim->dev.size};
+	struct mkfs_options options;
+	struct geometry g;
+	int err;
+
+	mkfs_options_init(&options);
+	options.block_size = block_size;
+	options.ag_count = 2;
+	err = mkfs_plan(env, &options, &target, &g);
+	if (!err)
+		err = mkfs_build(env, &meta_types, &options, &g, &devices);
+	sim_settle(sim);
+	return err;
 }
 
 /* ---- what is left of it ---- */

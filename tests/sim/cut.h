@@ -40,6 +40,8 @@ void sim_open(struct sim *sim, u64 size);
 /* What waits becomes durable. */
 void sim_settle(struct sim *sim);
 void sim_close(struct sim *sim);
+/* A filesystem of two AGs on it, which is durable; 0 or a negative errno. */
+int sim_mkfs(struct env *env, struct sim *sim, u32 block_size);
 /* Good as long as the sim is not written to. */
 void wreck_begin(struct wreck *wreck, struct sim *sim, u32 mode, u64 seed);
 void wreck_end(struct wreck *wreck);

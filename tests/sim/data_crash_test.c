@@ -559,21 +559,6 @@ static void operate(struct world *w, struct inum dir)
 
 /* ---- the filesystem ---- */
 
-static void make(struct world *w, u32 block_size)
-{
-	struct mkfs_devices devices = {.data = &w->sim.dev};
-	struct mkfs_target target = {.data_size = SIZE};
-	struct mkfs_options options;
-	struct geometry g;
-
-	mkfs_options_init(&options);
-	options.block_size = block_size;
-	options.ag_count = 2;
-	must(mkfs_plan(&w->env, &options, &target, &g));
-	must(mkfs_build(&w->env, &meta_types, &options, &g, &devices));
-	sim_settle(&w->sim);
-}
-
 static int allocate_step(struct world *w, struct txn *txn, void *arg)
 {
 	struct work *k = arg;
@@ -607,31 +592,24 @@ static void ballast(struct world *w)
 	}
 }
 
-static u64 number(const char *name, u64 otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void run(u32 block_size, u32 left, u64 seed)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct vol_options options = {.write = true};
 	struct work k = {.new = {.mode = 0040755}};
-	u64 steps = number("STEPS", 1200);
+	u64 steps = test_number("STEPS", 1200);
 
-	seed = number("SEED", seed);
+	seed = test_number("SEED", seed);
 	printf("blocks of %u bytes, seed %llu\n", block_size, (unsigned long long)seed);
 	host_env_init(&w->env, 1);
 	w->env.front = w;
 	w->env.finding = count_finding;
 	w->seed = w->cut_seed = seed * 0x9e3779b97f4a7c15ull + 1;
 	w->left = left;
-	w->every = (u32)number("CUTS", 1);
-	w->again = (u32)number("AGAIN", 300);
+	w->every = (u32)test_number("CUTS", 1);
+	w->again = (u32)test_number("AGAIN", 300);
 	sim_open(&w->sim, SIZE);
-	make(w, block_size);
+	must(sim_mkfs(&w->env, &w->sim, block_size));
 	options.data = &w->sim.dev;
 	must(vol_open(&w->env, &meta_types, &options, &w->vol));
 	k.at = (struct names_entry){inum_of(w->vol->geo.root_ino), "clutter", 7};

@@ -238,23 +238,16 @@ static void load(struct crash *c, const char *name)
 	unlink(path);
 }
 
-static u64 number(const char *name, u64 otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void run(const char *name, u64 seed)
 {
 	struct crash *c = calloc(1, sizeof(*c));
-	u64 damages = number("DAMAGES", 4);
+	u64 damages = test_number("DAMAGES", 4);
 
-	seed = number("SEED", seed);
+	seed = test_number("SEED", seed);
 	world_init(&c->world);
-	c->world.print = number("VERBOSE", 0);
+	c->world.print = test_number("VERBOSE", 0);
 	c->seed = seed * 0x9e3779b97f4a7c15ull + 1;
-	c->every = (u32)number("CUTS", 4);
+	c->every = (u32)test_number("CUTS", 4);
 	c->sign = calloc(SIGNS_MAX, sizeof(*c->sign));
 	load(c, name);
 	c->tree = look(c, &c->sim.dev, true);

@@ -163,7 +163,7 @@ static void open_grove(struct grove *g, u32 block_size, bool parents)
 static void run(u32 block_size, bool parents, enum failing failing)
 {
 	static struct grove grove;
-	struct test s = {.g = &grove, .failing = failing, .every = scene_number("EVERY", 0)};
+	struct test s = {.g = &grove, .failing = failing, .every = test_number("EVERY", 0)};
 	static const struct operation snapshots = {"snapshot", scene_comb, snapshot};
 	const char *only = getenv("OP");
 
@@ -206,7 +206,7 @@ static void some_work(struct grove *g, u32 steps)
 static void ends(enum failing failing, bool killed)
 {
 	static struct grove grove;
-	struct test s = {.g = &grove, .failing = failing, .every = scene_number("EVERY", 0)};
+	struct test s = {.g = &grove, .failing = failing, .every = test_number("EVERY", 0)};
 	struct grove *g = &grove;
 	u64 n = 1;
 	bool more = true;
@@ -241,8 +241,8 @@ static void ends(enum failing failing, bool killed)
 
 static void each(void (*fn)(enum failing failing))
 {
-	u32 first = (u32)scene_number("FAILING", 0),
-	    last = (u32)scene_number("FAILING", FAILINGS - 1);
+	u32 first = (u32)test_number("FAILING", 0),
+	    last = (u32)test_number("FAILING", FAILINGS - 1);
 
 	for (u32 failing = first; failing <= last; failing++)
 		fn((enum failing)failing);

@@ -320,12 +320,12 @@ static void run(const struct config *c, u64 seed, u32 step)
 
 static void full_all(void **state)
 {
-	u32 only = (u32)scene_number("CONFIG", NULL32), step = (u32)scene_number("STEP", 20);
+	u32 only = (u32)test_number("CONFIG", NULL32), step = (u32)test_number("STEP", 20);
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_COUNT(configs); i++)
 		if (only == NULL32 || only == i)
-			run(&configs[i], scene_number("SEED", 1) + i, step);
+			run(&configs[i], test_number("SEED", 1) + i, step);
 }
 
 /* A record of the inobt moves to another leaf, and its chunk has inodes that are free: the guard of

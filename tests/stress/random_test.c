@@ -15,13 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static u64 number(const char *name, u64 otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static int full(struct grove *g, int err)
 {
 	(void)g;
@@ -59,10 +52,10 @@ static void run(u32 config, u64 seed, u32 steps)
 
 static void random_work(void **state)
 {
-	bool all = number("FULL", 0);
-	u32 configs = (u32)number("CONFIGS", all ? 60 : 20), steps = (u32)number("STEPS", 400),
-	    first = (u32)number("CONFIG", 0);
-	u64 seeds = number("SEEDS", all ? 200 : 1), seed = number("SEED", 1);
+	bool all = test_number("FULL", 0);
+	u32 configs = (u32)test_number("CONFIGS", all ? 60 : 20),
+	    steps = (u32)test_number("STEPS", 400), first = (u32)test_number("CONFIG", 0);
+	u64 seeds = test_number("SEEDS", all ? 200 : 1), seed = test_number("SEED", 1);
 
 	(void)state;
 	for (u32 c = first; c < first + configs; c++)

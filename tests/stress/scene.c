@@ -369,10 +369,3 @@ void scene_open(struct scene *s, struct grove *g)
 	s->large = must_create(s, grove_root(g), "large", S_IFDIR | 0755);
 	fill(s, s->large, 300);
 }
-
-u64 scene_number(const char *name, u64 otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}

@@ -33,6 +33,5 @@ void scene_end(struct scene *s);
 void scene_end_large(struct scene *s);
 /* The file gets many extents. */
 void scene_comb(struct scene *s);
-u64 scene_number(const char *name, u64 otherwise); /* from the environment */
 
 #endif

@@ -517,13 +517,6 @@ static void close_test(struct test *t)
 	close(t->fd);
 }
 
-static u64 number(const char *name, u64 otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void run(u32 block_size, u64 room)
 {
 	static struct test test;
@@ -535,13 +528,13 @@ static void run(u32 block_size, u64 room)
 	leave_little(t, room);
 	for (u32 i = 0; i < THREADS; i++) {
 		t->worker[i].test = t;
-		t->worker[i].seed = number("SEED", 1) * 77 + i + 1;
+		t->worker[i].seed = test_number("SEED", 1) * 77 + i + 1;
 		assert_int_equal(pthread_create(&t->worker[i].thread, NULL, work, &t->worker[i]),
 				 0);
 	}
 	assert_int_equal(pthread_create(&checker, NULL, check, t), 0);
 	assert_int_equal(pthread_create(&ground, NULL, background, t), 0);
-	usleep((useconds_t)(number("SECONDS_EACH", 3) * 1000000));
+	usleep((useconds_t)(test_number("SECONDS_EACH", 3) * 1000000));
 	__atomic_store_n(&t->stop, true, __ATOMIC_RELAXED);
 	for (u32 i = 0; i < THREADS; i++) {
 		pthread_join(t->worker[i].thread, NULL);
