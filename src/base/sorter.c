@@ -8,6 +8,8 @@
  * 1. run i lies at [start, start + count) records of the scratch file.
  * 2. While merging, window i holds records [next, next + held) of run i; the heap orders runs by
  * their first.
+ * 3. The array has room for few records until more come, then for all that memory allows; only a
+ * whole one is written to the scratch file.
  */
 #include "base/sorter.h"
 
@@ -15,6 +17,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define FEW 256
 
 struct run {
 	u64 start, count; /* records */
@@ -26,7 +30,7 @@ struct sorter {
 	struct env *env;
 	u32 record_size, key_size;
 	u8 *array;
-	u64 capacity, used, total, at;
+	u64 capacity, room, used, total, at;
 	struct env_spill *spill;
 	struct run *run;
 	u32 runs, run_capacity;
@@ -46,7 +50,8 @@ int sorter_open(struct env *env, u32 record_size, u32 key_size, size_t memory, s
 	s->capacity = memory / record_size;
 	if (s->capacity < 4)
 		s->capacity = 4;
-	s->array = env_array(env, s->capacity, record_size);
+	s->room = min_u64(s->capacity, FEW);
+	s->array = env_array(env, s->room, record_size);
 	if (!s->array) {
 		sorter_close(s);
 		return fail(-ENOMEM, "a sorter: out of memory");
@@ -118,10 +123,23 @@ static int flush_run(struct sorter *s)
 	return err;
 }
 
+static int grow(struct sorter *s)
+{
+	u8 *array = env_array(s->env, s->capacity, s->record_size);
+
+	if (!array)
+		return fail(-ENOMEM, "a sorter: out of memory");
+	memcpy(array, s->array, s->used * s->record_size);
+	env_free(s->env, s->array);
+	s->array = array;
+	s->room = s->capacity;
+	return 0;
+}
+
 int sorter_add(struct sorter *s, const void *record)
 {
-	if (s->used == s->capacity) {
-		int err = flush_run(s);
+	if (s->used == s->room) {
+		int err = s->room < s->capacity ? grow(s) : flush_run(s);
 
 		if (err)
 			return err;

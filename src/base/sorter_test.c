@@ -44,6 +44,9 @@ static void in_memory(void **state)
 	sort_some(0, 4096);
 	sort_some(1, 4096);
 	sort_some(200, 4096);
+	sort_some(256, 65536);
+	sort_some(257, 65536);
+	sort_some(4096, 65536);
 }
 
 static void by_runs(void **state)
@@ -52,6 +55,7 @@ static void by_runs(void **state)
 	sort_some(257, 4096);
 	sort_some(512, 4096);
 	sort_some(20000, 4096);
+	sort_some(20000, 65536);
 }
 
 int main(void)

@@ -407,5 +407,6 @@ void grove_close(struct grove *g)
 		grove_name_drop(g, g->name[0]);
 	while (g->nodes)
 		node_free(g->node[--g->nodes]);
+	free(g->spare.bytes);
 	disk_close(&g->disk);
 }

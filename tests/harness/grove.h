@@ -66,6 +66,7 @@ struct grove {
 	u32 operation;
 	const char *doing;
 	int (*may_fail)(struct grove *g, int err); /* NULL: nothing */
+	struct grove_node spare;		   /* its buffer is for the next operation */
 	struct inum gone[64];			   /* without a name, and not forgotten */
 	u32 gones;
 	u64 failed; /* operations, as may_fail has allowed */

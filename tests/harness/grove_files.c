@@ -23,20 +23,32 @@ struct work {
 
 /* What the file shall be. */
 struct want {
-	u8 *bytes;
-	u64 size;
+	u8 *bytes; /* zeroes behind the size, as in the node */
+	u64 size, room;
 	bool anything; /* in between, it may look like anything */
 };
 
-static struct want want_of(const struct grove_node *n, u64 size)
+/* Made in the buffer that the last one left: most writes are small, and files large. */
+static struct want want_of(struct grove *g, struct grove_node *n, u64 size)
 {
-	u64 room = max_u64(n->size, size);
-	struct want w = {.bytes = calloc(1, room + 1), .size = size};
+	struct grove_node spare = g->spare;
+	struct want w = {.size = size};
 
-	memcpy(w.bytes, n->bytes ? n->bytes : (u8 *)"", n->size);
-	if (size < n->size)
-		memset(w.bytes + size, 0, n->size - size);
+	g->spare = (struct grove_node){0};
+	grove_room(n, 0);
+	grove_room(&spare, max_u64(n->size, size));
+	memcpy(spare.bytes, n->bytes, n->size);
+	memset(spare.bytes + min_u64(size, n->size), 0, spare.room - min_u64(size, n->size));
+	w.bytes = spare.bytes;
+	w.room = spare.room;
 	return w;
+}
+
+static void leave(struct grove *g, u8 *bytes, u64 room)
+{
+	free(g->spare.bytes);
+	g->spare.bytes = bytes;
+	g->spare.room = room;
 }
 
 static u8 byte_at(const u8 *bytes, u64 size, u64 at)
@@ -79,13 +91,13 @@ static int conclude(struct grove *g, struct grove_node *n, struct want *w, int e
 	if (err) {
 		g->world.fail_alloc = 0; /* looking at it must not fail */
 		adopt(g, n, w);
+		leave(g, w->bytes, w->room);
 	} else {
-		grove_room(n, w->size);
-		memset(n->bytes, 0, n->room);
-		memcpy(n->bytes, w->bytes, w->size);
+		leave(g, n->bytes, n->room);
+		n->bytes = w->bytes;
+		n->room = w->room;
 		n->size = w->size;
 	}
-	free(w->bytes);
 	return err;
 }
 
@@ -145,7 +157,7 @@ static int work_through(struct grove *g, struct work *w)
 
 int grove_write(struct grove *g, struct grove_node *n, u64 off, u64 length)
 {
-	struct want want = want_of(n, max_u64(n->size, off + length));
+	struct want want = want_of(g, n, max_u64(n->size, off + length));
 	struct work w = {.ino = n->ino, .off = off, .len = length, .bytes = want.bytes + off};
 
 	for (u64 i = off; i < off + length; i += 1 + grove_draw(g, 4))
@@ -176,7 +188,7 @@ static int set_size(struct grove *g, struct grove_node *n, u64 size)
 
 int grove_truncate(struct grove *g, struct grove_node *n, u64 size)
 {
-	struct want want = want_of(n, size);
+	struct want want = want_of(g, n, size);
 
 	return conclude(g, n, &want, set_size(g, n, size));
 }
@@ -194,7 +206,7 @@ static int punch_step(struct vol *vol, struct txn *txn, void *arg, bool *more)
 
 int grove_punch(struct grove *g, struct grove_node *n, u64 off, u64 length)
 {
-	struct want want = want_of(n, n->size);
+	struct want want = want_of(g, n, n->size);
 	u32 log = g->vol->geo.block_log;
 	struct work w = {.ino = n->ino,
 			 .kind = FILE_PLAN_ZERO,
@@ -224,7 +236,7 @@ static int allocate_step(struct vol *vol, struct txn *txn, void *arg, bool *more
 
 int grove_allocate(struct grove *g, struct grove_node *n, u64 at, u64 count)
 {
-	struct want want = want_of(n, n->size);
+	struct want want = want_of(g, n, n->size);
 	struct work w = {.ino = n->ino, .at = at, .end = at + count};
 
 	return conclude(g, n, &want, change_series(g->changer, allocate_step, &w));
@@ -279,7 +291,7 @@ int grove_collapse(struct grove *g, struct grove_node *n, u64 at, u64 count)
 {
 	u32 log = g->vol->geo.block_log;
 	u64 to = at << log, bytes = count << log;
-	struct want want = want_of(n, n->size - bytes);
+	struct want want = want_of(g, n, n->size - bytes);
 
 	memcpy(want.bytes + to, n->bytes + to + bytes, n->size - bytes - to);
 	return conclude(g, n, &want, shift(g, n, &want, at, count, false));
@@ -289,7 +301,7 @@ int grove_insert(struct grove *g, struct grove_node *n, u64 at, u64 count)
 {
 	u32 log = g->vol->geo.block_log;
 	u64 from = at << log, bytes = count << log;
-	struct want want = want_of(n, n->size + bytes);
+	struct want want = want_of(g, n, n->size + bytes);
 
 	memset(want.bytes + from, 0, bytes);
 	memcpy(want.bytes + from + bytes, n->bytes + from, n->size - from);
@@ -314,7 +326,7 @@ int grove_share(struct grove *g, struct grove_node *from, struct grove_node *to,
 	u32 log = g->vol->geo.block_log;
 	u64 start = from_at << log, place = to_at << log;
 	u64 len = min_u64(count << log, from->size - start), end = place + len;
-	struct want want = want_of(to, max_u64(to->size, end));
+	struct want want = want_of(g, to, max_u64(to->size, end));
 	struct work w = {.share = {from->ino, to->ino, from_at, to_at, count, end}};
 	int err = 0;
 
@@ -328,7 +340,7 @@ int grove_share(struct grove *g, struct grove_node *from, struct grove_node *to,
 
 int grove_unshare(struct grove *g, struct grove_node *n)
 {
-	struct want want = want_of(n, n->size);
+	struct want want = want_of(g, n, n->size);
 	struct work w = {.ino = n->ino, .kind = FILE_PLAN_UNSHARE, .len = n->size};
 
 	return conclude(g, n, &want, work_through(g, &w));
