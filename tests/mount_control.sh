@@ -110,7 +110,10 @@ def request(s, *words):
 def everything(s):
     out = b''
     while True:
-        piece = s.recv(65536)
+        try:
+            piece = s.recv(65536)
+        except ConnectionResetError:  # a server that is busy says so, and does not read what was asked
+            return out
         if not piece:
             return out
         out += piece
