@@ -19,6 +19,12 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 started=$SECONDS
+phase_began=$started phases=
+# phase NAME: what has ended now took so long.
+phase() {
+	phases+="${phases:+, }$1 $((SECONDS - phase_began)) s"
+	phase_began=$SECONDS
+}
 out=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-test.XXXXXX")
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$out"' EXIT
 chmod 755 "$out"
@@ -47,6 +53,8 @@ if grep -q '^not ok' "$out"/results/0-*; then
 	echo "0 passed, 1 failed, 0 skipped"
 	exit 1
 fi
+
+phase build
 
 unit() {
 	rm -f "$1/meson-logs/testlog.json"
@@ -91,14 +99,18 @@ done
 if [ $# = 0 ]; then
 	unit build
 	unit build-asan
+	phase units
 fi
 if [ ${#scripts[@]} -gt 0 ]; then
 	printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'script "$1"' script
 fi
+phase scripts
 if [ $# = 0 ]; then
 	tools/lint.sh >"$out/lint.all" 2>&1
 	grep -E '^(ok |not ok |skip )' "$out/lint.all" >"$out/results/3-lint" || echo "not ok lint/no-results" >"$out/results/3-lint"
 	if grep -q '^not ok' "$out/results/3-lint"; then cat "$out/lint.all"; fi
+	phase lint
 fi
+echo "phases: $phases"
 sort -rn "$out/times" 2>/dev/null | head -5 | tr '\n' ',' | sed 's/^/slowest: /; s/,$/\n/; s/,/, /g'
 tools/tally.py "$((SECONDS - started))" "$out"/results/*

@@ -244,13 +244,13 @@ static void run(u32 block_size, u64 seed, u32 every)
 static void cuts_1k(void **state)
 {
 	(void)state;
-	run(1024, test_number("SEED", 1), (u32)test_number("CUTS", 1));
+	run(1024, test_number("SEED", 1), (u32)test_number("CUTS", TEST_STRIDE));
 }
 
 static void cuts_4k(void **state)
 {
 	(void)state;
-	run(4096, test_number("SEED", 2), (u32)test_number("CUTS", 1));
+	run(4096, test_number("SEED", 2), (u32)test_number("CUTS", TEST_STRIDE));
 }
 
 int main(void)
