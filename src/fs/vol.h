@@ -105,6 +105,15 @@ static inline struct vol vol_in(const struct vol *vol, struct txn *txn)
 	return view;
 }
 
+/* Where the log ended when the volume was opened: nothing can have been changed behind it by then.
+ * 0: nobody has looked. */
+static inline u64 vol_log_head(const struct vol *vol)
+{
+	return vol->log_status.head_cycle
+		   ? (u64)vol->log_status.head_cycle << 32 | vol->log_status.head_block
+		   : 0;
+}
+
 static inline const struct meta_type *vol_type(const struct vol *vol, enum meta_id id)
 {
 	return vol->types->type[id];

@@ -130,12 +130,11 @@ static void tell_visited(struct job *job, const struct ref *ref)
 
 void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn)
 {
-	const struct log_status *log = &sweep->vol->log_status;
-	u64 head = (u64)log->head_cycle << 32 | log->head_block;
+	u64 head = vol_log_head(sweep->vol);
 	char found[32], expected[32];
 
 	/* All ones: the writer had none. Cycles begin at 1; 0: nobody looked at the log. */
-	if (lsn == NULL64 || !log->head_cycle || lsn <= head)
+	if (lsn == NULL64 || !head || lsn <= head)
 		return;
 	snprintf(found, sizeof(found), "%" PRIu64 ":%" PRIu64, lsn >> 32, lsn & NULL32);
 	snprintf(expected, sizeof(expected), "%" PRIu64 ":%" PRIu64, head >> 32, head & NULL32);

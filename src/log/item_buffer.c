@@ -195,7 +195,7 @@ static int buffer_replay(struct log_replay *r, const struct log_item *item)
 	err = log_target_read(r, blkno, count);
 	if (err)
 		return err;
-	if (log_target_lsn(r, count, type) > item->lsn) {
+	if (log_target_newer(r, item, blkno, log_target_lsn(r, count, type))) {
 		r->status->skipped++;
 		return 0;
 	}

@@ -63,7 +63,7 @@ static bool quota_is_off(const struct log_replay *r, u8 type)
 static int dquot_replay(struct log_replay *r, const struct log_item *item)
 {
 	const struct log_dquot *format = LOG_CHECKED(item, log_dquot);
-	u64 blkno = le64_get(format->blkno), lsn;
+	u64 blkno = le64_get(format->blkno);
 	u32 count = (u32)buffer_blocks(r, format);
 	struct be64 stamp;
 	u8 *record = r->target + le32_get(format->boffset);
@@ -78,8 +78,7 @@ static int dquot_replay(struct log_replay *r, const struct log_item *item)
 	if (err)
 		return err;
 	memcpy(stamp.b, record + DQUOT_LSN_AT, sizeof(stamp));
-	lsn = be64_get(stamp);
-	if (lsn != NULL64 && lsn > item->lsn) {
+	if (log_target_newer(r, item, blkno, be64_get(stamp))) {
 		r->status->skipped++;
 		return 0;
 	}

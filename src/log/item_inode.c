@@ -366,7 +366,7 @@ static int inode_replay(struct log_replay *r, const struct log_item *item)
 	if (be16_get(magic) != INODE_MAGIC)
 		return log_target_bad(r, item, f.blkno, "no inodes there");
 	memcpy(stamp.b, raw + offsetof(struct log_dinode, lsn), sizeof(stamp));
-	if (be64_get(stamp) != NULL64 && be64_get(stamp) > item->lsn) {
+	if (log_target_newer(r, item, f.blkno, be64_get(stamp))) {
 		r->status->skipped++;
 	} else {
 		replay_inode(r, raw, item, &f);

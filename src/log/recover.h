@@ -71,7 +71,7 @@ struct log_defs {
 	/* Where an item would be replayed to. */
 	const struct finding_def *target;
 	/* No damage. */
-	const struct finding_def *torn, *pending;
+	const struct finding_def *torn, *pending, *ahead;
 };
 extern const struct log_defs *log_defs;
 

@@ -59,11 +59,13 @@ static void buffers_obey_lsn(void **state)
 {
 	static const struct {
 		u64 lsn;
-		bool replayed, torn;
+		bool replayed, torn, ahead;
 	} disk[] = {{0, true, false},
 		    {1ull << 32, true, false},
 		    {1ull << 32 | 1, false, false},
-		    {2ull << 32, false, false},
+		    /* behind the end of the log */
+		    {1ull << 32 | 4000, true, false, true},
+		    {2ull << 32, true, false, true},
 		    /* its checksum says that not all of it is as new as its LSN */
 		    {2ull << 32, true, true}};
 
@@ -90,6 +92,10 @@ static void buffers_obey_lsn(void **state)
 			assert_int_equal(be_at(block, 24, 8), 1ull << 32);
 			assert_int_equal(le_at(block, 52), crc_of(block, 4096, 52));
 		}
+		if (disk[i].ahead)
+			maker_expect(m, "LOG_TARGET_AHEAD");
+		else
+			assert_int_equal(m->found_count, 0);
 		maker_close(m);
 	}
 	/* what another filesystem has left there has no LSN that counts */
@@ -321,7 +327,7 @@ static void inodes_not_touched(void **state)
 
 	(void)state;
 	put_inodes(m);
-	be_put(raw, 112, 8, 1ull << 32 | 5);
+	be_put(raw, 112, 8, 1ull << 32 | 1);
 	maker_start(m, MAKER_TID, 1);
 	put_inode_item(m, LOG_INODE_CORE, 2, NULL, 0, false);
 	maker_commit(m, MAKER_TID);
@@ -384,8 +390,8 @@ static void owner_change(void **state)
 	(void)state;
 	put_inodes(m);
 	be_put(raw, 2, 2, 0100644);
-	raw[5] = 3;			 /* btree */
-	be_put(raw, 112, 8, 9ull << 32); /* newer: only the owners change */
+	raw[5] = 3;			     /* btree */
+	be_put(raw, 112, 8, 1ull << 32 | 1); /* newer: only the owners change */
 	be_put(raw, 152, 8, 801);
 	be_put(raw, 176, 2, 1);
 	be_put(raw, 178, 2, 1);

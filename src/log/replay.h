@@ -82,6 +82,10 @@ int log_target_write(struct log_replay *r, u64 blkno, u32 count);
 u32 log_buf_type_of(const u8 *bytes);
 /* The LSN in the buffer at hand, 0 when it has none that counts. type: enum log_buf_type. */
 u64 log_target_lsn(const struct log_replay *r, u32 count, u32 type);
+/* Is what has this LSN newer than the item, so that the item is not for it? An LSN behind the end
+ * of the log is nonsense, which is reported, and not obeyed: it would keep what is there for ever.
+ */
+bool log_target_newer(struct log_replay *r, const struct log_item *item, u64 blkno, u64 stamp);
 /* LSN and checksum of the buffer at hand, now that it has changed. */
 void log_target_stamp(struct log_replay *r, u32 count, u32 type, u64 lsn);
 /* The checksum of an inode, a dquot or a block of `size` bytes. */

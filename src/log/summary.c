@@ -1,8 +1,9 @@
 /*
  * The superblock's counters from the AG headers, as every mount after a crash does it.
  *
- * An AG header that cannot be read or is not one leaves the superblock as it is: check will say
- * what is wrong with it.  Lists of unlinked inodes are followed for no more inodes than the AG has.
+ * AG headers that cannot be read, are none, or come to what cannot be leave the superblock as it
+ * is: check will say what is wrong with them.  Lists of unlinked inodes are followed for no more
+ * inodes than the AG has.
  */
 #include "log/summary.h"
 
@@ -116,6 +117,8 @@ int log_summary_update(struct log_replay *r)
 			err = add_agi(r, &g, ag, &sums, &sound);
 	}
 	r->status->unlinked = sums.unlinked;
+	if (sums.fdblocks > g.data_blocks || sums.ifree > sums.icount)
+		sound = false;
 	if (err || !sound || !geometry_has(&g, FEATURE_LAZYSBCOUNT))
 		return err;
 	return write_superblock(r, &sums);

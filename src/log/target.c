@@ -181,6 +181,21 @@ int log_target_bad(struct log_replay *r, const struct log_item *item, u64 blkno,
 			  NULL);
 }
 
+bool log_target_newer(struct log_replay *r, const struct log_item *item, u64 blkno, u64 stamp)
+{
+	const struct where where = {
+	    .ag = NO_AG, .ino = NO_INO, .daddr = blkno << LOG_BLOCK_LOG, .owner = NO_OWNER};
+	char text[32];
+
+	if (stamp == NULL64 || stamp <= item->lsn)
+		return false;
+	if (stamp <= lsn_make(r->status->head_cycle, r->status->head_block))
+		return true;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)blkno);
+	log_report(r->scan, log_defs->ahead, &where, text);
+	return false;
+}
+
 /* Buffers are whole blocks, but for the headers of an AG: each of these is a sector. The log is in
  * no buffer. */
 static bool is_buffer(const struct geometry *g, u64 blkno, u64 count)

@@ -314,6 +314,49 @@ static int new_header(struct rebuild *b, enum meta_id id, struct txn_buf **out)
 	return txn_new(b->txn, type, &where, at, b->g->sector_size, out);
 }
 
+static bool lsn_ahead(const struct rebuild *b, enum meta_id id, const u8 *bytes)
+{
+	const struct meta_type *type = vol_type(b->r->vol, id);
+	struct be64 lsn;
+
+	memcpy(&lsn, bytes + type->lsn_offset, sizeof(lsn));
+	return be64_get(lsn) != NULL64 && be64_get(lsn) > vol_log_head(b->r->vol);
+}
+
+static int reset_lsn(struct rebuild *b, enum meta_id id)
+{
+	const struct meta_type *type = vol_type(b->r->vol, id);
+	const struct where where = {.type = type->name,
+				    .ag = b->ag,
+				    .ino = NO_INO,
+				    .daddr = type->place(b->g, b->ag).v,
+				    .owner = NO_OWNER};
+	struct txn_buf *buf;
+
+	if (txn_get(b->txn, type, &where, type->place(b->g, b->ag), b->g->sector_size, &buf)) {
+		trail_clear();
+		return 0;
+	}
+	if (!lsn_ahead(b, id, buf->data))
+		return 0;
+	txn_dirty(b->txn, buf);
+	memset(buf->data + type->lsn_offset, 0, sizeof(struct be64));
+	return 0;
+}
+
+/* A header that claims to have been changed behind the end of the log keeps a kernel that recovers
+ * from a crash from replaying a new one, but not the trees that the new one leads to. So that is
+ * put right, and is home, before anything else. */
+static int reset_lsns(struct rebuild *b)
+{
+	static const enum meta_id id[] = {META_AGF, META_AGFL, META_AGI};
+	int err = begin(b);
+
+	for (u32 i = 0; i < ARRAY_COUNT(id) && !err; i++)
+		err = reset_lsn(b, id[i]);
+	return end(b, err);
+}
+
 static u64 blocks_of(const struct rebuild *b, u32 tree)
 {
 	return b->tree[tree].wanted ? b->tree[tree].shape.total : 0;
@@ -488,6 +531,8 @@ int ag_rebuild(struct repair *r, u32 ag, u64 ino)
 	b->ag = ag;
 	b->inodes = r->wanted[ag].inodes;
 	err = prepare(b);
+	if (!err)
+		err = reset_lsns(b);
 	if (!err)
 		err = settle(b);
 	if (!err)

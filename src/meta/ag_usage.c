@@ -3,6 +3,9 @@
  *
  * Two passes: claims come by owner, so that what one owner has in one piece becomes one mapping;
  * mappings are then looked at by start, as a sweep over the blocks of the AG.
+ *
+ * Blocks of two owners are nobody's to decide here, but for staging for copy-on-write: what is in
+ * it is needed by nobody, so it gives way to whoever else has any of it.
  */
 #include "meta/ag_usage.h"
 
@@ -18,7 +21,7 @@
 /* A block range in the sweep: what stays (a mapping), or what an old tree is in. */
 struct piece {
 	struct be32 start, blocks;
-	struct be64 owner, flags;
+	struct be64 owner, offset, flags;
 	u8 old;
 };
 /* +1 and -1 at the ends of what may be shared. */
@@ -51,24 +54,33 @@ static bool is_old(const struct usage_work *w, u64 owner)
 	       ((s64)owner == RMAP_OWN_INOBT && !w->keep_inode_trees);
 }
 
-static int put_mapping(struct usage_work *w, const struct claim *c)
+static bool is_staging(const struct piece *p)
 {
-	u64 owner = be64_get(c->owner), flags = be64_get(c->flags);
+	return (s64)be64_get(p->owner) == RMAP_OWN_COW;
+}
+
+static int add_mapping(struct usage_work *w, const struct piece *p)
+{
+	u64 flags = be64_get(p->flags);
 	const struct mapping m = {
-	    .start = c->start,
-	    .owner = c->owner,
-	    .offset = be64_make(be64_get(c->offset) | (flags & ~RMAP_OFFSET_UNWRITTEN)),
-	    .blocks = c->blocks,
+	    .start = p->start,
+	    .owner = p->owner,
+	    .offset = be64_make(be64_get(p->offset) | (flags & ~RMAP_OFFSET_UNWRITTEN)),
+	    .blocks = p->blocks,
 	    .unwritten = be64_make(flags & RMAP_OFFSET_UNWRITTEN),
 	};
-	const struct piece piece = {c->start, c->blocks, c->owner, c->flags, is_old(w, owner)};
+
+	w->out->rmap_count++;
+	return sorter_add(w->out->rmaps, &m);
+}
+
+static int put_mapping(struct usage_work *w, const struct claim *c)
+{
+	const struct piece piece = {c->start,  c->blocks, c->owner,
+				    c->offset, c->flags,  is_old(w, be64_get(c->owner))};
 	int err = sorter_add(w->pieces, &piece);
 
-	if (!err && !piece.old) {
-		w->out->rmap_count++;
-		err = sorter_add(w->out->rmaps, &m);
-	}
-	return err;
+	return err || piece.old || is_staging(&piece) ? err : add_mapping(w, &piece);
 }
 
 /* Touches or overlaps, and says the same of every block: the reverse map may tell of an inode what
@@ -150,6 +162,8 @@ struct sweep_line {
 	u32 alone_end;	/* of what may not be shared */
 	u64 alone, any; /* the owners of those */
 	u32 old_start, old_end;
+	struct piece staging; /* the last of it, while somebody else may still have some of it */
+	u32 staging_end;      /* 0: none */
 };
 
 static int conflict(const struct usage_work *w, const struct piece *p, u64 other)
@@ -215,21 +229,13 @@ static int meet_old(struct usage_work *w, struct sweep_line *l, u32 start, u32 e
 	return err;
 }
 
-static int meet(struct usage_work *w, struct sweep_line *l, const struct piece *p)
+/* What stays, behind or within what has been met. */
+static int take(struct usage_work *w, struct sweep_line *l, const struct piece *p)
 {
 	u32 start = be32_get(p->start), end = start + be32_get(p->blocks);
 	bool shared = may_share(w->g, be64_get(p->owner), be64_get(p->flags));
-	int err = 0;
+	int err;
 
-	/* Room is where neither the new nor the old is. */
-	if (start > l->all_end)
-		err = put_room(w, l->all_end, start, l->all_end == l->used_end, !p->old);
-	l->all_end = (u32)max_u64(l->all_end, end);
-	if (!err)
-		err = p->old ? meet_old(w, l, start, end) : put_old(w, l, start);
-	if (err || p->old)
-		return err;
-	l->old_start = (u32)max_u64(l->old_start, end);
 	if (start < l->alone_end || (!shared && start < l->used_end))
 		return conflict(w, p, start < l->alone_end ? l->alone : l->any);
 	err = put_gap(w, l->used_end, start);
@@ -241,9 +247,60 @@ static int meet(struct usage_work *w, struct sweep_line *l, const struct piece *
 		l->alone_end = end;
 		l->alone = be64_get(p->owner);
 	}
-	if (!err && (s64)be64_get(p->owner) == RMAP_OWN_COW)
-		err = put_share(w, start | REFCOUNT_COW, end, 1);
 	return err || !shared ? err : put_events(w, p);
+}
+
+/* Nobody else has any of it. */
+static int take_staging(struct usage_work *w, struct sweep_line *l)
+{
+	const struct piece p = l->staging;
+	int err = take(w, l, &p);
+
+	if (!err)
+		err = put_share(w, be32_get(p.start) | REFCOUNT_COW, l->staging_end, 1);
+	l->staging_end = 0;
+	return err ? err : add_mapping(w, &p);
+}
+
+static void give_up(struct usage_work *w, const struct piece *p)
+{
+	repair_say(w->r, "AG %u: blocks %u to %u are no staging for copy-on-write", w->ag,
+		   be32_get(p->start), be32_get(p->start) + be32_get(p->blocks) - 1);
+}
+
+static int meet_staging(struct usage_work *w, struct sweep_line *l, const struct piece *p)
+{
+	if (be32_get(p->start) < l->used_end || l->staging_end) {
+		give_up(w, p);
+		return 0;
+	}
+	l->staging = *p;
+	l->staging_end = be32_get(p->start) + be32_get(p->blocks);
+	return 0;
+}
+
+static int meet(struct usage_work *w, struct sweep_line *l, const struct piece *p)
+{
+	u32 start = be32_get(p->start), end = start + be32_get(p->blocks);
+	int err = 0;
+
+	if (l->staging_end && l->staging_end <= start)
+		err = take_staging(w, l);
+	/* Room is where neither the new nor the old is. */
+	if (!err && start > l->all_end)
+		err = put_room(w, l->all_end, start, l->all_end == l->used_end, !p->old);
+	l->all_end = (u32)max_u64(l->all_end, end);
+	if (!err)
+		err = p->old ? meet_old(w, l, start, end) : put_old(w, l, start);
+	if (err || p->old)
+		return err;
+	l->old_start = (u32)max_u64(l->old_start, end);
+	if (is_staging(p))
+		return meet_staging(w, l, p);
+	if (l->staging_end)
+		give_up(w, &l->staging);
+	l->staging_end = 0;
+	return take(w, l, p);
 }
 
 static int sweep_blocks(struct usage_work *w)
@@ -256,6 +313,8 @@ static int sweep_blocks(struct usage_work *w)
 		err = meet(w, &l, &p);
 	if (!err && more < 0)
 		err = more;
+	if (!err && l.staging_end)
+		err = take_staging(w, &l);
 	if (!err)
 		err = put_room(w, l.all_end, w->length, l.all_end == l.used_end, true);
 	if (!err)

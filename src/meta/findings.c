@@ -33,6 +33,7 @@ static const struct log_defs log_findings = {
     .item = FOUND(LOG_ITEM),
     .unknown = FOUND(LOG_ITEM_UNKNOWN),
     .target = FOUND(LOG_TARGET),
+    .ahead = FOUND(LOG_TARGET_AHEAD),
     .torn = FOUND(LOG_TORN),
     .pending = FOUND(LOG_INTENT_PENDING),
 };

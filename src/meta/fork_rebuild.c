@@ -4,7 +4,8 @@
  * A fork that cannot be followed as a whole gives way to the reverse map, where there is one.  One
  * that can be, and says something else, is weighed: what the fork alone has speaks against it when
  * those blocks are free or somebody else's, and what the reverse map alone has speaks for that when
- * they are not free.  Only where both questions have the same answer is the fork replaced.
+ * they are not free.  Only where both questions have the same answer is the fork replaced.  The
+ * inode's count of blocks knows better where only one of the two agrees with it.
  *
  * The blocks of an old map are left to the rebuild of their AG, which frees what nobody claims.
  */
@@ -288,12 +289,21 @@ static bool fits_better(const struct fork_work *w, const struct mapped *said,
 	return end_of(said) != blocks && end_of(seen) == blocks;
 }
 
-static bool fork_is_wrong(struct fork_work *w, const struct mapped *said, const struct mapped *seen)
+/* Is it this, with what else the inode has, that its count of blocks comes to? */
+static bool counted(const struct fork_work *w, const struct mapped *m, u64 rest)
 {
-	u64 foreign, unused;
-	u64 mine = only_in(w, said, seen, count_foreign, &foreign);
-	u64 gone = only_in(w, seen, said, count_free, &unused);
+	return be64_get(((const struct dinode *)w->m->raw)->nblocks) == m->blocks + rest;
+}
 
+static bool fork_is_wrong(struct fork_work *w, const struct mapped *said, const struct mapped *seen,
+			  u64 rest)
+{
+	u64 foreign, unused, mine, gone;
+
+	if (counted(w, said, rest) != counted(w, seen, rest))
+		return counted(w, seen, rest);
+	mine = only_in(w, said, seen, count_foreign, &foreign);
+	gone = only_in(w, seen, said, count_free, &unused);
 	if (!mine && !gone)
 		return fits_better(w, said, seen);
 	return (!mine || foreign) && (!gone || unused < gone);
@@ -416,58 +426,80 @@ static int write_fork(struct fork_work *w, enum fork_id which, const struct mapp
 	return err;
 }
 
-/* ---- one fork ---- */
+/* ---- both forks ---- */
 
-static const struct mapped *choose(struct fork_work *w, const struct reading *r, enum fork_id which)
+struct one {
+	struct inode inode;
+	struct mapped read;
+	struct reading r;
+	bool mapped; /* else there is nothing to read */
+};
+
+static int read_one(struct fork_work *w, enum fork_id which, struct one *o)
+{
+	u32 format;
+
+	inode_parse(&w->view->geo, inum_of(w->m->ino), w->m->raw, &o->inode);
+	format = o->inode.fork[which].format;
+	o->r =
+	    (struct reading){.vol = w->view, .inode = &o->inode, .which = which, .out = &o->read};
+	o->r.realtime = which == FORK_DATA && inode_realtime(&o->inode);
+	o->mapped = (format == FORMAT_EXTENTS || format == FORMAT_BTREE) &&
+		    (which == FORK_DATA || o->inode.forkoff);
+	return o->mapped ? read_fork(&o->r) : 0;
+}
+
+/* rest: blocks of the inode besides those that the fork maps */
+static const struct mapped *choose(struct fork_work *w, const struct one *o, enum fork_id which,
+				   u64 rest)
 {
 	const struct inode_facts *f = w->m->facts;
 	const struct mapped *seen = &f->seen[which];
 
-	if (!r->realtime && f->rmaps && !alike(r->out, seen) &&
-	    (!r->whole || fork_is_wrong(w, r->out, seen)))
+	if (!o->r.realtime && f->rmaps && !alike(&o->read, seen) &&
+	    (!o->r.whole || fork_is_wrong(w, &o->read, seen, rest)))
 		return seen;
-	return r->whole ? NULL : r->out;
+	return o->r.whole ? NULL : &o->read;
 }
 
-static int rebuild_fork(struct fork_work *w, enum fork_id which, u64 *blocks)
+static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct one *o, u64 rest,
+			u64 *blocks)
 {
 	const struct mapped *seen = &w->m->facts->seen[which], *use;
-	struct mapped read = {0};
-	struct inode inode;
-	struct reading r = {.vol = w->view, .inode = &inode, .which = which, .out = &read};
-	u64 map_blocks;
-	bool mapped;
+	u64 map_blocks = o->read.map_blocks;
 	int err = 0;
 
-	inode_parse(&w->view->geo, inum_of(w->m->ino), w->m->raw, &inode);
-	mapped =
-	    inode.fork[which].format == FORMAT_EXTENTS || inode.fork[which].format == FORMAT_BTREE;
-	if (!mapped || (which == FORK_ATTR && !inode.forkoff))
+	if (!o->mapped)
 		return 0;
-	r.realtime = which == FORK_DATA && inode_realtime(&inode);
-	err = read_fork(&r);
-	map_blocks = read.map_blocks;
-	use = err ? NULL : choose(w, &r, which);
+	use = choose(w, o, which, rest + map_blocks);
 	if (use) {
 		if (use != seen)
-			w->lost += r.records - read.count;
+			w->lost += o->r.records - o->read.count;
 		err = write_fork(w, which, use, &map_blocks);
-	} else if (!err) {
-		inode_set(w->m, count_name(w, which), r.records);
+	} else {
+		inode_set(w->m, count_name(w, which), o->r.records);
 	}
-	*blocks += (use ? use->blocks : read.blocks) + map_blocks;
-	env_free(w->view->env, read.extent);
+	*blocks += (use ? use->blocks : o->read.blocks) + map_blocks;
 	return err;
 }
 
 int forks_rebuild(struct fork_work *w)
 {
+	struct one o[2] = {{.mapped = false}, {.mapped = false}};
 	u64 blocks = 0;
-	int err = rebuild_fork(w, FORK_DATA, &blocks);
+	int err = 0;
 
-	if (!err)
-		err = rebuild_fork(w, FORK_ATTR, &blocks);
+	for (u32 i = 0; i < 2 && !err; i++)
+		err = read_one(w, (enum fork_id)i, &o[i]);
+	for (u32 i = 0; i < 2 && !err; i++) {
+		const struct mapped *other = &o[1 - i].read;
+
+		err = rebuild_fork(w, (enum fork_id)i, &o[i], other->blocks + other->map_blocks,
+				   &blocks);
+	}
 	if (!err)
 		inode_set(w->m, "nblocks", blocks);
+	for (u32 i = 0; i < 2; i++)
+		env_free(w->view->env, o[i].read.extent);
 	return err;
 }

@@ -531,6 +531,22 @@ static void mend_format(struct mend_inode *m)
 		better(m, "format", formats[i]);
 }
 
+/* As many extents as come to what the reverse map says, or to what the inode counts? One of the two
+ * may be what is damaged. */
+static bool count_agrees(const struct mend_inode *m, const struct inode *inode, u32 which)
+{
+	const struct fork *fork = &inode->fork[which];
+	u64 other = m->facts->seen[1 - which].blocks;
+
+	if (fork->extents > fork_capacity(fork) ||
+	    records_valid(m->g, fork, (u32)fork->extents) != fork->extents)
+		return false;
+	return (m->facts->rmaps &&
+		inode_count_extents(m->g, fork, m->facts->seen[which].blocks) == fork->extents) ||
+	       (inode->nblocks >= other &&
+		inode_count_extents(m->g, fork, inode->nblocks - other) == fork->extents);
+}
+
 /* How many extents, of forks that are in the inode. */
 static void mend_counts(struct mend_inode *m)
 {
@@ -553,10 +569,7 @@ static void mend_counts(struct mend_inode *m)
 			continue;
 		}
 		blocks = m->facts->rmaps ? seen->blocks : inode.nblocks;
-		if (inode_realtime(&inode) ||
-		    (fork->extents <= fork_capacity(fork) &&
-		     records_valid(m->g, fork, (u32)fork->extents) == fork->extents &&
-		     inode_count_extents(m->g, fork, blocks) == fork->extents))
+		if (inode_realtime(&inode) || count_agrees(m, &inode, which))
 			continue;
 		/* more than fit: it may be a tree */
 		if (fork->extents > fork_capacity(fork) && better(m, "format", FORMAT_BTREE))

@@ -57,13 +57,6 @@ static enum inode_use use_of(struct vol *view, struct inum ino)
 	return err ? USE_UNKNOWN : used ? USE_TAKEN : USE_FREE;
 }
 
-static u64 log_head(const struct vol *vol)
-{
-	const struct log_status *log = &vol->log_status;
-
-	return log->head_cycle ? (u64)log->head_cycle << 32 | log->head_block : 0;
-}
-
 static int write_back(struct vol *view, struct txn *txn, const struct place *p, const u8 *raw)
 {
 	struct txn_buf *buf;
@@ -171,7 +164,7 @@ int inode_rebuild(struct repair *r, u32 ag, u64 ino)
 			       .type = vol_type(r->vol, META_INODE),
 			       .ino = ino,
 			       .facts = r->inode ? r->inode : &none,
-			       .head = log_head(r->vol)};
+			       .head = vol_log_head(r->vol)};
 	struct env *env = r->vol->env;
 	struct fork_work w = {0};
 	bool changed = false;
