@@ -13,10 +13,10 @@
 
 #include "base/trail.h"
 #include "btree/bulk.h"
-#include "btree/seek.h"
 #include "format/ag.h"
 #include "format/btree.h"
 #include "fs/ag.h"
+#include "fs/rmap.h"
 #include "fs/space.h"
 
 #include <errno.h>
@@ -233,33 +233,9 @@ static u64 count_free(struct fork_work *w, u64 start, u64 blocks)
 
 static bool others(struct fork_work *w, u64 fsblock)
 {
-	const struct geometry *g = &w->view->geo;
-	struct btree_tree tree = {
-	    .cache = w->view->cache, .g = g, .type = vol_type(w->view, META_RMAPBT)};
-	const struct btree_key key = {{fsblock_bno(g, fsblock_of(fsblock)), NULL64, NULL64}};
-	const struct rmap_rec *rec;
-	struct btree_at at = {0};
-	struct ag ag;
-	bool found = false;
+	u64 owner;
 
-	tree.ag = fsblock_ag(g, fsblock_of(fsblock));
-	tree.owner = tree.ag;
-	if (!ag_open(w->view, w->txn, tree.ag, &ag)) {
-		struct btree_block b;
-
-		tree.root = be32_get(ag_agf(&ag)->roots[AGF_RMAP]);
-		tree.levels = be32_get(ag_agf(&ag)->levels[AGF_RMAP]);
-		if (!btree_seek(&tree, &key, &at)) {
-			b = btree_at_block(&tree, &at);
-			rec = btree_record(&b, at.index);
-			found = be32_get(rec->startblock) <= key.w[0] &&
-				key.w[0] - be32_get(rec->startblock) < be32_get(rec->blockcount) &&
-				be64_get(rec->owner) != w->m->ino;
-			btree_leave(&tree, &at);
-		}
-	}
-	trail_clear();
-	return found;
+	return rmap_owner_at(w->view, w->txn, fsblock_of(fsblock), &owner) && owner != w->m->ino;
 }
 
 /* Free, or in the reverse map as another's. */

@@ -91,13 +91,13 @@ static bool better(struct mend_inode *m, const char *name, u64 value)
 
 /* ---- is it an inode? ---- */
 
-static bool believable(const struct mend_inode *m)
+bool inode_believable(const struct geometry *g, u64 ino, const u8 *raw)
 {
-	const struct dinode *d = core(m);
-	u32 signs = (be16_get(d->magic) == INODE_MAGIC) + (be64_get(d->ino) == m->ino) +
-		    (memcmp(d->uuid, m->g->meta_uuid.b, sizeof(d->uuid)) == 0) +
-		    (verify_crc(m->raw, m->g->inode_size, offsetof(struct dinode, crc)) ==
-		     le32_get(d->crc));
+	const struct dinode *d = (const struct dinode *)raw;
+	u32 signs =
+	    (be16_get(d->magic) == INODE_MAGIC) + (be64_get(d->ino) == ino) +
+	    (memcmp(d->uuid, g->meta_uuid.b, sizeof(d->uuid)) == 0) +
+	    (verify_crc(raw, g->inode_size, offsetof(struct dinode, crc)) == le32_get(d->crc));
 
 	return signs >= 2;
 }
@@ -675,7 +675,7 @@ void inode_mend(struct mend_inode *m)
 {
 	const struct inode_facts *f = m->facts;
 
-	if (!believable(m)) {
+	if (!inode_believable(m->g, m->ino, m->raw)) {
 		if (f->names || f->named || f->seen[0].blocks || f->seen[1].blocks ||
 		    inode_internal(m->g, inum_of(m->ino)) || m->ino == m->g->root_ino)
 			make_anew(m);

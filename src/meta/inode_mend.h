@@ -24,6 +24,8 @@ struct mend_inode {
 	char what[256];	    /* was changed: names of fields */
 };
 
+/* Two of what tells an inode are there: magic, own number, uuid, checksum. */
+bool inode_believable(const struct geometry *g, u64 ino, const u8 *raw);
 /* Everything but what its forks map. */
 void inode_mend(struct mend_inode *m);
 /* How many extents a fork in extents format has, when the count is not to be believed. blocks: that

@@ -9,6 +9,7 @@
 #include "format/verify.h"
 #include "fs/fork.h"
 #include "fs/inode.h"
+#include "fs/rmap.h"
 #include "meta/fork_rebuild.h"
 
 #include <errno.h>
@@ -111,6 +112,23 @@ static void mend_target_size(struct mend_inode *m, struct vol *view)
 		inode_set(m, "size", t.bytes);
 }
 
+/* Is an inode at that place at all? What does not look like one is overwritten only where the
+ * reverse map has inodes there, or something beside it looks like one: the inobt that led here may
+ * be damaged itself. */
+static bool is_place(struct vol *view, struct txn *txn, const struct mend_inode *m,
+		     const struct place *p)
+{
+	const struct geometry *g = &view->geo;
+	u64 first = m->ino - (p->offset >> g->inode_log), owner;
+	struct fsblock at = fsblock_make(g, inum_ag(g, inum_of(m->ino)),
+					 inum_agino(g, inum_of(m->ino)) >> g->inopb_log);
+
+	for (u32 i = 0; i < p->cluster->size >> g->inode_log; i++)
+		if (inode_believable(g, first + i, p->cluster->data + ((size_t)i << g->inode_log)))
+			return true;
+	return rmap_owner_at(view, txn, at, &owner) && (s64)owner == RMAP_OWN_INODES;
+}
+
 static int mend(struct repair *r, struct vol *view, struct txn *txn, struct mend_inode *m,
 		struct fork_work *w, bool *changed)
 {
@@ -118,6 +136,9 @@ static int mend(struct repair *r, struct vol *view, struct txn *txn, struct mend
 	struct place p;
 	int err = find_place(view, txn, inum_of(m->ino), &p);
 
+	if (!err && !is_place(view, txn, m, &p))
+		err = fail(-EUCLEAN, "inode %llu: something else is at its place",
+			   (unsigned long long)m->ino);
 	if (err)
 		return err;
 	memcpy(m->raw, p.cluster->data + p.offset, size);

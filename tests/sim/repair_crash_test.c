@@ -9,8 +9,8 @@
  * The undo of a repair is cut in the same way: done again, it must come to the bytes from before
  * the repair.
  *
- * SEED, CUTS (of how many writes one is looked at), DAMAGES and VERBOSE in the environment; DUMP:
- * the folder to which the damaged images go. The seed is printed.
+ * SEED, CUTS (of how many writes one is looked at), DAMAGES, VERBOSE and ONLY (this test) in the
+ * environment; DUMP: the folder to which the damaged images go. The seed is printed.
  */
 #include "base/test.h"
 #include "base/trail.h"
@@ -127,6 +127,28 @@ static u64 look(struct crash *c, struct device *dev, bool sound)
 	return tree;
 }
 
+/* For who wants to look at what made the test fail. */
+static void dump(struct device *dev, const char *name)
+{
+	static u8 piece[1 << 16];
+	const char *folder = getenv("DUMP");
+	char path[256];
+	FILE *file;
+
+	if (!folder)
+		return;
+	snprintf(path, sizeof(path), "%s/%s.img", folder, name);
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	for (u64 at = 0; at < dev->size; at += sizeof(piece)) {
+		size_t size = min_u64(sizeof(piece), dev->size - at);
+
+		assert_int_equal(device_read(dev, daddr_of(at), piece, size), 0);
+		assert_int_equal(fwrite(piece, size, 1, file), 1);
+	}
+	fclose(file);
+}
+
 static void inspect_wreck(struct crash *c, struct wreck *r)
 {
 	bool before = c->learning;
@@ -140,6 +162,7 @@ static void inspect_wreck(struct crash *c, struct wreck *r)
 		assert_true(false);
 	}
 	if (++c->cuts % (c->strict ? AGAIN_EVERY : AGAIN_EVERY / 4) == 0) {
+		dump(&r->dev, "wreck");
 		assert_int_equal(repair(c, &r->dev, false), 0);
 		c->signs = 0; /* now nothing may be found */
 		assert_true(look(c, &r->dev, true) == c->tree);
@@ -206,22 +229,6 @@ static u32 damage_one(struct crash *c)
 	return (u32)(object->at / ((u64)c->objects.geo.ag_blocks << c->objects.geo.block_log));
 }
 
-/* For who wants to look at the one that made the test fail. */
-static void dump(const struct crash *c)
-{
-	const char *folder = getenv("DUMP");
-	static u32 count;
-	char path[256];
-	FILE *file;
-
-	if (!folder)
-		return;
-	snprintf(path, sizeof(path), "%s/%u.img", folder, count++);
-	printf("%s\n", path);
-	file = fopen(path, "wb");
-	assert_true(file && fwrite(c->sim.durable, c->size, 1, file) == 1 && !fclose(file));
-}
-
 /* One set of damages, repaired once to learn, and once with cuts. */
 static void run_damaged(struct crash *c)
 {
@@ -234,7 +241,7 @@ static void run_damaged(struct crash *c)
 	if (sim_draw(&c->seed, 2) && damage_one(c) != ag)
 		c->strict = false;
 	memcpy(damaged, c->sim.durable, c->size);
-	dump(c);
+	dump(&c->sim.dev, "damaged");
 	c->signs = 0;
 	c->learning = true;
 	assert_int_equal(repair(c, &c->sim.dev, true), 0);
@@ -440,5 +447,6 @@ int main(void)
 					   cmocka_unit_test(cuts_parent),
 					   cmocka_unit_test(cuts_any), cmocka_unit_test(cuts_undo)};
 
+	cmocka_set_test_filter(getenv("ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
