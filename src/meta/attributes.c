@@ -9,6 +9,7 @@
 #include "meta/attr_rules.h"
 #include "meta/da_walk.h"
 #include "meta/findings.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
@@ -316,5 +317,9 @@ const struct meta_type meta_attributes = {
     .post_inode = attributes_post,
     .rebuild = attr_rebuild,
     .needs_rebuild = NAMES_NEED_SPACE,
+    .items = SCRUB_BIT(XATTR),
+    .in_inode = inode_has_attributes,
+    .rebuilt_from = "all leaves of the fork that are whole",
+    .else_from = "hashes of names, checksums of values",
     .kernel_scrub = "xchk_xattr, xchk_parent",
 };

@@ -17,6 +17,7 @@
 #include "meta/dir_rules.h"
 #include "meta/dir_walk.h"
 #include "meta/findings.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
@@ -582,5 +583,9 @@ const struct meta_type meta_directory = {
     .post_inode = directory_post,
     .rebuild = dir_rebuild,
     .needs_rebuild = NAMES_NEED_SPACE,
+    .items = SCRUB_BIT(DIR),
+    .in_inode = inode_has_directory,
+    .rebuilt_from = "its data blocks",
+    .else_from = "the hash index, parent pointers, the types of inodes",
     .kernel_scrub = "xchk_directory, xchk_parent",
 };

@@ -33,7 +33,9 @@ struct reading {
 	/* of each level: the last block, and the right sibling that it named */
 	u64 seen[BTREE_LEVELS_MAX], right[BTREE_LEVELS_MAX];
 	u64 moved; /* records with an impossible offset */
-	bool whole, realtime;
+	u64 *map;  /* blocks of the tree, where they are to be freed */
+	u64 map_room;
+	bool whole, realtime, freeing;
 };
 
 /* Where no block of the fork can be any more. */
@@ -105,6 +107,28 @@ static u64 child_key(const struct btree_block *b, u32 i)
 	return key.w[0];
 }
 
+static int note_block(struct reading *r, u64 ptr)
+{
+	struct env *env = r->vol->env;
+
+	if (r->freeing && r->out->map_blocks == r->map_room) {
+		u64 room = r->map_room ? r->map_room * 2 : 64;
+		u64 *map = env_array(env, room, sizeof(*map));
+
+		if (!map)
+			return fail(-ENOMEM, "a map of blocks: out of memory");
+		if (r->map_room)
+			memcpy(map, r->map, r->map_room * sizeof(*map));
+		env_free(env, r->map);
+		r->map = map;
+		r->map_room = room;
+	}
+	if (r->freeing)
+		r->map[r->out->map_blocks] = ptr;
+	r->out->map_blocks++;
+	return 0;
+}
+
 static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 {
 	const struct geometry *g = &r->vol->geo;
@@ -130,7 +154,7 @@ static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 	if (b.level != level)
 		r->whole = false;
 	else
-		r->out->map_blocks++;
+		err = note_block(r, ptr);
 	if (b.level == level && b.count && !joins(r, &b, ptr, key))
 		r->whole = false;
 	for (u32 i = 0; b.level == level && i < b.count && !err; i++)
@@ -426,7 +450,26 @@ static const struct mapped *choose(struct fork_work *w, const struct reading *r,
 	if (!r->realtime && f->rmaps && !alike(r->out, seen) &&
 	    (!r->whole || fork_is_wrong(w, r->out, seen)))
 		return seen;
-	return r->whole ? NULL : r->out;
+	return r->whole && !w->r->force ? NULL : r->out;
+}
+
+/* Of a tree that was whole: nobody else claims them. */
+static int free_old_map(struct fork_work *w, const struct reading *r)
+{
+	const struct geometry *g = &w->view->geo;
+	const struct owner owner = {w->m->ino, RMAP_OFFSET_BMBT |
+						   (r->which == FORK_ATTR ? RMAP_OFFSET_ATTR : 0)};
+	int err = 0;
+
+	for (u64 i = 0; i < r->out->map_blocks && !err; i++) {
+		struct fsblock at = fsblock_of(r->map[i]);
+		struct ag ag;
+
+		err = ag_open(w->view, w->txn, fsblock_ag(g, at), &ag);
+		if (!err)
+			err = space_free(&ag, fsblock_bno(g, at), 1, &owner);
+	}
+	return err;
 }
 
 static int rebuild_fork(struct fork_work *w, enum fork_id which, u64 *blocks)
@@ -445,6 +488,7 @@ static int rebuild_fork(struct fork_work *w, enum fork_id which, u64 *blocks)
 	if (!mapped || (which == FORK_ATTR && !inode.forkoff))
 		return 0;
 	r.realtime = which == FORK_DATA && inode_realtime(&inode);
+	r.freeing = w->r->force;
 	err = read_fork(&r);
 	map_blocks = read.map_blocks;
 	use = err ? NULL : choose(w, &r, which);
@@ -452,11 +496,14 @@ static int rebuild_fork(struct fork_work *w, enum fork_id which, u64 *blocks)
 		if (use != seen)
 			w->lost += r.records - read.count;
 		err = write_fork(w, which, use, &map_blocks);
+		if (!err && r.freeing && r.whole && use == &read)
+			err = free_old_map(w, &r);
 	} else if (!err) {
 		inode_set(w->m, count_name(w, which), r.records);
 	}
 	*blocks += (use ? use->blocks : read.blocks) + map_blocks;
 	env_free(w->view->env, read.extent);
+	env_free(w->view->env, r.map);
 	return err;
 }
 

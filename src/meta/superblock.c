@@ -438,5 +438,8 @@ const struct meta_type meta_superblock = {
     .post = superblock_post,
     .rebuild = super_rebuild,
     .change = superblock_change,
+    .items = SCRUB_BIT(SB) | SCRUB_BIT(FSCOUNTERS),
+    .rebuilt_from = "its copies, and the counters of the AG headers",
+    .else_from = "AG headers, inodes, directory blocks and the start of the log that are whole",
     .kernel_scrub = "xchk_superblock",
 };
