@@ -93,6 +93,9 @@ u64 scrub_of_scope(enum meta_scope scope);
 #define SCRUB_INCOMPLETE (1u << 5)
 #define SCRUB_WARNING (1u << 6)
 #define SCRUB_UNTOUCHED (1u << 7) /* SCRUB_REPAIR was set, and there was nothing to do */
+#define SCRUB_FLAGS_OUT                                                                  \
+	(SCRUB_CORRUPT | SCRUB_PREEN | SCRUB_XFAIL | SCRUB_XCORRUPT | SCRUB_INCOMPLETE | \
+	 SCRUB_WARNING | SCRUB_UNTOUCHED)
 /* What asks for a repair. */
 #define SCRUB_SICK (SCRUB_CORRUPT | SCRUB_XCORRUPT | SCRUB_PREEN)
 
