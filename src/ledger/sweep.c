@@ -517,7 +517,8 @@ static int sweep_job(void *arg, u32 index)
 					    .audit = report->audit,
 					    .told = report->options->posted && !report->audit,
 					    .found = report->options->found,
-					    .preen = report->options->preen};
+					    .preen = report->options->preen,
+					    .names = report->options->names};
 		job->report = report;
 		job->ag = report->part ? report->part->ag : index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */

@@ -56,6 +56,7 @@ struct sweep {
 	bool audit;
 	bool told;  /* somebody wants to know the postings (struct sweep_options) */
 	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
+	bool names; /* raise names that are allowed, and may mislead who reads them */
 		    /* the rest belongs to sweep.c */
 };
 
@@ -125,7 +126,7 @@ struct sweep_posting {
 
 struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
-	bool preen;		      /* see struct sweep */
+	bool preen, names;	      /* see struct sweep */
 	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
 	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size, where
 	 * and ranges are set). */

@@ -204,6 +204,6 @@ const struct meta_type meta_agf = {
     .needs_rebuild = AG_REBUILD_NEEDS,
     .items = SCRUB_BIT(AGF),
     .rebuilt_from = "what owns the blocks of the AG",
-    .else_from = "the old trees, as far as their blocks are whole",
+    .else_from = "the reverse map, for inodes that cannot be read",
     .kernel_scrub = "xchk_agf",
 };

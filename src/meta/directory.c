@@ -110,6 +110,14 @@ static void post_dots(struct dir_walk *w, const struct where *where, const struc
 		post(w, where, ACCOUNT_DOTDOT, SIDE_RIGHT, w->dir->ino.v, slot->ino, 0, 0);
 }
 
+static void raise_control(struct dir_walk *w, const struct dir_slot *slot)
+{
+	char text[FINDING_TEXT];
+
+	raise_text(&w->verdict, FOUND(DIR_NAME_CONTROL), NULL,
+		   name_shown(slot->name, slot->length, text, sizeof(text)), NULL);
+}
+
 static void post_name(struct dir_walk *w, const struct where *where, const struct dir_slot *slot)
 {
 	const struct inode *dir = w->dir;
@@ -122,6 +130,8 @@ static void post_name(struct dir_walk *w, const struct where *where, const struc
 		return;
 	}
 	w->children++;
+	if (w->sweep->names && name_has_control(slot->name, slot->length))
+		raise_control(w, slot);
 	w->directories += !dir_has_type(w->g) || slot->type == DIR_FT_DIR;
 	post(w, where, ACCOUNT_LINKS, SIDE_LEFT, slot->ino, dir_has_type(w->g) ? slot->type : 0, 0,
 	     0);

@@ -199,6 +199,5 @@ const struct meta_type meta_rmapbt = {
     .needs_rebuild = AG_REBUILD_NEEDS,
     .items = SCRUB_BIT(RMAPBT),
     .rebuilt_from = "what inodes, headers and trees own",
-    .else_from = "its own records, for inodes that cannot be read",
     .kernel_scrub = "xchk_rmapbt",
 };

@@ -208,11 +208,15 @@ static bool still_good(const struct scrub *s, u64 now)
 
 static int sweep_all(struct scrub *s)
 {
-	const struct survey_options options = {
-	    .finding = on_finding, .arg = s, .env = s->options.env, .memory = s->options.memory};
+	const struct survey_options options = {.finding = on_finding,
+					       .arg = s,
+					       .env = s->options.env,
+					       .memory = s->options.memory,
+					       .names = s->options.names};
 	struct survey survey;
 	int err = survey_run(s->vol, &options, &survey);
 
+	s->stats = survey.stats;
 	survey_free(&survey);
 	return err;
 }

@@ -25,6 +25,7 @@ struct scrub {
 	u32 (*ag)[SCRUB_COUNT];	  /* by AG */
 	struct found_item *inode; /* by inode and type, each once */
 	u32 inodes, room;
+	struct sweep_stats stats;
 	int err; /* of a finding that could not be kept */
 };
 

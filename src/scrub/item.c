@@ -285,7 +285,6 @@ int scrub_item(struct scrub *s, struct scrub_item *item)
 	u32 in = item->flags & SCRUB_FLAGS_IN, flags = 0;
 	int err;
 
-	item->flags &= SCRUB_FLAGS_IN;
 	err = check_request(s, item);
 	if (!err && scrub_defs[item->type].scope == SCOPE_INODE)
 		err = find_inode(s, item);

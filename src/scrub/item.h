@@ -38,6 +38,7 @@ struct scrub;
 struct scrub_options {
 	struct env *env; /* whose stop is heeded; NULL: the volume's */
 	size_t memory;	 /* of the caches */
+	bool names;	 /* names that may mislead are warnings */
 	/* What a rebuild says; NULL: nobody hears it. */
 	void (*say)(void *arg, const char *line);
 	void *arg;

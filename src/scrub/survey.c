@@ -195,6 +195,7 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	const struct sweep_options sweep = {
 	    .finding = on_finding,
 	    .finding_arg = &l,
+	    .names = options->names,
 	    .posted = options->posted,
 	    .posted_arg = options->posted_arg,
 	    .posted_accounts = options->posted_accounts,

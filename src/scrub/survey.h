@@ -40,6 +40,7 @@ struct survey_options {
 	void *arg;
 	struct env *env; /* as in struct repair_options */
 	size_t memory;	 /* of the cache */
+	bool names;	 /* as in struct sweep */
 	/* For who also wants to know what was posted; see struct sweep_options. */
 	void (*posted)(void *arg, const struct sweep_posting *posting);
 	void *posted_arg;
