@@ -8,16 +8,23 @@ image=$SCRATCH/scrub.img dir=$SCRATCH/dir
 skip_all_if "$(fuse_missing)" scrub
 if [ "$(id -u)" != 0 ]; then skip_all_if "needs root (it fills in devices and owners)" scrub; fi
 
-# hurt OBJECT... FIELD VERB: the image is damaged while it is mounted, by the bytes in which a damaged copy differs
+# hurt WORDS...: the image is damaged while it is mounted: a copy by `mendfs damage`, in each of these ways ("OBJECT... FIELD VERB"),
+# and then the image at the places that it tells
 hurt() {
-	cp "$image" "$SCRATCH/copy" && "$MENDFS" damage "$SCRATCH/copy" "$@" >/dev/null || return 1
-	cmp -l "$image" "$SCRATCH/copy" | python3 -c '
-import sys
-with open(sys.argv[1], "r+b") as image:
-    for line in sys.stdin:
-        at, _, new = line.split()
-        image.seek(int(at) - 1)
-        image.write(bytes([int(new, 8)]))' "$image"
+	local words
+	cp --sparse=always "$image" "$SCRATCH/copy" || return 1
+	for words in "$@"; do
+		# shellcheck disable=SC2086
+		"$MENDFS" damage "$SCRATCH/copy" $words >"$SCRATCH/damage" || return 1
+		python3 - "$SCRATCH/copy" "$image" "$SCRATCH/damage" <<-'END' || return 1
+			import re, sys
+			with open(sys.argv[1], "rb") as copy, open(sys.argv[2], "r+b") as image:
+			    for old, at in re.findall(r"--undo=([0-9a-f]+)@([0-9]+)", open(sys.argv[3]).read()):
+			        copy.seek(int(at))
+			        image.seek(int(at))
+			        image.write(copy.read(len(old) // 2))
+		END
+	done
 }
 judged() { xfs_repair -n -f "$image" >"$SCRATCH/judge" 2>&1 || { cat "$SCRATCH/judge"; return 1; }; }
 # status NAME EXPECTED COMMAND...
@@ -133,15 +140,12 @@ one() {
 
 	# damaged: an item alone, and all
 	serve "$image" "$dir" rw || { not_ok "$name-mount" "no mount"; return; }
-	check "$name-hurt-tree" hurt cntbt 1 magic zeroes
+	check "$name-hurt-tree" hurt "cntbt 1 magic zeroes"
 	answer "$name-tree-is-damaged" 0x12 6 ag=1
 	answer "$name-others-are-not" 0x0 6 ag=0
 	answer "$name-tree-repaired" 0x1 6 ag=1 flags=1
 	answer "$name-tree-is-sound" 0x0 6 ag=1
-	check "$name-hurt-bnobt" hurt bnobt 1 magic zeroes
-	check "$name-hurt-inobt" hurt inobt 0 magic zeroes
-	check "$name-hurt-directory" hurt /dirs/300 data 0 magic zeroes
-	check "$name-hurt-counter" hurt superblock 0 icount add
+	check "$name-hurt-all" hurt "bnobt 1 magic zeroes" "inobt 0 magic zeroes" "/dirs/300 data 0 magic zeroes" "superblock 0 icount add"
 	status "$name-found" 1 "$MENDFS" scrub -n "$dir"
 	check "$name-found-tree" grep -q 'AG 1 bnobt: is damaged' "$SCRATCH/err"
 	status "$name-found-again" 1 "$MENDFS" scrub -n "$dir"
@@ -174,7 +178,7 @@ touch "$dir/$(printf 'bell\007')"
 status odd-name 2 "$MENDFS" scrub -n "$dir"
 rm -f "$dir"/bell*
 sync
-hurt agf 1 freeblks add
+hurt "agf 1 freeblks add"
 status stops 1 "$MENDFS" scrub -n -e shutdown "$dir"
 if (touch "$dir/file" && sync -f "$dir/file") 2>/dev/null; then not_ok stopped "it can still be written to"; else ok stopped; fi
 down "$dir"

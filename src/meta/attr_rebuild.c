@@ -83,23 +83,27 @@ static int drop_twice(struct attr_list *list)
 
 /* ---- the new fork ---- */
 
-/* What is more than attr_list_write() can do, from behind the middle on. */
+/* What is more than attr_list_write() can do goes over, from behind the middle on. */
 static void cut_list(const struct geometry *g, struct attr_list *list, struct attr_list *rest)
 {
-	while (attr_list_large(g, list)) {
-		struct attr_item **link = &list->first;
-		u32 half = list->count / 2;
+	while (list->count > 1 && attr_list_large(g, list)) {
+		struct attr_item *last = list->first, *next;
 
-		for (u32 i = 0; i < half; i++)
-			link = &(*link)->next;
-		*list->end = rest->first;
-		if (!rest->first)
-			rest->end = list->end;
-		rest->first = *link;
-		rest->count += list->count - half;
-		*link = NULL;
-		list->end = link;
-		list->count = half;
+		for (u32 i = 1; last && i < (list->count + 1) / 2; i++)
+			last = last->next;
+		if (!last)
+			return;
+		next = last->next;
+		last->next = NULL;
+		list->end = &last->next;
+		list->count = (list->count + 1) / 2;
+		while (next) {
+			struct attr_item *item = next;
+
+			next = item->next;
+			item->next = rest->first;
+			rest->first = item;
+		}
 	}
 }
 

@@ -107,7 +107,7 @@ static int grow(struct scrub *s)
 
 	if (!inode)
 		return fail(-ENOMEM, "scrub: out of memory");
-	if (s->inodes)
+	if (s->inode)
 		memcpy(inode, s->inode, s->inodes * sizeof(*inode));
 	env_free(s->vol->env, s->inode);
 	s->inode = inode;
@@ -128,7 +128,7 @@ static void keep(struct scrub *s, u64 ino, u32 type, u32 flags)
 		return;
 	if (s->inodes == s->room)
 		s->err = grow(s);
-	if (!s->err)
+	if (!s->err && s->inode)
 		s->inode[s->inodes++] = (struct found_item){ino, type, flags};
 }
 

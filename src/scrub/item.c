@@ -72,35 +72,34 @@ static u64 types_with(const struct meta_types *types, enum scrub_type item)
 }
 
 /* Those of the item's own scope, if there are any. */
-u64 scrub_rebuilds(const struct meta_types *types, enum scrub_type item)
+u64 scrub_rebuilds(const struct meta_types *types, enum scrub_type type)
 {
-	u64 all = types_with(types, item), own = 0;
+	u64 all = types_with(types, type), own = 0;
 
 	for (u32 i = 0; i < META_COUNT; i++) {
-		const struct meta_type *type = types->type[i];
+		const struct meta_type *t = types->type[i];
 
-		if (!type->rebuild)
+		if (!t->rebuild)
 			all &= ~(1ull << i);
-		else if (type->scope == scrub_defs[item].scope)
+		else if (t->scope == scrub_defs[type].scope)
 			own |= all & 1ull << i;
 	}
 	return own ? own : all;
 }
 
-bool scrub_exists(const struct scrub *s, enum scrub_type item)
+bool scrub_exists(const struct scrub *s, enum scrub_type type)
 {
 	const struct geometry *g = &s->vol->geo;
 	static const u32 quota[] = {DQUOT_USER, DQUOT_GROUP, DQUOT_PROJECT};
 
-	if (item == SCRUB_PROBE || item == SCRUB_HEALTHY)
+	if (type == SCRUB_PROBE || type == SCRUB_HEALTHY)
 		return true;
-	if (item >= SCRUB_UQUOTA && item <= SCRUB_PQUOTA)
-		return quota_types_there(g) & quota[item - SCRUB_UQUOTA];
+	if (type >= SCRUB_UQUOTA && type <= SCRUB_PQUOTA)
+		return quota_types_there(g) & quota[type - SCRUB_UQUOTA];
 	for (u32 i = 0; i < META_COUNT; i++) {
-		const struct meta_type *type = s->vol->types->type[i];
+		const struct meta_type *t = s->vol->types->type[i];
 
-		if (types_with(s->vol->types, item) >> i & 1 &&
-		    (!type->present || type->present(g)))
+		if (types_with(s->vol->types, type) >> i & 1 && (!t->present || t->present(g)))
 			return true;
 	}
 	return false;

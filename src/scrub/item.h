@@ -59,7 +59,7 @@ void scrub_forget(struct scrub *s);
 
 /* ---- for who goes over all of them (scrub/phases.h) ---- */
 
-/* The books of now; then flags of every item can be had without another look. -ECANCELED, … */
+/* The books of now; then flags of every item can be had without another look. -ECANCELED */
 int scrub_survey(struct scrub *s);
 /* What the last survey has found of an item: SCRUB_CORRUPT and so on; ag or ino as the type says.
  */

@@ -191,6 +191,9 @@ static int repair(struct phases *p, u64 items, bool all)
 	int err = repair_run(p->vol, &options, &result);
 
 	scrub_forget(p->scrub);
+	/* what stays damaged is told as such */
+	if (!err && p->options->force && result.failed)
+		say(p, PHASE_ERROR, "%" PRIu64 " objects could not be made anew", result.failed);
 	return err ? err : scrub_survey(p->scrub);
 }
 

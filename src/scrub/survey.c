@@ -18,7 +18,7 @@ static const struct meta_type *type_named(const struct meta_types *types, const 
 {
 	size_t length = name ? strcspn(name, ".") : 0;
 
-	for (u32 i = 0; i < META_COUNT; i++)
+	for (u32 i = 0; name && i < META_COUNT; i++)
 		if (strlen(types->type[i]->name) == length &&
 		    !memcmp(types->type[i]->name, name, length))
 			return types->type[i];
