@@ -7,9 +7,8 @@
  * A check is of two parts.  The object's own blocks and what hangs on them are read and put to
  * their rules each time (sweep_part()).  What the books say of it comes from the last sweep of
  * everything, which is made again when there has been a commit since, or when it is older than
- * SCRUB_KEEP times what it took; so who drives all items over a quiet filesystem has one sweep, and
- * never spends most of the time sweeping.  Of inodes the books are asked only where an account
- * speaks of the item.
+ * SCRUB_KEEP times what it took; so who drives all items over a quiet filesystem has one sweep.  Of
+ * inodes the books are asked only where an account speaks of the item.
  *
  * A rebuild is a round of a repair (scrub/repair.h) for the types of the item alone; only the check
  * after it is believed.
