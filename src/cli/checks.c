@@ -1,9 +1,11 @@
-/* mendfs checks: prints docs/CHECKS.md from the descriptors and the table of findings. */
+/* mendfs checks: prints docs/CHECKS.md from the descriptors and the table of findings, and
+ * docs/SCRUB.md (`mendfs checks items`). */
 #include "cli/cli.h"
 
 #include "ledger/ledger.h"
 #include "meta/findings.h"
 #include "meta/types_table.h"
+#include "scrub/item.h"
 
 #include <stdio.h>
 
@@ -76,9 +78,98 @@ static void print_findings(void)
 	printf("\n%d findings.\n", FINDING_COUNT);
 }
 
+/* ---- docs/SCRUB.md ---- */
+
+static bool has_item(const struct meta_type *type, u32 item)
+{
+	return type->items >> item & 1;
+}
+
+static void print_names_of(u32 item)
+{
+	const char *comma = "";
+
+	printf(" ");
+	for (u32 i = 0; i < META_COUNT; i++)
+		if (has_item(meta_types.type[i], item)) {
+			printf("%s%s", comma, meta_types.type[i]->name);
+			comma = ", ";
+		}
+	for (u32 i = 0; i < ACCOUNT_COUNT; i++)
+		if (account_defs[i].items >> item & 1) {
+			printf("%s%s / %s", comma, account_defs[i].left, account_defs[i].right);
+			comma = ", ";
+		}
+	printf("%s |", *comma ? "" : "-");
+}
+
+/* What the types that are rebuilt for it say, each text once; `other`: for want of the first. */
+static void print_sources(u32 item, bool other)
+{
+	u64 types = scrub_rebuilds(&meta_types, item);
+	const char *last = NULL;
+
+	printf(" ");
+	for (u32 i = 0; i < META_COUNT; i++) {
+		const struct meta_type *type = meta_types.type[i];
+		const char *text = other ? type->else_from : type->rebuilt_from;
+
+		if (!(types >> i & 1) || !text || (last && !strcmp(last, text)))
+			continue;
+		printf("%s%s", last ? "; " : "", text);
+		last = text;
+	}
+	printf("%s |", last ? "" : "-");
+}
+
+/* Types whose rebuild is the same are made anew together. */
+static void print_together(u32 item)
+{
+	u64 types = scrub_rebuilds(&meta_types, item);
+	const char *comma = "";
+
+	printf(" ");
+	for (u32 i = 0; i < META_COUNT; i++)
+		for (u32 k = 0; k < META_COUNT; k++)
+			if (types >> k & 1 && !(types >> i & 1) && meta_types.type[i]->rebuild &&
+			    meta_types.type[i]->rebuild == meta_types.type[k]->rebuild) {
+				printf("%s%s", comma, meta_types.type[i]->name);
+				comma = ", ";
+				break;
+			}
+	printf("%s |\n", *comma ? "" : "-");
+}
+
+static void print_items(void)
+{
+	static const char *const scope[] = {"filesystem", "AG", "inode"};
+
+	printf("# Scrub items\n\n"
+	       "Made by `tools/gen-checks.sh` from the descriptors, `src/ledger/accounts.def` and "
+	       "`src/format/scrub.h`; do not edit.\n\n"
+	       "An item is one aspect of one object, by the name and the number that it has in "
+	       "XFS_IOC_SCRUB_METADATA. `looks at` names the types of blocks whose rules it is "
+	       "held against (docs/CHECKS.md), and the accounts whose two sides must come to the "
+	       "same. What is rebuilt from something that is missing or damaged itself is rebuilt "
+	       "from the next column. What has `-` for both cannot be rebuilt.\n\n"
+	       "| item | number | of | what it is | looks at | rebuilt from | for want of that | "
+	       "made anew with it |\n|---|---|---|---|---|---|---|---|\n");
+	for (u32 i = 0; i < SCRUB_COUNT; i++) {
+		printf("| %s | %u | %s |", scrub_defs[i].name, i, scope[scrub_defs[i].scope]);
+		print_cell(scrub_defs[i].what);
+		print_names_of(i);
+		print_sources(i, false);
+		print_sources(i, true);
+		print_together(i);
+	}
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
-	(void)argv;
+	if (argc == 2 && !strcmp(argv[1], "items")) {
+		print_items();
+		return 0;
+	}
 	if (argc != 1)
 		return cli_usage(self);
 	printf("# What is checked\n\n"
@@ -94,6 +185,6 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_checks = {
     .name = "checks",
-    .arguments = "",
+    .arguments = "[items]",
     .run = run,
 };

@@ -172,12 +172,18 @@ int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol 
 	return cli_open(&run->env, image, out);
 }
 
-static int run_here(const struct command *command, void *options)
+static int run_here(const struct command *command, struct cli_image *options)
 {
 	struct cli_run run = {.out = stdout, .err = stderr, .terminal = isatty(STDERR_FILENO)};
+	int status;
 
+	if (options->progress)
+		run.progress = fdopen(dup((int)options->progress - 1), "w");
 	host_env_init(&run.env, 0);
-	return command->work(&run, options);
+	status = command->work(&run, options);
+	if (run.progress)
+		fclose(run.progress);
+	return status;
 }
 
 int cli_run_command(const struct command *command, int argc, char **argv)
@@ -191,8 +197,9 @@ int cli_run_command(const struct command *command, int argc, char **argv)
 	}
 	status = command->parse(command, image, argc, argv);
 	if (!status)
-		status = control_is_mounted(image->data) ? control_ask(image->data, argc, argv)
-							 : run_here(command, image);
+		status = control_is_mounted(image->data)
+			     ? control_ask(image->data, argc, argv, (int)image->progress - 1)
+			     : run_here(command, image);
 	free(image);
 	return status;
 }

@@ -27,7 +27,8 @@ struct command {
 	const char *arguments; /* "[OPTION...] IMAGE" */
 	const char *summary;   /* one line for the list; NULL: not in the list */
 	const char *help;      /* the options, in lines */
-	/* Does it all by itself; or NULL, and what follows is set. */
+	/* Does it all by itself; or NULL, and what follows is set. With both, it ends in
+	 * cli_run_command(). */
 	int (*run)(const struct command *self, int argc, char **argv);
 	/* For image and for mounted filesystem: reads the options (a struct that begins with a
 	 * struct cli_image), which are zero before; 0, or an exit status after a message on stderr.
@@ -45,6 +46,7 @@ struct command {
 struct cli_run {
 	struct env env;
 	FILE *out, *err;
+	FILE *progress;	     /* for programs that show it; NULL: nobody asked */
 	bool terminal;	     /* err is looked at by a person */
 	struct vol *mounted; /* whose server this is; NULL: the image that is named is opened */
 };
@@ -81,6 +83,7 @@ struct cli_image {
 	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
 	bool no_recovery, accept_loss, discard_log;
 	size_t memory;
+	u32 progress; /* 1 + the descriptor that progress goes to; 0: none */
 	struct verdict *verdict;
 };
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out);

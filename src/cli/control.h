@@ -19,10 +19,11 @@
 struct vol;
 
 enum control_kind {
-	CONTROL_REQUEST = 'r', /* struct control_request, then argv, each word with its NUL */
-	CONTROL_OUT = 'o',     /* bytes for stdout */
-	CONTROL_ERR = 'e',     /* bytes for stderr */
-	CONTROL_EXIT = 'x',    /* one byte, the exit status; the last */
+	CONTROL_REQUEST = 'r',	/* struct control_request, then argv, each word with its NUL */
+	CONTROL_OUT = 'o',	/* bytes for stdout */
+	CONTROL_ERR = 'e',	/* bytes for stderr */
+	CONTROL_PROGRESS = 'p', /* bytes for where the client was told to show progress */
+	CONTROL_EXIT = 'x',	/* one byte, the exit status; the last */
 };
 
 struct control_head {
@@ -44,8 +45,8 @@ struct control_request {
 /* Is it a directory, and no image? */
 bool control_is_mounted(const char *path);
 /* Has the command of argv done by the server of the filesystem that is mounted there; returns its
- * exit status. */
-int control_ask(const char *directory, int argc, char **argv);
+ * exit status. Progress goes to a descriptor, unless it is -1. */
+int control_ask(const char *directory, int argc, char **argv, int progress);
 
 /* Both ends: a whole frame. False: no more can be sent. */
 bool control_send(int fd, enum control_kind kind, const void *payload, size_t size);

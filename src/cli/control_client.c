@@ -128,7 +128,7 @@ static int send_request(int fd, int argc, char **argv)
 }
 
 /* What the server says, until the exit status; -1: it has ended before. */
-static int relay(int fd)
+static int relay(int fd, int progress)
 {
 	static u8 payload[CONTROL_PAYLOAD_MAX];
 	struct control_head head;
@@ -141,13 +141,18 @@ static int relay(int fd)
 			break;
 		if (head.kind == CONTROL_EXIT && length == 1)
 			return payload[0];
+		if (head.kind == CONTROL_PROGRESS) {
+			if (progress >= 0 && write(progress, payload, length) < 0)
+				progress = -1; /* nobody looks any more */
+			continue;
+		}
 		if (fwrite(payload, 1, length, to) != length || fflush(to))
 			return STATUS_FAILED;
 	}
 	return -1;
 }
 
-int control_ask(const char *directory, int argc, char **argv)
+int control_ask(const char *directory, int argc, char **argv, int progress)
 {
 	struct control_address address;
 	int fd = -1, status;
@@ -157,7 +162,7 @@ int control_ask(const char *directory, int argc, char **argv)
 		err = connect_to(directory, &address, &fd);
 	if (!err)
 		err = send_request(fd, argc, argv);
-	status = err ? STATUS_FAILED : relay(fd);
+	status = err ? STATUS_FAILED : relay(fd, progress);
 	if (status < 0)
 		err = fail(-EPIPE, "%s: its server has ended before the command", directory);
 	if (fd >= 0)

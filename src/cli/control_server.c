@@ -95,17 +95,23 @@ static ssize_t write_err(void *cookie, const char *bytes, size_t size)
 	return stream_write(cookie, CONTROL_ERR, bytes, size);
 }
 
+static ssize_t write_progress(void *cookie, const char *bytes, size_t size)
+{
+	return stream_write(cookie, CONTROL_PROGRESS, bytes, size);
+}
+
 static bool open_streams(struct session *s)
 {
 	struct cli_run *run = &s->run;
 
 	run->out = fopencookie(s, "w", (cookie_io_functions_t){.write = write_out});
 	run->err = fopencookie(s, "w", (cookie_io_functions_t){.write = write_err});
+	run->progress = fopencookie(s, "w", (cookie_io_functions_t){.write = write_progress});
 	if (run->out)
 		setvbuf(run->out, NULL, _IOFBF, OUT_BUFFER);
 	if (run->err)
 		setvbuf(run->err, NULL, _IONBF, 0);
-	return run->out && run->err;
+	return run->out && run->err && run->progress;
 }
 
 static void close_streams(struct session *s)
@@ -114,6 +120,8 @@ static void close_streams(struct session *s)
 		fclose(s->run.out);
 	if (s->run.err)
 		fclose(s->run.err);
+	if (s->run.progress)
+		fclose(s->run.progress);
 }
 
 /* The words of the request; 0 when it is none. They stay in `request`. */

@@ -1,6 +1,8 @@
 /* Layouts of runs of bytes; see bytes.h. */
 #include "format/bytes.h"
 
+#include <stdio.h>
+
 #define REPEAT4(R, n) R(n) R((n) + 1) R((n) + 2) R((n) + 3)
 #define REPEAT16(R, n) REPEAT4(R, n) REPEAT4(R, (n) + 4) REPEAT4(R, (n) + 8) REPEAT4(R, (n) + 12)
 #define REPEAT64(R, n) \
@@ -37,4 +39,33 @@ void bytes_parts(const char *name, u32 offset, u32 size, u32 *index, struct part
 		offset += take;
 		size -= take;
 	}
+}
+
+static bool is_control(u8 c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+bool name_has_control(const void *name, u32 length)
+{
+	const u8 *c = name;
+
+	for (u32 i = 0; i < length; i++)
+		if (is_control(c[i]))
+			return true;
+	return false;
+}
+
+const char *name_shown(const void *name, u32 length, char *text, size_t size)
+{
+	const u8 *c = name;
+	size_t at = 0;
+
+	for (u32 i = 0; i < length && at + sizeof("\\x00") <= size; i++)
+		if (is_control(c[i]))
+			at += (size_t)snprintf(text + at, size - at, "\\x%02x", c[i]);
+		else
+			text[at++] = (char)c[i];
+	text[at] = 0;
+	return text;
 }

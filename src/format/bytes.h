@@ -19,4 +19,9 @@ const struct layout *bytes_layout(u32 count);
  * from *index on. */
 void bytes_parts(const char *name, u32 offset, u32 size, u32 *index, struct part_sink *sink);
 
+/* Bytes of a name that a terminal would obey instead of show. */
+bool name_has_control(const void *name, u32 length);
+/* The name with such bytes as \xNN, cut to `size`. */
+const char *name_shown(const void *name, u32 length, char *text, size_t size);
+
 #endif

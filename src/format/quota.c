@@ -22,6 +22,12 @@ u32 quota_type_of(const struct geometry *g, u64 ino)
 	return ino == g->pquota_ino ? DQUOT_PROJECT : 0;
 }
 
+u32 quota_types_there(const struct geometry *g)
+{
+	return quota_type_of(g, g->uquota_ino) | quota_type_of(g, g->gquota_ino) |
+	       quota_type_of(g, g->pquota_ino);
+}
+
 u32 quota_types_counted(const struct geometry *g)
 {
 	static const struct {

@@ -56,6 +56,8 @@ static inline u32 dquots_per_block(const struct geometry *g)
 }
 /* The type that the records of this inode have; 0: it is no quota inode. */
 u32 quota_type_of(const struct geometry *g, u64 ino);
+/* The types that have an inode. */
+u32 quota_types_there(const struct geometry *g);
 /* The types whose usage is kept and has been counted: only these must be right. */
 u32 quota_types_counted(const struct geometry *g);
 

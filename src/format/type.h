@@ -17,6 +17,7 @@
 #include "format/finding.h"
 #include "format/geometry.h"
 #include "format/layout.h"
+#include "format/scrub.h"
 #include "format/types.h" /* generated */
 
 struct sweep;
@@ -27,7 +28,6 @@ struct repair;
 struct txn_change;
 struct vol_guard;
 
-enum meta_scope { SCOPE_FS, SCOPE_AG, SCOPE_INODE };
 enum meta_class { CLASS_PRIMARY, CLASS_SECONDARY, CLASS_SUMMARY };
 
 /* A structure instance inside an object: `layout` at byte `offset`. */
@@ -132,6 +132,13 @@ struct meta_type {
 	/* What must be sound before this is checked, and before it is rebuilt: bits 1 << enum
 	 * meta_id. Of the same AG for SCOPE_AG, anywhere else. */
 	u64 needs_check, needs_rebuild;
+	/* The scrub items (format/scrub.h) that it is part of: bits 1 << enum scrub_type. */
+	u64 items;
+	/* Types that hang on inodes: does this inode have this one of the items? NULL: yes. */
+	bool (*in_inode)(const struct geometry *g, const struct inode *inode, enum scrub_type item);
+	/* From what it is rebuilt, and which witness takes its place where that is missing or
+	 * damaged itself; for docs/SCRUB.md. */
+	const char *rebuilt_from, *else_from;
 	const char *kernel_scrub; /* the kernel's scrub type or function, for docs/CHECKS.md */
 };
 

@@ -107,3 +107,23 @@ int trim_step(struct vol *vol, struct txn *txn, struct trim *t)
 		t->at = base + ((u64)at << g->block_log);
 	return err;
 }
+
+#define NOTHING_CHANGED (-ECANCELED) /* rolls the transaction back */
+
+int trim_run(struct vol *vol, struct trim *t)
+{
+	int err = 0;
+
+	while (!err && t->at < t->end) {
+		struct txn *txn;
+
+		err = vol_begin(vol, NULL, &txn);
+		if (err)
+			return err;
+		err = trim_step(vol, txn, t);
+		err = vol_end(vol, txn, err ? err : NOTHING_CHANGED);
+		if (err == NOTHING_CHANGED)
+			err = 0;
+	}
+	return err;
+}

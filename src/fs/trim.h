@@ -18,5 +18,7 @@ struct trim {
 
 /* Some of the range; all is done when at == end. -EOPNOTSUPP when the device cannot. */
 int trim_step(struct vol *vol, struct txn *txn, struct trim *t);
+/* All of it, in transactions of its own. */
+int trim_run(struct vol *vol, struct trim *t);
 
 #endif

@@ -12,7 +12,6 @@
 #include <errno.h>
 
 #define DISCARDS 4096
-#define NOTHING_CHANGED (-ECANCELED) /* rolls the transaction back */
 
 struct discards {
 	struct env_lock *lock;
@@ -24,20 +23,7 @@ struct discards {
 
 int trim_all(struct changer *c, struct trim *t)
 {
-	int err = 0;
-
-	while (!err && t->at < t->end) {
-		struct txn *txn;
-
-		err = vol_begin(c->vol, NULL, &txn);
-		if (err)
-			return err;
-		err = trim_step(c->vol, txn, t);
-		err = vol_end(c->vol, txn, err ? err : NOTHING_CHANGED);
-		if (err == NOTHING_CHANGED)
-			err = 0;
-	}
-	return err;
+	return trim_run(c->vol, t);
 }
 
 static void settled(void *arg, u64 at, u64 size)

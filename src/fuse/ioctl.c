@@ -227,6 +227,9 @@ void do_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
 	case (unsigned)FS_IOC_GETFSLABEL:
 		label_ioctl(req, out_size);
 		break;
+	case (unsigned)IOC_SCRUB:
+		scrub_ioctl(req, node, in_buf, in_size, out_size);
+		break;
 	case (unsigned)CONTROL_IOC_ADDRESS:
 		if (server->options.control)
 			answer(req, server->options.control, sizeof(struct control_address),

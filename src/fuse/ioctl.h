@@ -24,4 +24,9 @@ u32 flags_answer(const struct inode *inode);
 void change_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, const void *user, const void *in,
 		  size_t in_size, size_t out_size);
 
+/* XFS_IOC_SCRUB_METADATA. */
+#define IOC_SCRUB _IOC(_IOC_READ | _IOC_WRITE, 'X', 60, 64)
+int ioctl_scrub_open(struct server *server);
+void scrub_ioctl(fuse_req_t req, fuse_ino_t node, const void *in, size_t in_size, size_t out_size);
+
 #endif

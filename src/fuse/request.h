@@ -12,6 +12,7 @@
 
 struct node_cache;
 struct changer;
+struct scrub;
 
 #define NOTES_REMEMBERED 1024
 
@@ -28,6 +29,7 @@ struct server {
 	struct node_cache *nodes;
 	struct changer *changer; /* NULL: read-only */
 	struct heal *heal;	 /* NULL: damage is not mended by itself */
+	struct scrub *scrub;	 /* items that are asked for by ioctl */
 	struct background *background;
 	bool no_open, no_opendir; /* the kernel can do without open requests */
 	atomic_bool down;	  /* shut down: nothing is answered any more but EIO */

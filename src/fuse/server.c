@@ -11,8 +11,10 @@
 #include "fs/dir.h"
 #include "fs/symlink.h"
 #include "fuse/change.h"
+#include "fuse/ioctl.h"
 #include "fuse/node.h"
 #include "fuse/request.h"
+#include "scrub/item.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +44,8 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 		err = heal_open(vol, &server->heal);
 	if (!err && server->changer)
 		server->changer->heal = server->heal;
+	if (!err)
+		err = ioctl_scrub_open(server);
 	if (err) {
 		server_destroy(server);
 		return err;
@@ -62,6 +66,7 @@ void server_destroy(struct server *server)
 	}
 	changer_close(server->changer);
 	heal_close(server->heal);
+	scrub_close(server->scrub);
 	node_cache_close(server->nodes);
 	if (server->lock)
 		server->vol->env->lock_destroy(server->vol->env, server->lock);

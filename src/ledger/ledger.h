@@ -61,6 +61,7 @@ struct account_def {
 	const struct finding_def *left_only, *right_only;
 	const char *word[4];
 	enum meta_id rebuilt; /* the derived side */
+	u64 items;	      /* scrub items that it speaks of */
 };
 /* The table that goes with accounts.def; src/meta knows the findings, so it is defined there. */
 extern const struct account_def account_defs[ACCOUNT_COUNT];

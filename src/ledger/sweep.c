@@ -65,8 +65,11 @@ static int frame_grow(struct env *env, struct frame *f)
 
 int sweep_push(struct sweep *sweep, const struct ref *ref)
 {
+	const struct sweep_part *part = job_of(sweep)->report->part;
 	struct frame *f = top_frame(job_of(sweep));
 
+	if (part && !(part->types >> ref->type->id & 1))
+		return 0;
 	if (f->count == f->capacity) {
 		int err = frame_grow(sweep->vol->env, f);
 
@@ -210,7 +213,8 @@ static void tell_progress(struct job *job)
 	report->stats->directories += job->stats.directories;
 	report->stats->names += job->stats.names;
 	p.done = report->done;
-	env->progress(env, &p);
+	if (!report->part)
+		env->progress(env, &p);
 	env->lock_drop(report->lock);
 	memset(&job->stats, 0, sizeof(job->stats));
 }
@@ -219,7 +223,7 @@ int sweep_link(struct sweep *sweep, u64 dir, u64 parent)
 {
 	const u64 root = sweep->g->root_ino;
 
-	if (sweep->audit || dir == root || parent == root)
+	if (sweep->audit || job_of(sweep)->report->part || dir == root || parent == root)
 		return 0;
 	return loops_add(job_of(sweep)->report->loops, dir, parent);
 }
@@ -454,13 +458,29 @@ static void close_job(struct job *job)
 	env_free(env, job);
 }
 
+/* As if the inobt had a chunk of this one inode. */
+static int push_inode(struct job *job, struct inum ino)
+{
+	const struct geometry *g = job->sweep.g;
+	u32 ag = inum_ag(g, ino), agino = inum_agino(g, ino);
+	const struct meta_type *type = vol_type(job->sweep.vol, META_INODES);
+	struct ref ref = {.type = type, .level = -1, .size = g->inode_size};
+
+	ref.at = inum_daddr(g, ino);
+	ref.where = (struct where){
+	    .type = type->name, .ag = ag, .ino = NO_INO, .daddr = ref.at.v, .owner = NO_OWNER};
+	ref.arg[0] = ref.arg[2] = agino;
+	return sweep_push(&job->sweep, &ref);
+}
+
 /* Everything that hangs on the headers of the AG, and then what is on offer. */
 static int sweep_ag(struct job *job)
 {
+	const struct sweep_part *part = job->report->part;
 	int err;
 
 	job->depth = 1;
-	err = push_headers(job);
+	err = part && part->ino != NO_INO ? push_inode(job, inum_of(part->ino)) : push_headers(job);
 	if (!err)
 		err = run(job);
 	while (!err && take(job))
@@ -496,9 +516,10 @@ static int sweep_job(void *arg, u32 index)
 					    .audit = report->audit,
 					    .told = report->options->posted && !report->audit,
 					    .found = report->options->found,
-					    .preen = report->options->preen};
+					    .preen = report->options->preen,
+					    .names = report->options->names};
 		job->report = report;
-		job->ag = index;
+		job->ag = report->part ? report->part->ag : index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
 		job->limit = vol->geo.data_blocks *
 				 max_u64(1, vol->geo.inodes_per_block / INODES_PER_CHUNK) +
@@ -613,6 +634,38 @@ int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep
 	if (!err && !report.options->gather && ledger_imbalances(report.ledger))
 		err = audit(&report);
 	loops_close(report.loops);
+	ledger_close(report.ledger);
+	env_free(env, report.pool);
+	env->lock_destroy(env, report.lock);
+	return err;
+}
+
+/* What leads from a header to the types. */
+static u64 with_headers(const struct vol *vol, u64 types)
+{
+	u64 all = types;
+
+	for (u32 i = 0; i < META_COUNT; i++)
+		if (types >> i & 1 && vol->types->type[i]->root.field)
+			all |= 1ull << vol->types->type[i]->root.header;
+	return all;
+}
+
+int sweep_part(struct vol *vol, const struct sweep_options *options, const struct sweep_part *part)
+{
+	struct sweep_part p = *part;
+	struct sweep_stats stats = {0};
+	struct report report = {.vol = vol, .options = options, .stats = &stats, .part = &p};
+	struct env *env = vol->env;
+	int err;
+
+	p.types = p.ino != NO_INO ? 1ull << META_INODES : with_headers(vol, p.types);
+	report.lock = env->lock_create(env);
+	report.pool = env_alloc(env, sizeof(*report.pool));
+	err = report.lock && report.pool ? ledger_open(env, &report.ledger)
+					 : fail(-ENOMEM, "the sweep: out of memory");
+	if (!err)
+		err = sweep_job(&report, 0);
 	ledger_close(report.ledger);
 	env_free(env, report.pool);
 	env->lock_destroy(env, report.lock);

@@ -56,6 +56,7 @@ struct sweep {
 	bool audit;
 	bool told;  /* somebody wants to know the postings (struct sweep_options) */
 	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
+	bool names; /* raise names that are allowed, and may mislead who reads them */
 		    /* the rest belongs to sweep.c */
 };
 
@@ -125,7 +126,7 @@ struct sweep_posting {
 
 struct sweep_options {
 	const struct meta_type *only; /* NULL: all */
-	bool preen;		      /* see struct sweep */
+	bool preen, names;	      /* see struct sweep */
 	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
 	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size, where
 	 * and ranges are set). */
@@ -153,6 +154,13 @@ extern const struct sweep_defs *const sweep_defs;
 /* The whole of `check`: sweep, trial balance, audit, circles of directories. Findings go to
  * env->finding. */
 int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep_stats *stats);
+/* A part alone, for its findings: nothing is balanced. */
+struct sweep_part {
+	u32 ag;	   /* what hangs on its headers */
+	u64 types; /* bits 1 << enum meta_id: only these are visited, and what leads to them */
+	u64 ino;   /* or, when this is not NO_INO, the inode and what hangs on it */
+};
+int sweep_part(struct vol *vol, const struct sweep_options *options, const struct sweep_part *part);
 /* For a rebuild: a snapshot of the volume, damaged as it may be, is swept for its postings alone
  * (gather). memory: of the snapshot's cache. */
 int sweep_gather(struct vol *vol, size_t memory, const struct sweep_options *options);

@@ -39,6 +39,7 @@ struct report {
 	struct sweep_stats *stats;
 	u64 done, total;
 	bool audit;
+	const struct sweep_part *part; /* NULL: all is swept */
 };
 
 struct job {

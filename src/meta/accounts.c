@@ -3,7 +3,8 @@
 #include "meta/findings.h"
 
 const struct account_def account_defs[ACCOUNT_COUNT] = {
-#define ACCOUNT(id, kind_, name_, left_, right_, left_only_, right_only_, w0, w1, w2, w3, type_) \
+#define ACCOUNT(id, kind_, name_, left_, right_, left_only_, right_only_, w0, w1, w2, w3, type_, \
+		items_)                                                                          \
 	[ACCOUNT_##id] = {name_,                                                                 \
 			  left_,                                                                 \
 			  right_,                                                                \
@@ -11,7 +12,8 @@ const struct account_def account_defs[ACCOUNT_COUNT] = {
 			  FOUND(left_only_),                                                     \
 			  FOUND(right_only_),                                                    \
 			  {w0, w1, w2, w3},                                                      \
-			  META_##type_},
+			  META_##type_,                                                          \
+			  items_},
 #include "ledger/accounts.def"
 #undef ACCOUNT
 };

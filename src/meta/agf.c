@@ -202,5 +202,8 @@ const struct meta_type meta_agf = {
     .needs_check = 1ull << META_SUPERBLOCK,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(AGF),
+    .rebuilt_from = "what owns the blocks of the AG",
+    .else_from = "the reverse map, for inodes that cannot be read",
     .kernel_scrub = "xchk_agf",
 };

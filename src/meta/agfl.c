@@ -206,5 +206,7 @@ const struct meta_type meta_agfl = {
     .needs_check = 1ull << META_AGF,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(AGFL),
+    .rebuilt_from = "the blocks that the new trees leave over",
     .kernel_scrub = "xchk_agfl",
 };

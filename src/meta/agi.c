@@ -261,5 +261,8 @@ const struct meta_type meta_agi = {
     .needs_check = 1ull << META_SUPERBLOCK,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(AGI),
+    .rebuilt_from = "the chunks of inodes",
+    .else_from = "what is in the blocks",
     .kernel_scrub = "xchk_agi",
 };

@@ -6,11 +6,13 @@
  *    length of a name is found again by the hash.
  * 2. A remote value counts when its blocks have their checksums and stand in a row; a wrong length
  *    or place follows from the blocks.
- * 3. What counts goes to a new fork in its smallest form, in one transaction.
+ * 3. What counts goes to a new fork in its smallest form, in one transaction; what is too much to
+ * be laid out at once is added to it one by one.
  *
  * What is lost is said by name.
  */
 #include "base/trail.h"
+#include "fs/attr_modify.h"
 #include "meta/attr_salvage.h"
 
 #include <errno.h>
@@ -81,17 +83,67 @@ static int drop_twice(struct attr_list *list)
 
 /* ---- the new fork ---- */
 
+/* What is more than attr_list_write() can do goes over, from behind the middle on. */
+static void cut_list(const struct geometry *g, struct attr_list *list, struct attr_list *rest)
+{
+	while (list->count > 1 && attr_list_large(g, list)) {
+		struct attr_item *last = list->first, *next;
+
+		for (u32 i = 1; last && i < (list->count + 1) / 2; i++)
+			last = last->next;
+		if (!last)
+			return;
+		next = last->next;
+		last->next = NULL;
+		list->end = &last->next;
+		list->count = (list->count + 1) / 2;
+		while (next) {
+			struct attr_item *item = next;
+
+			next = item->next;
+			item->next = rest->first;
+			rest->first = item;
+		}
+	}
+}
+
+/* One by one, into the tree that is there by then. */
+static int add_rest(struct repair *r, struct attr_salvage *s, struct txn *txn,
+		    const struct attr_list *rest)
+{
+	int err = 0;
+
+	for (const struct attr_item *i = rest->first; i && !err; i = i->next) {
+		const struct attr attr = {.flags = i->flags,
+					  .name = (const char *)i->bytes,
+					  .name_length = i->name_length,
+					  .value = i->bytes + i->name_length,
+					  .value_length = i->value_length};
+
+		err = attr_set(r->vol, txn, s->inode.ino, &attr, ATTR_HOW_ANY);
+	}
+	return err;
+}
+
 static int write_fork(struct repair *r, struct attr_salvage *s, struct txn *txn,
 		      struct txn_buf *buf)
 {
+	struct attr_list rest;
 	struct fork_edit f;
 	int err = drop_twice(&s->list);
 
 	if (err)
 		return err;
+	s->kept = s->list.count;
+	attr_list_open(r->vol->env, &rest);
+	cut_list(s->g, &s->list, &rest);
 	fork_edit_open(&f, r->vol, txn, s->inode.ino, buf, FORK_ATTR);
 	txn_dirty(txn, buf);
-	return attr_list_write(&f, &s->list);
+	err = attr_list_write(&f, &s->list);
+	if (!err)
+		err = add_rest(r, s, txn, &rest);
+	attr_list_close(&rest);
+	return err;
 }
 
 static int rebuild(struct repair *r, struct attr_salvage *s, struct vol *view, struct txn *txn)
@@ -124,7 +176,7 @@ int attr_rebuild(struct repair *r, u32 ag, u64 ino)
 	err = vol_end(r->vol, txn, rebuild(r, &s, &view, txn));
 	if (!err)
 		repair_say(r, "inode %llu: attributes rebuilt: %u kept, %u mended, %u lost",
-			   (unsigned long long)ino, s.list.count, s.mended, s.lost);
+			   (unsigned long long)ino, s.kept, s.mended, s.lost);
 	attr_list_close(&s.list);
 	env_free(r->vol->env, s.chain);
 	return err;

@@ -19,7 +19,7 @@ struct attr_salvage {
 	u32 chains, room;
 	/* results */
 	struct attr_list list;
-	u32 mended, lost;
+	u32 kept, mended, lost;
 	int err;
 };
 

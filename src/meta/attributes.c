@@ -9,6 +9,7 @@
 #include "meta/attr_rules.h"
 #include "meta/da_walk.h"
 #include "meta/findings.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
@@ -75,6 +76,16 @@ static void post_parent(struct attr_walk *w, const struct where *where,
 	sweep_post_of(w->sweep, where, ACCOUNT_PARENTS, SIDE_RIGHT, &fact, 1);
 }
 
+static void check_name(struct attr_walk *w, const struct attr_slot *slot)
+{
+	char text[FINDING_TEXT];
+
+	if (w->sweep->names && !(slot->flags & ATTR_PARENT) &&
+	    name_has_control(slot->name, slot->name_length))
+		raise_text(&w->verdict, FOUND(ATTR_NAME_CONTROL), NULL,
+			   name_shown(slot->name, slot->name_length, text, sizeof(text)), NULL);
+}
+
 static void short_twice(struct attr_walk *w, const struct attr_short_cursor *c,
 			const struct attr_slot *slot)
 {
@@ -107,6 +118,7 @@ static void check_short(struct attr_walk *w)
 				  attr_namespace(slot.flags));
 		attr_slot_rules(&w->verdict, w->g, &slot, "attr", i);
 		short_twice(w, &c, &slot);
+		check_name(w, &slot);
 		post_parent(w, &w->verdict.where, &slot);
 	}
 	if (c.index < c.count)
@@ -213,6 +225,7 @@ static int visit_leaf(void *arg, const struct where *where, const struct buf *le
 			continue;
 		}
 		post_parent(w, where, &slot);
+		check_name(w, &slot);
 		err = check_value(w, &slot);
 		w->before_hash = slot.hash;
 	}
@@ -316,5 +329,9 @@ const struct meta_type meta_attributes = {
     .post_inode = attributes_post,
     .rebuild = attr_rebuild,
     .needs_rebuild = NAMES_NEED_SPACE,
+    .items = SCRUB_BIT(XATTR),
+    .in_inode = inode_has_attributes,
+    .rebuilt_from = "all leaves of the fork that are whole",
+    .else_from = "hashes of names, checksums of values",
     .kernel_scrub = "xchk_xattr, xchk_parent",
 };

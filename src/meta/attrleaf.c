@@ -2,6 +2,7 @@
 #include "format/attr.h"
 #include "meta/attr_rules.h"
 #include "meta/findings.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 #include <stdio.h>
@@ -163,5 +164,9 @@ const struct meta_type meta_attrleaf = {
     .lsn_offset = offsetof(struct attr_leaf, lsn),
     .rebuild = attr_rebuild,
     .needs_rebuild = NAMES_NEED_SPACE,
+    .items = SCRUB_BIT(XATTR),
+    .in_inode = inode_has_attributes,
+    .rebuilt_from = "all leaves of the fork that are whole",
+    .else_from = "hashes of names, checksums of values",
     .kernel_scrub = "xchk_xattr",
 };

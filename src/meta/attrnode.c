@@ -2,6 +2,7 @@
 #include "format/attr.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 /* Offset 0 is the root, nobody's child. */
@@ -37,5 +38,9 @@ const struct meta_type meta_attrnode = {
     .lsn_offset = offsetof(struct da_node, lsn),
     .rebuild = attr_rebuild,
     .needs_rebuild = NAMES_NEED_SPACE,
+    .items = SCRUB_BIT(XATTR),
+    .in_inode = inode_has_attributes,
+    .rebuilt_from = "all leaves of the fork that are whole",
+    .else_from = "hashes of names, checksums of values",
     .kernel_scrub = "xchk_da_btree",
 };

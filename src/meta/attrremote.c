@@ -1,6 +1,7 @@
 /* A block of an attribute value that does not fit in a leaf. */
 #include "format/attr.h"
 #include "meta/findings.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 static void attrremote_rules(struct verdict *v, const struct geometry *g, const void *block,
@@ -45,5 +46,9 @@ const struct meta_type meta_attrremote = {
     .lsn_offset = offsetof(struct attr_remote, lsn),
     .rebuild = attr_rebuild,
     .needs_rebuild = NAMES_NEED_SPACE,
+    .items = SCRUB_BIT(XATTR),
+    .in_inode = inode_has_attributes,
+    .rebuilt_from = "all leaves of the fork that are whole",
+    .else_from = "hashes of names, checksums of values",
     .kernel_scrub = "buffer verifier",
 };

@@ -9,6 +9,7 @@
 #include "format/inode.h"
 #include "meta/findings.h"
 #include "meta/forks.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 #include "meta/tree.h"
 
@@ -138,5 +139,9 @@ const struct meta_type meta_bmbt = {
     .lsn_offset = offsetof(struct btree_long, lsn),
     .needs_check = 1ull << META_INODE,
     .needs_rebuild = 1ull << META_INODE,
+    .items = SCRUB_BIT(BMBTD) | SCRUB_BIT(BMBTA),
+    .in_inode = inode_has_map,
+    .rebuilt_from = "the reverse map",
+    .else_from = "what can be read of the map itself",
     .kernel_scrub = "xchk_bmap",
 };

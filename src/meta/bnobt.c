@@ -119,5 +119,8 @@ const struct meta_type meta_bnobt = {
     .needs_check = 1ull << META_AGF,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(BNOBT),
+    .rebuilt_from = "what inodes, headers and trees own: the rest is free",
+    .else_from = "the reverse map, for inodes that cannot be read",
     .kernel_scrub = "xchk_allocbt",
 };

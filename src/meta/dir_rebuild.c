@@ -293,7 +293,7 @@ static int salvage(struct remake *k, u64 off, const struct buf *buf)
 	k->s.vol = &k->m.op.view;
 	if (!err)
 		err = dir_salvage_block(&k->s, buf->data, entries_end(k, buf));
-	if (!err && lsn_ahead(k->r->vol, buf->data))
+	if (!err && (k->r->force || lsn_ahead(k->r->vol, buf->data)))
 		k->s.changed = true;
 	return err;
 }

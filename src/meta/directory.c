@@ -17,6 +17,7 @@
 #include "meta/dir_rules.h"
 #include "meta/dir_walk.h"
 #include "meta/findings.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 #include "meta/local_parts.h"
 
@@ -109,6 +110,14 @@ static void post_dots(struct dir_walk *w, const struct where *where, const struc
 		post(w, where, ACCOUNT_DOTDOT, SIDE_RIGHT, w->dir->ino.v, slot->ino, 0, 0);
 }
 
+static void raise_control(struct dir_walk *w, const struct dir_slot *slot)
+{
+	char text[FINDING_TEXT];
+
+	raise_text(&w->verdict, FOUND(DIR_NAME_CONTROL), NULL,
+		   name_shown(slot->name, slot->length, text, sizeof(text)), NULL);
+}
+
 static void post_name(struct dir_walk *w, const struct where *where, const struct dir_slot *slot)
 {
 	const struct inode *dir = w->dir;
@@ -121,6 +130,8 @@ static void post_name(struct dir_walk *w, const struct where *where, const struc
 		return;
 	}
 	w->children++;
+	if (w->sweep->names && name_has_control(slot->name, slot->length))
+		raise_control(w, slot);
 	w->directories += !dir_has_type(w->g) || slot->type == DIR_FT_DIR;
 	post(w, where, ACCOUNT_LINKS, SIDE_LEFT, slot->ino, dir_has_type(w->g) ? slot->type : 0, 0,
 	     0);
@@ -582,5 +593,9 @@ const struct meta_type meta_directory = {
     .post_inode = directory_post,
     .rebuild = dir_rebuild,
     .needs_rebuild = NAMES_NEED_SPACE,
+    .items = SCRUB_BIT(DIR),
+    .in_inode = inode_has_directory,
+    .rebuilt_from = "its data blocks",
+    .else_from = "the hash index, parent pointers, the types of inodes",
     .kernel_scrub = "xchk_directory, xchk_parent",
 };

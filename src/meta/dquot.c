@@ -235,5 +235,7 @@ const struct meta_type meta_dquot = {
     .rebuild = dquot_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
+    .items = SCRUB_BIT(UQUOTA) | SCRUB_BIT(GQUOTA) | SCRUB_BIT(PQUOTA),
+    .rebuilt_from = "what inodes are charged; limits stay",
     .kernel_scrub = "xchk_quota, xchk_quotacheck",
 };

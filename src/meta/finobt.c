@@ -85,5 +85,8 @@ const struct meta_type meta_finobt = {
     .needs_check = 1ull << META_AGI,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(FINOBT),
+    .rebuilt_from = "the inobt",
+    .else_from = "the inodes in the blocks",
     .kernel_scrub = "xchk_iallocbt",
 };

@@ -34,7 +34,9 @@ struct reading {
 	/* of each level: the last block, and the right sibling that it named */
 	u64 seen[BTREE_LEVELS_MAX], right[BTREE_LEVELS_MAX];
 	u64 moved; /* records with an impossible offset */
-	bool whole, realtime;
+	u64 *map;  /* blocks of the tree, where they are to be freed */
+	u64 map_room;
+	bool whole, realtime, freeing;
 };
 
 /* Where no block of the fork can be any more. */
@@ -106,6 +108,28 @@ static u64 child_key(const struct btree_block *b, u32 i)
 	return key.w[0];
 }
 
+static int note_block(struct reading *r, u64 ptr)
+{
+	struct env *env = r->vol->env;
+
+	if (r->freeing && r->out->map_blocks == r->map_room) {
+		u64 room = r->map_room ? r->map_room * 2 : 64;
+		u64 *map = env_array(env, room, sizeof(*map));
+
+		if (!map)
+			return fail(-ENOMEM, "a map of blocks: out of memory");
+		if (r->map_room)
+			memcpy(map, r->map, r->map_room * sizeof(*map));
+		env_free(env, r->map);
+		r->map = map;
+		r->map_room = room;
+	}
+	if (r->freeing)
+		r->map[r->out->map_blocks] = ptr;
+	r->out->map_blocks++;
+	return 0;
+}
+
 static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 {
 	const struct geometry *g = &r->vol->geo;
@@ -131,7 +155,7 @@ static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 	if (b.level != level)
 		r->whole = false;
 	else
-		r->out->map_blocks++;
+		err = note_block(r, ptr);
 	if (b.level == level && b.count && !joins(r, &b, ptr, key))
 		r->whole = false;
 	for (u32 i = 0; b.level == level && i < b.count && !err; i++)
@@ -420,6 +444,7 @@ static int read_one(struct fork_work *w, enum fork_id which, struct one *o)
 	o->r =
 	    (struct reading){.vol = w->view, .inode = &o->inode, .which = which, .out = &o->read};
 	o->r.realtime = which == FORK_DATA && inode_realtime(&o->inode);
+	o->r.freeing = w->r->force;
 	o->mapped = (format == FORMAT_EXTENTS || format == FORMAT_BTREE) &&
 		    (which == FORK_DATA || o->inode.forkoff);
 	return o->mapped ? read_fork(&o->r) : 0;
@@ -435,7 +460,26 @@ static const struct mapped *choose(struct fork_work *w, const struct one *o, enu
 	if (!o->r.realtime && f->rmaps && !alike(&o->read, seen) &&
 	    (!o->r.whole || fork_is_wrong(w, &o->read, seen, rest)))
 		return seen;
-	return o->r.whole ? NULL : &o->read;
+	return o->r.whole && !w->r->force ? NULL : &o->read;
+}
+
+/* Of a tree that was whole: nobody else claims them. */
+static int free_old_map(struct fork_work *w, const struct reading *r)
+{
+	const struct geometry *g = &w->view->geo;
+	const struct owner owner = {w->m->ino, RMAP_OFFSET_BMBT |
+						   (r->which == FORK_ATTR ? RMAP_OFFSET_ATTR : 0)};
+	int err = 0;
+
+	for (u64 i = 0; i < r->out->map_blocks && !err; i++) {
+		struct fsblock at = fsblock_of(r->map[i]);
+		struct ag ag;
+
+		err = ag_open(w->view, w->txn, fsblock_ag(g, at), &ag);
+		if (!err)
+			err = space_free(&ag, fsblock_bno(g, at), 1, &owner);
+	}
+	return err;
 }
 
 static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct one *o, u64 rest,
@@ -452,6 +496,8 @@ static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct on
 		if (use != seen)
 			w->lost += o->r.records - o->read.count;
 		err = write_fork(w, which, use, &map_blocks);
+		if (!err && o->r.freeing && o->r.whole && use == &o->read)
+			err = free_old_map(w, &o->r);
 	} else {
 		inode_set(w->m, count_name(w, which), o->r.records);
 	}
@@ -475,7 +521,9 @@ int forks_rebuild(struct fork_work *w)
 	}
 	if (!err)
 		inode_set(w->m, "nblocks", blocks);
-	for (u32 i = 0; i < 2; i++)
+	for (u32 i = 0; i < 2; i++) {
 		env_free(w->view->env, o[i].read.extent);
+		env_free(w->view->env, o[i].r.map);
+	}
 	return err;
 }

@@ -207,7 +207,9 @@ static struct where block_where(const struct walk *w, u64 ptr)
 			      .ag = fsblock_ag(g, fsblock_of(ptr)),
 			      .ino = w->inode->ino.v,
 			      .daddr = fsblock_daddr(g, fsblock_of(ptr)).v,
-			      .owner = w->inode->ino.v};
+			      .owner = w->inode->ino.v,
+			      .offset = RMAP_OFFSET_BMBT |
+					(w->which == FORK_ATTR ? RMAP_OFFSET_ATTR : 0)};
 }
 
 /* Reads child i of a node; *out NULL when it cannot be entered. */

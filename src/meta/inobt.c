@@ -264,5 +264,8 @@ const struct meta_type meta_inobt = {
     .needs_check = 1ull << META_AGI,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(INOBT),
+    .rebuilt_from = "the inodes in the blocks that the reverse map gives to inodes",
+    .else_from = "without it, in all blocks that the bnobt does not say are free",
     .kernel_scrub = "xchk_iallocbt",
 };

@@ -614,5 +614,8 @@ const struct meta_type meta_inode = {
     .owner_offset = offsetof(struct dinode, ino),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dinode, lsn),
+    .items = SCRUB_BIT(INODE),
+    .rebuilt_from = "its own rules, the names that lead to it, the reverse map",
+    .else_from = "the free space, where fork and reverse map differ",
     .kernel_scrub = "xchk_inode",
 };

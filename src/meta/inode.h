@@ -21,6 +21,14 @@ bool inode_rules(struct verdict *v, const struct geometry *g, const struct inode
 u32 inode_flags_possible(const struct geometry *g, const struct inode *inode);
 u64 inode_flags2_possible(const struct geometry *g, const struct inode *inode);
 
+/* in_inode() of the types that hang on inodes. */
+bool inode_has_map(const struct geometry *g, const struct inode *inode, enum scrub_type item);
+bool inode_has_directory(const struct geometry *g, const struct inode *inode, enum scrub_type item);
+bool inode_has_attributes(const struct geometry *g, const struct inode *inode,
+			  enum scrub_type item);
+bool inode_has_target(const struct geometry *g, const struct inode *inode, enum scrub_type item);
+bool inode_has_parent(const struct geometry *g, const struct inode *inode, enum scrub_type item);
+
 /* change() of inodes: inode_change.c. */
 int inode_change(struct sweep *sweep, const struct txn_change *c);
 

@@ -152,7 +152,7 @@ static int mend(struct repair *r, struct vol *view, struct txn *txn, struct mend
 	if (!err && !m->freed)
 		mend_target_size(m, view);
 	/* a wrong checksum alone is put right by writing */
-	*changed = !err && (*m->what || w->rewritten[0] || w->rewritten[1] ||
+	*changed = !err && (r->force || *m->what || w->rewritten[0] || w->rewritten[1] ||
 			    !checksum_right(p.cluster->data + p.offset, size));
 	return err || !*changed ? err : write_back(view, txn, &p, m->raw);
 }
@@ -162,6 +162,9 @@ static void say(struct repair *r, const struct mend_inode *m, const struct fork_
 	unsigned long long ino = m->ino;
 	const char *const fork[] = {"data", "attributes"};
 
+	/* as it was, but for blocks of the map */
+	if (r->force && !w->lost && (!*m->what || !strcmp(m->what, "nblocks")))
+		return;
 	if (*m->what)
 		repair_say(r, "inode %llu: %s", ino, m->what);
 	for (u32 i = 0; i < 2; i++)

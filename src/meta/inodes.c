@@ -153,5 +153,7 @@ const struct meta_type meta_inodes = {
     .needs_check = 1ull << META_INOBT,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(INOBT) | SCRUB_BIT(INODE),
+    .rebuilt_from = "the inodes in the blocks that the reverse map gives to inodes",
     .kernel_scrub = "xchk_iallocbt",
 };

@@ -10,6 +10,7 @@
  * Circles of directories are cut at one place, so that one of them has no name, and the next round
  * attaches it.
  */
+#include "meta/inode.h"
 #include "meta/names.h"
 
 #include "base/trail.h"
@@ -327,5 +328,9 @@ const struct meta_type meta_names = {
 		     1ull << META_DIRDATA | 1ull << META_DIRLEAF | 1ull << META_DIRLEAFN |
 		     1ull << META_DIRNODE | 1ull << META_DIRFREE | 1ull << META_ATTRIBUTES |
 		     1ull << META_ATTRLEAF | 1ull << META_ATTRNODE | 1ull << META_ATTRREMOTE,
+    .items = SCRUB_BIT(NLINKS) | SCRUB_BIT(PARENT) | SCRUB_BIT(DIRTREE),
+    .in_inode = inode_has_parent,
+    .rebuilt_from = "the names in directories",
+    .else_from = "parent pointers, .., link counts; /lost+found",
     .kernel_scrub = "xchk_nlinks, xchk_dirtree",
 };

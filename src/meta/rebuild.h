@@ -34,6 +34,7 @@ struct repair {
 	bool quota_done, rt_done;	 /* in this round */
 	struct facts *facts;		 /* about inodes; NULL: none */
 	const struct inode_facts *inode; /* of the one at hand */
+	bool force;			 /* it is to be made anew although nothing may be wrong */
 	bool moved; /* the primary superblock is another now: what was found before is void */
 	/* Something that the person should know: what was done, or lost. May be NULL. */
 	void (*say)(void *arg, const char *line);

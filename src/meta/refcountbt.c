@@ -163,5 +163,8 @@ const struct meta_type meta_refcountbt = {
     .needs_check = 1ull << META_AGF,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(REFCNTBT),
+    .rebuilt_from = "the maps of files",
+    .else_from = "the reverse map, for inodes that cannot be read",
     .kernel_scrub = "xchk_refcountbt",
 };

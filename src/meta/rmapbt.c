@@ -197,5 +197,7 @@ const struct meta_type meta_rmapbt = {
     .needs_check = 1ull << META_AGF,
     .rebuild = ag_rebuild,
     .needs_rebuild = AG_REBUILD_NEEDS,
+    .items = SCRUB_BIT(RMAPBT),
+    .rebuilt_from = "what inodes, headers and trees own",
     .kernel_scrub = "xchk_rmapbt",
 };

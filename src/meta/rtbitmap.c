@@ -144,5 +144,7 @@ const struct meta_type meta_rtbitmap = {
     .rebuild = rt_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
+    .items = SCRUB_BIT(RTBITMAP),
+    .rebuilt_from = "the maps of realtime files",
     .kernel_scrub = "xchk_rtbitmap",
 };

@@ -98,5 +98,7 @@ const struct meta_type meta_rtsummary = {
     .rebuild = rt_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
+    .items = SCRUB_BIT(RTSUM),
+    .rebuilt_from = "the realtime bitmap",
     .kernel_scrub = "xchk_rtsummary",
 };

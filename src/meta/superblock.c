@@ -4,6 +4,7 @@
  * The geometry comes from the primary; every copy is compared with it field by field.
  */
 #include "base/trail.h"
+#include "format/bytes.h"
 #include "format/dir.h"
 #include "format/super.h"
 #include "meta/findings.h"
@@ -387,6 +388,16 @@ static void post_primary(struct sweep *sweep, const struct sb *sb)
 	tree_count(sweep, COUNTER_FREXTENTS, NO_AG, SIDE_RIGHT, (s64)be64_get(sb->frextents));
 }
 
+static void check_label(struct sweep *sweep, const struct sb *sb)
+{
+	u32 length = (u32)strnlen((const char *)sb->fname, sizeof(sb->fname));
+	char text[FINDING_TEXT];
+
+	if (name_has_control(sb->fname, length))
+		raise_text(sweep->verdict, FOUND(SB_LABEL_CONTROL), "fname",
+			   name_shown(sb->fname, length, text, sizeof(text)), NULL);
+}
+
 static int superblock_post(struct sweep *sweep, const struct ref *ref, const void *block, u32 len)
 {
 	const struct geometry *g = sweep->g;
@@ -401,6 +412,8 @@ static int superblock_post(struct sweep *sweep, const struct ref *ref, const voi
 		sweep_own(sweep, ag, fsblock_bno(g, log), g->log_blocks, (u64)RMAP_OWN_LOG, 0);
 	if (!ag)
 		post_primary(sweep, block);
+	if (!ag && sweep->names)
+		check_label(sweep, block);
 	/* A primary that is not believed has its own findings. */
 	return ag ? compare_with_believed(sweep, block) : 0;
 }
@@ -438,5 +451,8 @@ const struct meta_type meta_superblock = {
     .post = superblock_post,
     .rebuild = super_rebuild,
     .change = superblock_change,
+    .items = SCRUB_BIT(SB),
+    .rebuilt_from = "its copies, and the counters of the AG headers",
+    .else_from = "AG headers, inodes, directory blocks and the start of the log that are whole",
     .kernel_scrub = "xchk_superblock",
 };

@@ -4,6 +4,7 @@
 #include "fs/fork.h"
 #include "ledger/sweep.h"
 #include "meta/findings.h"
+#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 #include <errno.h>
@@ -152,5 +153,9 @@ const struct meta_type meta_symlink = {
     .lsn_offset = offsetof(struct symlink_hdr, lsn),
     .rebuild = symlink_rebuild,
     .needs_rebuild = NAMES_NEED_SPACE,
+    .items = SCRUB_BIT(SYMLINK),
+    .in_inode = inode_has_target,
+    .rebuilt_from = "its size, and its blocks",
+    .else_from = "what is left of the target",
     .kernel_scrub = "xchk_symlink",
 };

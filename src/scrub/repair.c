@@ -3,6 +3,7 @@
 
 #include "base/trail.h"
 #include "format/verify.h"
+#include "fs/inode.h"
 #include "meta/rebuild.h"
 #include "scrub/chunks.h"
 
@@ -26,13 +27,20 @@ struct round {
 	u64 stuck;  /* types that nothing can rebuild */
 	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
 	bool moved; /* the superblock is another, see struct repair */
+	/* Inodes that are rebuilt by force, [from, from + FORCE_WINDOW); the least behind. */
+	u64 force_from, force_next;
+	int force_err;
 };
 
-static void say_failed(struct round *r, const char *what, u64 number)
+/* Inode numbers of one round of a forced rebuild: so many fit on the sick list. */
+#define FORCE_WINDOW SURVEY_INODES
+
+static void say_failed(struct round *r, int err, const char *what, u64 number)
 {
 	char line[TRAIL_MAX + 64];
 
 	r->result->failed++;
+	r->result->error = err;
 	snprintf(line, sizeof(line), "%s %llu: not repaired: %s", what, (unsigned long long)number,
 		 trail_text());
 	if (r->options->say)
@@ -61,6 +69,22 @@ static u64 scope_mask(const struct round *r, enum meta_scope scope)
 	return bits;
 }
 
+/* What of it is to be rebuilt, of an AG or an inode; see struct repair_only. */
+static u64 only(const struct round *r, u64 sick, u32 ag, u64 ino)
+{
+	const struct repair_only *o = &r->options->only;
+	u64 of_ag = scope_mask(r, SCOPE_AG), of_inode = scope_mask(r, SCOPE_INODE);
+
+	if (!o->types)
+		return sick;
+	sick &= o->types;
+	if (o->ag != NO_AG && o->ag != ag)
+		sick &= ~of_ag;
+	if (o->ino != NO_INO && o->ino != ino)
+		sick &= ~of_inode;
+	return sick;
+}
+
 /* Does it need something that is sick, and can be cured first? What hangs on inodes waits for all
  * AGs: a name that leads nowhere may lead to an inode that cannot be seen yet. */
 static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
@@ -74,10 +98,35 @@ static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
 	return r->daring < (type->scope == SCOPE_AG ? 1 : 2) && needs & sick;
 }
 
+static u64 present(const struct round *r)
+{
+	u64 bits = 0;
+
+	for (u32 i = 0; i < META_COUNT; i++) {
+		const struct meta_type *type = r->vol->types->type[i];
+
+		if (!type->present || type->present(&r->vol->geo))
+			bits |= 1ull << i;
+	}
+	return bits;
+}
+
+/* Types that hang on inodes of which the filesystem has one: quota records. */
+static u64 of_fs_items(const struct round *r)
+{
+	u64 bits = 0;
+
+	for (u32 i = 0; i < META_COUNT; i++)
+		if (r->vol->types->type[i]->scope == SCOPE_INODE &&
+		    !(r->vol->types->type[i]->items & ~scrub_of_scope(SCOPE_FS)))
+			bits |= 1ull << i;
+	return bits;
+}
+
 static void plan_ags(struct round *r)
 {
 	for (u32 ag = 0; ag < r->survey.ags; ag++) {
-		u64 sick = r->survey.ag[ag];
+		u64 sick = only(r, r->survey.ag[ag], ag, NO_INO);
 
 		for (u32 i = 0; i < META_COUNT; i++) {
 			const struct meta_type *type = r->vol->types->type[i];
@@ -111,12 +160,16 @@ static int gather(struct round *r)
 
 static int run_one(struct round *r, const struct meta_type *type, u32 ag, u64 ino)
 {
-	int err = type->rebuild(&r->repair, ag, ino);
+	bool forced = r->force_from != NULL64 && r->options->force & together(r, type);
+	int err;
+
+	r->repair.force = forced;
+	err = type->rebuild(&r->repair, ag, ino);
 
 	if (err == -ENOMEM || err == -EIO)
 		return err;
 	if (err)
-		say_failed(r, ino == NO_INO ? type->name : "inode", ino == NO_INO ? ag : ino);
+		say_failed(r, err, ino == NO_INO ? type->name : "inode", ino == NO_INO ? ag : ino);
 	else
 		r->result->rebuilt++;
 	return 0;
@@ -143,7 +196,7 @@ static int run_super(struct round *r)
 {
 	u64 bit = 1ull << META_SUPERBLOCK;
 
-	if (!(r->survey.ag[0] & bit))
+	if (!only(r, r->survey.ag[0] & bit, 0, NO_INO))
 		return 0;
 	r->survey.ag[0] &= ~bit;
 	return run_types(r, bit, 0, NO_INO);
@@ -209,6 +262,13 @@ static int each_inode(struct round *r)
 	return err ? err : more < 0 ? more : 0;
 }
 
+static bool wants_record(const struct round *r, const struct sick_inode *s)
+{
+	bool valid = inum_valid(&r->vol->geo, inum_of(s->ino));
+
+	return valid && (!r->options->only.types || only(r, s->types & OF_INODES, NO_AG, s->ino));
+}
+
 /* Records and maps of inodes, before everything that is made from what they say. */
 static int run_records(struct round *r)
 {
@@ -220,11 +280,11 @@ static int run_records(struct round *r)
 	int err = ino ? 0 : fail(-ENOMEM, "repair: out of memory");
 
 	for (u32 i = 0; ino && i < r->survey.inodes; i++)
-		if (inum_valid(&r->vol->geo, inum_of(r->survey.inode[i].ino)))
+		if (wants_record(r, &r->survey.inode[i]))
 			ino[options.count++] = r->survey.inode[i].ino;
 	options.ino = ino;
 	options.names = !(r->survey.any & HIDES_NAMES);
-	options.all = (r->survey.any & OF_SPACE) != 0;
+	options.all = r->survey.any & OF_SPACE && only(r, OF_INODES, NO_AG, NO_INO);
 	if (!err && (options.count || options.all)) {
 		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
 		if (!err)
@@ -249,14 +309,16 @@ static int run_inodes(struct round *r)
 		u32 ag = valid ? inum_ag(&r->vol->geo, inum_of(s->ino)) : NO_AG;
 
 		if (valid)
-			err = run_types(r, ready(r, s->types & ~OF_INODES, ag), ag, s->ino);
+			err = run_types(r, ready(r, only(r, s->types & ~OF_INODES, ag, s->ino), ag),
+					ag, s->ino);
 	}
 	return err;
 }
 
 static int run_sick(struct round *r)
 {
-	int err = run_types(r, ready(r, r->survey.fs, NO_AG), NO_AG, NO_INO);
+	u64 fs = only(r, r->survey.fs, NO_AG, NO_INO);
+	int err = run_types(r, ready(r, fs, NO_AG), NO_AG, NO_INO);
 
 	if (err || r->repair.moved)
 		return err;
@@ -279,6 +341,7 @@ static int run_round(struct round *r)
 	r->repair = (struct repair){.vol = r->vol,
 				    .lost = r->lost,
 				    .wanted = r->wanted,
+				    .force = r->options->force && r->force_from != NULL64,
 				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
 				    .say = r->options->say,
 				    .arg = r->options->arg};
@@ -292,33 +355,109 @@ static int run_round(struct round *r)
 	return err;
 }
 
+/* Types that hang on inodes and are to be made anew in all of them, or in the one. */
+static u64 forced_in_inodes(const struct round *r)
+{
+	return r->options->force & scope_mask(r, SCOPE_INODE) & ~of_fs_items(r);
+}
+
+/* The types that this inode has. */
+static u64 types_of(struct round *r, u64 ino)
+{
+	u64 wanted = forced_in_inodes(r), has = 0;
+	struct inode inode;
+
+	if (inode_get(r->vol, inum_of(ino), &inode)) {
+		trail_clear(); /* what is damaged is on the list anyhow */
+		return 0;
+	}
+	for (u32 i = 0; i < META_COUNT; i++) {
+		const struct meta_type *type = r->vol->types->type[i];
+
+		for (u32 k = 0; wanted >> i & 1 && k < SCRUB_COUNT; k++)
+			if (type->items >> k & 1 &&
+			    (!type->in_inode || type->in_inode(&r->vol->geo, &inode, k)))
+				has |= 1ull << i;
+	}
+	inode_put(r->vol, &inode);
+	return has;
+}
+
+static void take_forced(struct round *r, u64 ino)
+{
+	const struct repair_only *o = &r->options->only;
+
+	if (ino < r->force_from || (o->types && o->ino != NO_INO && o->ino != ino))
+		return;
+	if (ino - r->force_from >= FORCE_WINDOW)
+		r->force_next = min_u64(r->force_next, ino);
+	else if (!r->force_err)
+		r->force_err = survey_add(&r->survey, ino, 1); /* which types, see set_forced() */
+}
+
+/* What the inobt has in use. */
+static void on_chunk(void *arg, const struct sweep_posting *p)
+{
+	struct round *r = arg;
+	const struct geometry *g = &r->vol->geo;
+
+	if (p->side != SIDE_LEFT)
+		return;
+	for (u64 used = p->fact->w[2]; used; used &= used - 1)
+		take_forced(r, inum_make(g, (u32)p->fact->w[0],
+					 (u32)p->fact->w[1] + (u32)__builtin_ctzll(used))
+				   .v);
+}
+
 static int look(struct round *r, u32 round)
 {
-	const struct survey_options options = {.finding = r->options->finding,
-					       .arg = r->options->arg,
-					       .env = r->options->env,
-					       .memory = r->options->memory};
+	struct survey_options options = {.finding = r->options->finding,
+					 .arg = r->options->arg,
+					 .env = r->options->env,
+					 .memory = r->options->memory};
 
 	if (r->options->round)
 		r->options->round(r->options->arg, round);
+	r->force_next = NULL64;
+	if (r->force_from != NULL64 && forced_in_inodes(r)) {
+		options.posted = on_chunk;
+		options.posted_arg = r;
+		options.posted_accounts = 1u << ACCOUNT_INODES;
+	}
 	return survey_run(r->vol, &options, &r->survey);
 }
 
+/* Those that come from on_chunk() have a bit that means nothing, since types are for AGs there. */
+static void set_forced(struct round *r)
+{
+	for (u32 i = 0; i < r->survey.inodes; i++) {
+		struct sick_inode *s = &r->survey.inode[i];
+
+		if (s->types & 1)
+			s->types = (s->types & ~1ull) | types_of(r, s->ino);
+	}
+}
+
+/* The first time, with the first inodes. */
 static void add_forced(struct round *r)
 {
-	u64 force = r->options->force, in_ag = scope_mask(r, SCOPE_AG);
+	u64 force = r->options->force & present(r);
 
+	set_forced(r);
+	if (r->force_from)
+		return;
 	for (u32 ag = 0; ag < r->survey.ags; ag++)
-		r->survey.ag[ag] |= force & in_ag;
-	r->survey.fs |= force & scope_mask(r, SCOPE_FS);
+		r->survey.ag[ag] |= force & scope_mask(r, SCOPE_AG);
+	r->survey.fs |= force & (scope_mask(r, SCOPE_FS) | of_fs_items(r));
 }
 
 /* What the survey of this round asks for. */
 static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 {
 	struct repair_result *result = r->result;
-	int err;
-	bool forced = !round && r->options->force, same = round && r->survey.digest == *before;
+	int err = r->force_err;
+	bool forced = r->options->force && r->force_from != NULL64;
+	bool same = round && r->survey.digest == *before;
 
 	*before = r->survey.digest;
 	result->rounds = round + 1;
@@ -326,14 +465,15 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	result->stats = r->survey.stats;
 	if (!round)
 		result->first = r->survey.findings;
-	*more = (r->survey.findings || forced) && !(same && r->daring == 2);
-	if (!*more)
-		return 0;
-	r->daring = same ? r->daring + 1 : 0;
+	*more = (r->survey.findings || forced) && !(same && !forced && r->daring == 2);
+	if (!*more || err)
+		return err;
+	r->daring = same && !forced ? r->daring + 1 : 0;
 	if (forced)
 		add_forced(r);
 	r->moved = false;
 	err = run_round(r);
+	r->force_from = r->force_next;
 	/* in another light the same findings need not be the same */
 	if (r->moved)
 		*before = ~r->survey.digest;
@@ -342,8 +482,9 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result)
 {
-	struct round r = {.vol = vol, .options = options, .result = result};
+	struct round r = {.vol = vol, .options = options, .result = result, .force_next = NULL64};
 	u64 before = 0;
+	u32 rounds = options->rounds ? options->rounds : REPAIR_ROUNDS;
 	bool more = true;
 	int err = 0;
 
@@ -354,7 +495,8 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
-	for (u32 round = 0; round < REPAIR_ROUNDS && !err && more; round++) {
+	/* the windows of a forced rebuild are as many as there are */
+	for (u32 round = 0; !err && more && (round < rounds || r.force_next != NULL64); round++) {
 		struct vol alone;
 
 		vol_alone_begin(vol, &alone);

@@ -14,6 +14,12 @@
 
 #define REPAIR_ROUNDS 32
 
+/* Which objects are to be rebuilt. types 0: all that is sick. */
+struct repair_only {
+	u64 types; /* bits 1 << enum meta_id */
+	u32 ag;	   /* of types that hang on an AG; NO_AG: all */
+	u64 ino;   /* of types that hang on an inode; NO_INO: all */
+};
 struct repair_options {
 	/* A survey begins; what was found before is void. */
 	void (*round)(void *arg, u32 round);
@@ -24,11 +30,14 @@ struct repair_options {
 	struct env *env; /* whose progress and stop are heeded; NULL: the volume's */
 	size_t memory;
 	u64 force; /* types to be rebuilt although nothing is wrong: bits 1 << enum meta_id */
+	struct repair_only only;
+	u32 rounds; /* that it may take; 0: REPAIR_ROUNDS */
 };
 struct repair_result {
 	u32 rounds;
 	u64 first, left; /* findings of the first and of the last survey */
 	u64 rebuilt, failed;
+	int error;		  /* why the last of them has failed */
 	struct sweep_stats stats; /* of the last survey */
 };
 /* 0: the last survey was made, result tells how it came out. */

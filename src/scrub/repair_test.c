@@ -3,12 +3,11 @@
 #include "scrub/repair.h"
 #include "format/verify.h"
 
-/* Afterwards nothing is found any more. */
-static void repair(struct test_image *t)
+static struct repair_result run(struct test_image *t, u64 force)
 {
 	struct verdict quiet = {.raise = raise_nothing};
 	struct vol_options options = {.write = true, .repair = true, .verdict = &quiet};
-	const struct repair_options how = {.memory = 4u << 20};
+	const struct repair_options how = {.memory = 4u << 20, .force = force};
 	struct repair_result result;
 	struct vol *vol;
 
@@ -16,10 +15,16 @@ static void repair(struct test_image *t)
 	assert_int_equal(vol_open(&t->env, &meta_types, &options, &vol), 0);
 	assert_int_equal(repair_run(vol, &how, &result), 0);
 	assert_int_equal(vol_close(vol), 0);
-	assert_true(result.first);
 	assert_int_equal(result.left, 0);
 	test_image_check(t);
 	assert_int_equal(t->total, 0);
+	return result;
+}
+
+/* Afterwards nothing is found any more. */
+static void repair(struct test_image *t)
+{
+	assert_true(run(t, 0).first);
 }
 
 static bool is_below(struct test_image *t, u64 dir, u64 top)
@@ -53,9 +58,33 @@ static void circle_is_cut(void **state)
 	test_image_drop(&t);
 }
 
+/* Files that were cut off have the old extents behind those that count, and unlinked ones no name.
+ */
+static void forced_rebuild_leaves_all_sound(void **state)
+{
+	static const char *const name[] = {"log-cui", "log-orphans", "log-efi",
+					   "quota",   "parent",	     "aged-1k"};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(name); i++) {
+		struct test_image t;
+		struct repair_result result;
+
+		names_fixture(&t, name[i]);
+		run(&t, 0);
+		result = run(&t, NULL64);
+		if (result.failed)
+			print_error("%s: %u rebuilds failed\n", name[i], (u32)result.failed);
+		assert_int_equal(result.failed, 0);
+		assert_true(result.rebuilt > 100);
+		test_image_drop(&t);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(circle_is_cut)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(circle_is_cut),
+					   cmocka_unit_test(forced_rebuild_leaves_all_sound)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

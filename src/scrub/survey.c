@@ -18,7 +18,7 @@ static const struct meta_type *type_named(const struct meta_types *types, const 
 {
 	size_t length = name ? strcspn(name, ".") : 0;
 
-	for (u32 i = 0; i < META_COUNT; i++)
+	for (u32 i = 0; name && i < META_COUNT; i++)
 		if (strlen(types->type[i]->name) == length &&
 		    !memcmp(types->type[i]->name, name, length))
 			return types->type[i];
@@ -30,22 +30,30 @@ static bool of_account(const struct finding *f, enum account account)
 	return f->where.type && !strcmp(f->where.type, account_defs[account].name);
 }
 
-/* Which type is to be rebuilt. NULL: nothing that could be. */
-static const struct meta_type *type_of(const struct survey *s, const struct finding *f)
+enum account survey_account_of(const struct finding *f)
 {
+	enum account a = 0;
+
+	while (a < ACCOUNT_COUNT && !of_account(f, a))
+		a++;
+	return a;
+}
+
+const struct meta_type *survey_type_of(const struct meta_types *types, const struct finding *f)
+{
+	enum account account = survey_account_of(f);
 	const struct meta_type *type = NULL;
 
 	if (f->def == sweep_defs->loop)
-		return s->types->type[META_NAMES];
+		return types->type[META_NAMES];
 	/* "agf.freeblks" tells whose counter it is */
-	if (of_account(f, ACCOUNT_COUNTERS))
-		type = type_named(s->types, f->found);
-	for (u32 i = 0; !type && i < ACCOUNT_COUNT; i++)
-		if (of_account(f, i))
-			type = s->types->type[account_defs[i].rebuilt];
+	if (account == ACCOUNT_COUNTERS)
+		type = type_named(types, f->found);
+	if (!type && account < ACCOUNT_COUNT)
+		type = types->type[account_defs[account].rebuilt];
 	if (!type)
-		type = type_named(s->types, f->where.type);
-	return type ? type : type_named(s->types, f->def->type);
+		type = type_named(types, f->where.type);
+	return type ? type : type_named(types, f->def->type);
 }
 
 static int grow(struct survey *s)
@@ -83,7 +91,7 @@ static int mark_inode(struct survey *s, u64 ino, u64 bit, u64 corrupt)
 
 static int mark(struct survey *s, const struct finding *f)
 {
-	const struct meta_type *type = type_of(s, f);
+	const struct meta_type *type = survey_type_of(s->types, f);
 	u32 ag = f->where.ag;
 	u64 bit, corrupt;
 
@@ -161,7 +169,12 @@ static void add_marks(struct sick_inode *to, const struct sick_inode *from)
 	to->corrupt |= from->corrupt;
 }
 
-static void sort_inodes(struct survey *s)
+int survey_add(struct survey *s, u64 ino, u64 types)
+{
+	return mark_inode(s, ino, types, 0);
+}
+
+void survey_sort(struct survey *s)
 {
 	u32 to = 0;
 
@@ -182,6 +195,7 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	const struct sweep_options sweep = {
 	    .finding = on_finding,
 	    .finding_arg = &l,
+	    .names = options->names,
 	    .posted = options->posted,
 	    .posted_arg = options->posted_arg,
 	    .posted_accounts = options->posted_accounts,
@@ -201,7 +215,7 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	if (!err)
 		err = sweep_run(snapshot, &sweep, &out->stats);
 	vol_close(snapshot);
-	sort_inodes(out);
+	survey_sort(out);
 	return err ? err : l.err;
 }
 

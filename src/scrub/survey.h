@@ -40,6 +40,7 @@ struct survey_options {
 	void *arg;
 	struct env *env; /* as in struct repair_options */
 	size_t memory;	 /* of the cache */
+	bool names;	 /* as in struct sweep */
 	/* For who also wants to know what was posted; see struct sweep_options. */
 	void (*posted)(void *arg, const struct sweep_posting *posting);
 	void *posted_arg;
@@ -48,6 +49,13 @@ struct survey_options {
 /* A snapshot of the volume, swept. */
 int survey_run(struct vol *vol, const struct survey_options *options, struct survey *out);
 void survey_free(struct survey *s);
+/* Which type a finding asks to be rebuilt; NULL: nothing that could be. */
+const struct meta_type *survey_type_of(const struct meta_types *types, const struct finding *f);
+/* The account that it is about; ACCOUNT_COUNT: none. */
+enum account survey_account_of(const struct finding *f);
+/* Puts types of an inode on the list, besides what was found; then survey_sort(). */
+int survey_add(struct survey *s, u64 ino, u64 types);
+void survey_sort(struct survey *s);
 u64 survey_digest(const struct finding *finding);
 
 #endif
