@@ -89,3 +89,35 @@ check says-nothing-to-repair grep -q '^nothing to repair' "$SCRATCH/out"
 status force-all 0 "$M" repair --force=all plain.img
 status force-unknown 8 "$M" repair --force=nonsense plain.img
 status forced-clean 0 "$M" check plain.img
+
+# Damage that once cost more than itself. What stays must be as it was, block by block and name by name.
+# as_it_is IMAGE INO...: what the inodes map, and the names of those that are directories
+as_it_is() {
+	local image=$1 ino
+	shift
+	for ino in "$@"; do
+		"$MENDFS" inspect "$image" inode "$ino" | grep -E '^ +(mode|nlink|size|nblocks|nextents) |^extents\[' || not_ok "inspect $ino"
+		if "$MENDFS" inspect "$image" inode "$ino" | grep -q ' mode .*(d'; then "$MENDFS" inspect "$image" dir "$ino"; fi
+	done
+}
+# costs_nothing NAME IMAGE "OBJECT FIELD VERB[;...]" INO...
+costs_nothing() {
+	local name=$1 image=$2 damages=$3 one
+	shift 3
+	cp "$image" cost.img
+	as_it_is cost.img "$@" >before
+	check "$name-knows" test -s before
+	while read -r -d ';' one; do
+		# shellcheck disable=SC2086
+		"$MENDFS" damage cost.img $one >/dev/null || not_ok "$name-damage $one"
+	done <<<"$damages;"
+	status "$name-found" 1 "$M" check cost.img
+	status "$name" 0 "$M" repair cost.img
+	as_it_is cost.img "$@" >after
+	check "$name-kept" cmp before after
+	status "$name-clean" 0 "$M" check cost.img
+}
+costs_nothing rmap-owner aged-1k.img 'rmapbt 1 block 6 recs[7].owner lastbit' 76551 76550
+costs_nothing rmap-length aged-1k.img 'rmapbt 1 block 6 recs[8].blockcount add' 76557 76550
+costs_nothing chunk-start aged-1k.img 'inobt 1 recs[0].startino add;inobt 1 owner sub' 76352
+costs_nothing shared-as-staging parent.img 'refcountbt 1 recs[0].cow ones' 81687 81695
