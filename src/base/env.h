@@ -84,6 +84,18 @@ static inline void *env_array(struct env *env, size_t count, size_t size)
 		return NULL;
 	return env->alloc(env, bytes);
 }
+/* What `old` has, `count` elements, in a larger array, instead of it; the rest is zero. NULL: there
+ * is none to be had, and `old` stays. */
+static inline void *env_grow(struct env *env, void *old, size_t count, size_t room, size_t size)
+{
+	void *more = env_array(env, room, size);
+
+	if (!more || !old)
+		return more;
+	memcpy(more, old, count * size);
+	env->free(env, old);
+	return more;
+}
 static inline bool env_stopped(struct env *env)
 {
 	return env->stopped && env->stopped(env);

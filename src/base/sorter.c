@@ -90,12 +90,9 @@ static int add_run(struct sorter *s)
 	struct run *run = s->run;
 
 	if (s->runs == s->run_capacity) {
-		run = env_array(s->env, capacity, sizeof(*run));
+		run = env_grow(s->env, run, s->runs, capacity, sizeof(*run));
 		if (!run)
 			return fail(-ENOMEM, "a sorter: out of memory");
-		if (s->run)
-			memcpy(run, s->run, s->runs * sizeof(*run));
-		env_free(s->env, s->run);
 		s->run = run;
 		s->run_capacity = capacity;
 	}
@@ -125,12 +122,10 @@ static int flush_run(struct sorter *s)
 
 static int grow(struct sorter *s)
 {
-	u8 *array = env_array(s->env, s->capacity, s->record_size);
+	u8 *array = env_grow(s->env, s->array, s->used, s->capacity, s->record_size);
 
 	if (!array)
 		return fail(-ENOMEM, "a sorter: out of memory");
-	memcpy(array, s->array, s->used * s->record_size);
-	env_free(s->env, s->array);
 	s->array = array;
 	s->room = s->capacity;
 	return 0;

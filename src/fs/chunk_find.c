@@ -80,15 +80,12 @@ static bool looks_like(struct search *s, u32 bno)
 
 static int grow(struct search *s)
 {
-	struct env *env = s->find->vol->env;
 	u32 room = s->room ? s->room * 2 : 64;
-	struct found_chunk *chunk = env_array(env, room, sizeof(*chunk));
+	struct found_chunk *chunk =
+	    env_grow(s->find->vol->env, s->out->chunk, s->out->count, room, sizeof(*chunk));
 
 	if (!chunk)
 		return fail(-ENOMEM, "looking for inodes: out of memory");
-	if (s->out->count)
-		memcpy(chunk, s->out->chunk, s->out->count * sizeof(*chunk));
-	env_free(env, s->out->chunk);
 	s->out->chunk = chunk;
 	s->room = room;
 	return 0;

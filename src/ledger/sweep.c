@@ -51,13 +51,10 @@ static struct frame *top_frame(struct job *job)
 static int frame_grow(struct env *env, struct frame *f)
 {
 	u32 capacity = f->capacity ? f->capacity * 2 : 64;
-	struct ref *ref = env_array(env, capacity, sizeof(*ref));
+	struct ref *ref = env_grow(env, f->ref, f->count, capacity, sizeof(*ref));
 
 	if (!ref)
 		return fail(-ENOMEM, "the sweep: out of memory");
-	if (f->ref)
-		memcpy(ref, f->ref, f->count * sizeof(*ref));
-	env_free(env, f->ref);
 	f->ref = ref;
 	f->capacity = capacity;
 	return 0;

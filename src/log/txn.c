@@ -409,12 +409,9 @@ int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data)
 		return 0;
 	}
 	if (!txn->freed || txn->freed_count == txn->freed_room) {
-		more = env_array(txn->env, room, sizeof(*more));
+		more = env_grow(txn->env, txn->freed, txn->freed_count, room, sizeof(*more));
 		if (!more)
 			return fail(-ENOMEM, "a transaction: out of memory");
-		if (txn->freed)
-			memcpy(more, txn->freed, txn->freed_count * sizeof(*more));
-		env_free(txn->env, txn->freed);
 		txn->freed = more;
 		txn->freed_room = room;
 	}

@@ -34,13 +34,11 @@ static int add_chain(struct attr_salvage *s, u32 block)
 {
 	if (s->chains == s->room) {
 		u32 room = s->room ? 2 * s->room : 64;
-		struct value_chain *more = env_array(s->vol->env, room, sizeof(*more));
+		struct value_chain *more =
+		    env_grow(s->vol->env, s->chain, s->chains, room, sizeof(*more));
 
 		if (!more)
 			return fail(-ENOMEM, "attributes: out of memory");
-		if (s->chains)
-			memcpy(more, s->chain, s->chains * sizeof(*more));
-		env_free(s->vol->env, s->chain);
 		s->chain = more;
 		s->room = room;
 	}

@@ -215,13 +215,11 @@ static int grow_run(struct dir_walk *w)
 {
 	struct dir_twice *t = w->twice;
 	u32 capacity = t->run_capacity ? t->run_capacity * 2 : RUN_LEAST;
-	struct run_entry *run = env_array(w->sweep->vol->env, capacity, sizeof(*run));
+	struct run_entry *run =
+	    env_grow(w->sweep->vol->env, t->run, t->run_count, capacity, sizeof(*run));
 
 	if (!run)
 		return fail(-ENOMEM, "a directory's hash index: out of memory");
-	if (t->run)
-		memcpy(run, t->run, t->run_count * sizeof(*run));
-	env_free(w->sweep->vol->env, t->run);
 	t->run = run;
 	t->run_capacity = capacity;
 	return 0;

@@ -110,17 +110,12 @@ static u64 child_key(const struct btree_block *b, u32 i)
 
 static int note_block(struct reading *r, u64 ptr)
 {
-	struct env *env = r->vol->env;
-
 	if (r->freeing && r->out->map_blocks == r->map_room) {
 		u64 room = r->map_room ? r->map_room * 2 : 64;
-		u64 *map = env_array(env, room, sizeof(*map));
+		u64 *map = env_grow(r->vol->env, r->map, r->map_room, room, sizeof(*map));
 
 		if (!map)
 			return fail(-ENOMEM, "a map of blocks: out of memory");
-		if (r->map_room)
-			memcpy(map, r->map, r->map_room * sizeof(*map));
-		env_free(env, r->map);
 		r->map = map;
 		r->map_room = room;
 	}

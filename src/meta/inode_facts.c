@@ -227,12 +227,9 @@ int mapped_add(struct env *env, const struct geometry *g, struct mapped *m, cons
 
 		if (room > EXTENTS_MAX)
 			return fail(-EFBIG, "a fork of too many extents to be made anew");
-		grown = env_array(env, room, sizeof(*grown));
+		grown = env_grow(env, m->extent, m->count, room, sizeof(*grown));
 		if (!grown)
 			return fail(-ENOMEM, "facts about inodes: out of memory");
-		if (m->count)
-			memcpy(grown, m->extent, m->count * sizeof(*grown));
-		env_free(env, m->extent);
 		m->extent = grown;
 		m->room = room;
 	}

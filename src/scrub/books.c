@@ -103,13 +103,10 @@ u64 books_items_of(const struct scrub *s, const struct finding *f)
 static int grow(struct scrub *s)
 {
 	u32 room = s->room ? s->room * 2 : 256;
-	struct found_item *inode = env_array(s->vol->env, room, sizeof(*inode));
+	struct found_item *inode = env_grow(s->vol->env, s->inode, s->inodes, room, sizeof(*inode));
 
 	if (!inode)
 		return fail(-ENOMEM, "scrub: out of memory");
-	if (s->inode)
-		memcpy(inode, s->inode, s->inodes * sizeof(*inode));
-	env_free(s->vol->env, s->inode);
 	s->inode = inode;
 	s->room = room;
 	return 0;

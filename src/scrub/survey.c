@@ -59,13 +59,10 @@ const struct meta_type *survey_type_of(const struct meta_types *types, const str
 static int grow(struct survey *s)
 {
 	u32 room = s->room ? s->room * 2 : 256;
-	struct sick_inode *inode = env_array(s->env, room, sizeof(*inode));
+	struct sick_inode *inode = env_grow(s->env, s->inode, s->inodes, room, sizeof(*inode));
 
 	if (!inode)
 		return fail(-ENOMEM, "the sick list: out of memory");
-	if (s->inodes)
-		memcpy(inode, s->inode, s->inodes * sizeof(*inode));
-	env_free(s->env, s->inode);
 	s->inode = inode;
 	s->room = room;
 	return 0;
