@@ -400,5 +400,11 @@ static inline u64 lsn_make(u32 cycle, u32 block)
 {
 	return (u64)cycle << 32 | block;
 }
+/* Behind `head`, where the log ends, so it cannot be. All ones: the writer had none. head 0: nobody
+ * has looked, since cycles begin at 1. */
+static inline bool lsn_ahead(u64 lsn, u64 head)
+{
+	return lsn != NULL64 && head && lsn > head;
+}
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "cache/cache.h"
 #include "device/device.h"
+#include "format/log.h"
 #include "format/type.h"
 #include "log/journal.h"
 #include "log/recover.h"
@@ -109,9 +110,14 @@ static inline struct vol vol_in(const struct vol *vol, struct txn *txn)
  * 0: nobody has looked. */
 static inline u64 vol_log_head(const struct vol *vol)
 {
-	return vol->log_status.head_cycle
-		   ? (u64)vol->log_status.head_cycle << 32 | vol->log_status.head_block
-		   : 0;
+	const struct log_status *log = &vol->log_status;
+
+	return log->head_cycle ? lsn_make(log->head_cycle, log->head_block) : 0;
+}
+
+static inline bool vol_lsn_ahead(const struct vol *vol, u64 lsn)
+{
+	return lsn_ahead(lsn, vol_log_head(vol));
 }
 
 static inline const struct meta_type *vol_type(const struct vol *vol, enum meta_id id)

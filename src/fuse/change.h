@@ -12,7 +12,6 @@
 #define MENDFS_FUSE_CHANGE_H
 
 #include "fs/names.h"
-#include "fs/trim.h"
 #include "fuse/request.h"
 
 #define FILE_LOCKS 64
@@ -69,8 +68,6 @@ bool orphans_flush(struct changer *c);
 /* The kernel is gone. */
 void orphans_close(struct changer *c);
 
-/* Discards free space; see fs/trim.h. */
-int trim_all(struct changer *c, struct trim *t);
 /* With -o discard: from here on, what is freed and durable is discarded by discards_work(). */
 int discards_open(struct changer *c);
 void discards_close(struct changer *c);

@@ -7,6 +7,7 @@
  * discarded, until somebody trims.
  */
 #include "base/trail.h"
+#include "fs/trim.h"
 #include "fuse/change.h"
 
 #include <errno.h>
@@ -20,11 +21,6 @@ struct discards {
 		u64 at, size;
 	} range[DISCARDS];
 };
-
-int trim_all(struct changer *c, struct trim *t)
-{
-	return trim_run(c->vol, t);
-}
 
 static void settled(void *arg, u64 at, u64 size)
 {
@@ -91,7 +87,7 @@ void discards_work(struct changer *c)
 	int err = 0;
 
 	while (!err && c->discards && take(c, &t))
-		err = trim_all(c, &t);
+		err = trim_run(c->vol, &t);
 	if (err == -EOPNOTSUPP)
 		discards_close(c);
 }

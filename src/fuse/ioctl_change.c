@@ -193,7 +193,7 @@ static void trim(fuse_req_t req, fuse_ino_t node, const void *in, size_t in_size
 		t.end = range.len > bytes - range.start ? bytes : range.start + range.len;
 		t.least = range.minlen;
 		orphans_flush(server->changer);
-		err = trim_all(server->changer, &t);
+		err = trim_run(server->vol, &t);
 	}
 	if (err) {
 		reply_failure(req, err, "trim", node);

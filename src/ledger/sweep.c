@@ -133,8 +133,7 @@ void sweep_check_lsn(struct sweep *sweep, struct verdict *v, u64 lsn)
 	u64 head = vol_log_head(sweep->vol);
 	char found[32], expected[32];
 
-	/* All ones: the writer had none. Cycles begin at 1; 0: nobody looked at the log. */
-	if (lsn == NULL64 || !head || lsn <= head)
+	if (!lsn_ahead(lsn, head))
 		return;
 	snprintf(found, sizeof(found), "%" PRIu64 ":%" PRIu64, lsn >> 32, lsn & NULL32);
 	snprintf(expected, sizeof(expected), "%" PRIu64 ":%" PRIu64, head >> 32, head & NULL32);

@@ -189,7 +189,7 @@ bool log_target_newer(struct log_replay *r, const struct log_item *item, u64 blk
 
 	if (stamp == NULL64 || stamp <= item->lsn)
 		return false;
-	if (stamp <= lsn_make(r->status->head_cycle, r->status->head_block))
+	if (!lsn_ahead(stamp, lsn_make(r->status->head_cycle, r->status->head_block)))
 		return true;
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)blkno);
 	log_report(r->scan, log_defs->ahead, &where, text);

@@ -314,15 +314,6 @@ static int new_header(struct rebuild *b, enum meta_id id, struct txn_buf **out)
 	return txn_new(b->txn, type, &where, at, b->g->sector_size, out);
 }
 
-static bool lsn_ahead(const struct rebuild *b, enum meta_id id, const u8 *bytes)
-{
-	const struct meta_type *type = vol_type(b->r->vol, id);
-	struct be64 lsn;
-
-	memcpy(&lsn, bytes + type->lsn_offset, sizeof(lsn));
-	return be64_get(lsn) != NULL64 && be64_get(lsn) > vol_log_head(b->r->vol);
-}
-
 static int reset_lsn(struct rebuild *b, enum meta_id id)
 {
 	const struct meta_type *type = vol_type(b->r->vol, id);
@@ -332,12 +323,14 @@ static int reset_lsn(struct rebuild *b, enum meta_id id)
 				    .daddr = type->place(b->g, b->ag).v,
 				    .owner = NO_OWNER};
 	struct txn_buf *buf;
+	struct be64 lsn;
 
 	if (txn_get(b->txn, type, &where, type->place(b->g, b->ag), b->g->sector_size, &buf)) {
 		trail_clear();
 		return 0;
 	}
-	if (!lsn_ahead(b, id, buf->data))
+	memcpy(&lsn, buf->data + type->lsn_offset, sizeof(lsn));
+	if (!vol_lsn_ahead(b->r->vol, be64_get(lsn)))
 		return 0;
 	txn_dirty(b->txn, buf);
 	memset(buf->data + type->lsn_offset, 0, sizeof(struct be64));

@@ -41,15 +41,6 @@ struct remake {
 	u32 agains, blocks, lost, twice;
 };
 
-static bool lsn_ahead(const struct vol *vol, const u8 *block)
-{
-	const struct log_status *log = &vol->log_status;
-	u64 lsn = be64_get(((const struct dir_data *)block)->lsn);
-
-	return log->head_cycle && lsn != NULL64 &&
-	       lsn > ((u64)log->head_cycle << 32 | log->head_block);
-}
-
 /* ---- hints ---- */
 
 static int add_hints(struct remake *k, const u8 *block, u32 len, bool whole)
@@ -293,7 +284,8 @@ static int salvage(struct remake *k, u64 off, const struct buf *buf)
 	k->s.vol = &k->m.op.view;
 	if (!err)
 		err = dir_salvage_block(&k->s, buf->data, entries_end(k, buf));
-	if (!err && (k->r->force || lsn_ahead(k->r->vol, buf->data)))
+	if (!err && (k->r->force ||
+		     vol_lsn_ahead(k->r->vol, be64_get(((const struct dir_data *)buf->data)->lsn))))
 		k->s.changed = true;
 	return err;
 }

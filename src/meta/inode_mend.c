@@ -119,7 +119,7 @@ static void identify(struct mend_inode *m)
 			memset(d->pad2, 0, sizeof(d->pad2));
 			note(m, "pad2");
 		}
-	if (m->head && be64_get(d->lsn) != NULL64 && be64_get(d->lsn) > m->head)
+	if (lsn_ahead(be64_get(d->lsn), m->head))
 		inode_set(m, "lsn", 0);
 }
 

@@ -366,14 +366,6 @@ static void settle_sizes(struct making *m)
 	set(m, "imax_pct", 25);
 }
 
-static bool lsn_ahead(const struct making *m, u64 lsn)
-{
-	const struct log_status *log = &m->r->vol->log_status;
-
-	return lsn != NULL64 && log->head_cycle &&
-	       lsn > ((u64)log->head_cycle << 32 | log->head_block);
-}
-
 /* Of the geometry in use: else the primary would have to have them, too. */
 static void forget_bits(struct making *m, u32 ro_compat, u32 incompat)
 {
@@ -392,7 +384,7 @@ static void settle(struct making *m)
 	const struct sb zero = {0};
 
 	sb->magicnum = be32_make(SB_MAGIC);
-	if (!m->believed || lsn_ahead(m, be64_get(sb->lsn)))
+	if (!m->believed || vol_lsn_ahead(m->r->vol, be64_get(sb->lsn)))
 		sb->lsn = be64_make(0);
 	/* bits that mean nothing to the geometry in use */
 	forget_bits(m, SB_RO_KNOWN, ~0u);
