@@ -80,18 +80,13 @@ static void print_findings(void)
 
 /* ---- docs/SCRUB.md ---- */
 
-static bool has_item(const struct meta_type *type, u32 item)
-{
-	return type->items >> item & 1;
-}
-
 static void print_names_of(u32 item)
 {
 	const char *comma = "";
 
 	printf(" ");
 	for (u32 i = 0; i < META_COUNT; i++)
-		if (has_item(meta_types.type[i], item)) {
+		if (type_has_item(meta_types.type[i], item)) {
 			printf("%s%s", comma, meta_types.type[i]->name);
 			comma = ", ";
 		}

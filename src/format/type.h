@@ -142,6 +142,19 @@ struct meta_type {
 	const char *kernel_scrub; /* the kernel's scrub type or function, for docs/CHECKS.md */
 };
 
+static inline bool type_has_item(const struct meta_type *type, enum scrub_type item)
+{
+	return type->items >> item & 1;
+}
+
+/* And does this inode have that? */
+static inline bool type_in_inode(const struct meta_type *type, const struct geometry *g,
+				 const struct inode *inode, enum scrub_type item)
+{
+	return type_has_item(type, item) &&
+	       (type->in_inode ? type->in_inode(g, inode, item) : type->scope == SCOPE_INODE);
+}
+
 /* Every type, indexed by enum meta_id; defined in src/meta/types.c (generated). */
 struct meta_types {
 	const struct meta_type *type[META_COUNT];

@@ -327,11 +327,6 @@ const struct meta_type meta_attributes = {
     .class = CLASS_PRIMARY,
     .crc_offset = CRC_NONE,
     .post_inode = attributes_post,
-    .rebuild = attr_rebuild,
-    .needs_rebuild = NAMES_NEED_SPACE,
-    .items = SCRUB_BIT(XATTR),
-    .in_inode = inode_has_attributes,
-    .rebuilt_from = "all leaves of the fork that are whole",
-    .else_from = "hashes of names, checksums of values",
+    REBUILT_AS_ATTRIBUTES,
     .kernel_scrub = "xchk_xattr, xchk_parent",
 };

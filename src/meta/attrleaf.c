@@ -2,7 +2,6 @@
 #include "format/attr.h"
 #include "meta/attr_rules.h"
 #include "meta/findings.h"
-#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 #include <stdio.h>
@@ -162,11 +161,6 @@ const struct meta_type meta_attrleaf = {
     .owner_offset = offsetof(struct attr_leaf, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct attr_leaf, lsn),
-    .rebuild = attr_rebuild,
-    .needs_rebuild = NAMES_NEED_SPACE,
-    .items = SCRUB_BIT(XATTR),
-    .in_inode = inode_has_attributes,
-    .rebuilt_from = "all leaves of the fork that are whole",
-    .else_from = "hashes of names, checksums of values",
+    REBUILT_AS_ATTRIBUTES,
     .kernel_scrub = "xchk_xattr",
 };

@@ -2,7 +2,6 @@
 #include "format/attr.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
-#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 /* Offset 0 is the root, nobody's child. */
@@ -36,11 +35,6 @@ const struct meta_type meta_attrnode = {
     .owner_offset = offsetof(struct da_node, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct da_node, lsn),
-    .rebuild = attr_rebuild,
-    .needs_rebuild = NAMES_NEED_SPACE,
-    .items = SCRUB_BIT(XATTR),
-    .in_inode = inode_has_attributes,
-    .rebuilt_from = "all leaves of the fork that are whole",
-    .else_from = "hashes of names, checksums of values",
+    REBUILT_AS_ATTRIBUTES,
     .kernel_scrub = "xchk_da_btree",
 };

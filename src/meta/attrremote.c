@@ -1,7 +1,6 @@
 /* A block of an attribute value that does not fit in a leaf. */
 #include "format/attr.h"
 #include "meta/findings.h"
-#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 static void attrremote_rules(struct verdict *v, const struct geometry *g, const void *block,
@@ -44,11 +43,6 @@ const struct meta_type meta_attrremote = {
     .owner_offset = offsetof(struct attr_remote, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct attr_remote, lsn),
-    .rebuild = attr_rebuild,
-    .needs_rebuild = NAMES_NEED_SPACE,
-    .items = SCRUB_BIT(XATTR),
-    .in_inode = inode_has_attributes,
-    .rebuilt_from = "all leaves of the fork that are whole",
-    .else_from = "hashes of names, checksums of values",
+    REBUILT_AS_ATTRIBUTES,
     .kernel_scrub = "buffer verifier",
 };

@@ -591,11 +591,6 @@ const struct meta_type meta_directory = {
     .class = CLASS_PRIMARY,
     .crc_offset = CRC_NONE,
     .post_inode = directory_post,
-    .rebuild = dir_rebuild,
-    .needs_rebuild = NAMES_NEED_SPACE,
-    .items = SCRUB_BIT(DIR),
-    .in_inode = inode_has_directory,
-    .rebuilt_from = "its data blocks",
-    .else_from = "the hash index, parent pointers, the types of inodes",
+    REBUILT_AS_DIRECTORY,
     .kernel_scrub = "xchk_directory, xchk_parent",
 };

@@ -3,7 +3,6 @@
 #include "meta/dir_change.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
-#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 #include <stdio.h>
@@ -64,11 +63,6 @@ const struct meta_type meta_dirfree = {
     .owner_offset = offsetof(struct dir_free, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct dir_free, lsn),
-    .rebuild = dir_rebuild,
-    .needs_rebuild = NAMES_NEED_SPACE,
-    .items = SCRUB_BIT(DIR),
-    .in_inode = inode_has_directory,
-    .rebuilt_from = "its data blocks",
-    .else_from = "the hash index, parent pointers, the types of inodes",
+    REBUILT_AS_DIRECTORY,
     .kernel_scrub = "xchk_directory",
 };

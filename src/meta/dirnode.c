@@ -2,7 +2,6 @@
 #include "format/dir.h"
 #include "meta/dir_rules.h"
 #include "meta/findings.h"
-#include "meta/inode.h"
 #include "meta/rebuild.h"
 
 static void dirnode_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
@@ -34,11 +33,6 @@ const struct meta_type meta_dirnode = {
     .owner_offset = offsetof(struct da_node, owner),
     .owner_width = 8,
     .lsn_offset = offsetof(struct da_node, lsn),
-    .rebuild = dir_rebuild,
-    .needs_rebuild = NAMES_NEED_SPACE,
-    .items = SCRUB_BIT(DIR),
-    .in_inode = inode_has_directory,
-    .rebuilt_from = "its data blocks",
-    .else_from = "the hash index, parent pointers, the types of inodes",
+    REBUILT_AS_DIRECTORY,
     .kernel_scrub = "xchk_da_btree",
 };

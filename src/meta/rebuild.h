@@ -11,6 +11,7 @@
 
 #include "fs/vol.h"
 #include "meta/evidence.h"
+#include "meta/inode.h"
 #include "meta/inode_facts.h"
 
 /* Names that led to no inode, of all rounds. */
@@ -69,6 +70,17 @@ int dquot_rebuild(struct repair *r, u32 ag, u64 ino);
 int dir_rebuild(struct repair *r, u32 ag, u64 ino);
 /* The attributes of an inode that are whole, in a new fork. */
 int attr_rebuild(struct repair *r, u32 ag, u64 ino);
+
+/* What the descriptors of all that a directory, or attributes, are made of have in common: one
+ * rebuild makes them anew together. */
+#define REBUILT_AS_DIRECTORY                                                                \
+	.rebuild = dir_rebuild, .needs_rebuild = NAMES_NEED_SPACE, .items = SCRUB_BIT(DIR), \
+	.in_inode = inode_has_directory, .rebuilt_from = "its data blocks",                 \
+	.else_from = "the hash index, parent pointers, the types of inodes"
+#define REBUILT_AS_ATTRIBUTES                                                                      \
+	.rebuild = attr_rebuild, .needs_rebuild = NAMES_NEED_SPACE, .items = SCRUB_BIT(XATTR),     \
+	.in_inode = inode_has_attributes, .rebuilt_from = "all leaves of the fork that are whole", \
+	.else_from = "hashes of names, checksums of values"
 /* The target of a symbolic link, as far as it is there. */
 int symlink_rebuild(struct repair *r, u32 ag, u64 ino);
 /* Names, link counts, `..` and parent pointers of all inodes, from each other. */

@@ -32,14 +32,6 @@ u32 books_flag_of(const struct finding *finding)
 	return 0;
 }
 
-static const struct meta_type *type_named(const struct meta_types *types, const char *name)
-{
-	for (u32 i = 0; name && i < META_COUNT; i++)
-		if (!strcmp(types->type[i]->name, name))
-			return types->type[i];
-	return NULL;
-}
-
 /* Which of the two maps: a block says so by its offset, the others by the name of the field. */
 static u64 which_map(const struct finding *f)
 {
@@ -80,7 +72,7 @@ u64 books_items_of(const struct scrub *s, const struct finding *f)
 	const u64 quotas = SCRUB_BIT(UQUOTA) | SCRUB_BIT(GQUOTA) | SCRUB_BIT(PQUOTA);
 	const struct meta_types *types = s->vol->types;
 	const struct meta_type *type = survey_type_of(types, f);
-	const struct meta_type *other = type_named(types, f->def->type);
+	const struct meta_type *other = survey_type_named(types, f->def->type);
 	enum account account = survey_account_of(f);
 	u64 items = type ? type->items : 0;
 
@@ -276,11 +268,11 @@ static u32 of_ag(const struct scrub *s, enum scrub_type type, u32 ag)
 	for (u32 i = 0; i < META_COUNT; i++) {
 		const struct meta_type *t = s->vol->types->type[i];
 
-		if (!(t->items >> type & 1))
+		if (!type_has_item(t, type))
 			continue;
 		for (u32 k = 0; k < META_COUNT; k++)
 			for (u32 n = 0; t->needs_check >> k & 1 && n < SCRUB_COUNT; n++)
-				if (s->vol->types->type[k]->items >> n & 1 && n != type &&
+				if (type_has_item(s->vol->types->type[k], n) && n != type &&
 				    scrub_defs[n].scope == SCOPE_AG && s->ag[ag][n] & SCRUB_CORRUPT)
 					flags |= SCRUB_XFAIL;
 	}

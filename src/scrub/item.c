@@ -53,17 +53,12 @@ int scrub_survey(struct scrub *s)
 
 /* ---- which objects there are ---- */
 
-static bool has_item(const struct meta_type *type, enum scrub_type item)
-{
-	return type->items >> item & 1;
-}
-
 static u64 types_with(const struct meta_types *types, enum scrub_type item)
 {
 	u64 bits = 0;
 
 	for (u32 i = 0; i < META_COUNT; i++)
-		if (has_item(types->type[i], item))
+		if (type_has_item(types->type[i], item))
 			bits |= 1ull << i;
 	for (u32 i = 0; !bits && i < ACCOUNT_COUNT; i++)
 		if (account_defs[i].items >> item & 1)
@@ -108,14 +103,9 @@ bool scrub_exists(const struct scrub *s, enum scrub_type type)
 /* Does this inode have it? */
 static bool in_inode(const struct scrub *s, enum scrub_type item, const struct inode *inode)
 {
-	for (u32 i = 0; i < META_COUNT; i++) {
-		const struct meta_type *type = s->vol->types->type[i];
-
-		if (has_item(type, item) &&
-		    (type->in_inode ? type->in_inode(&s->vol->geo, inode, item)
-				    : type->scope == SCOPE_INODE))
+	for (u32 i = 0; i < META_COUNT; i++)
+		if (type_in_inode(s->vol->types->type[i], &s->vol->geo, inode, item))
 			return true;
-	}
 	return false;
 }
 
@@ -197,7 +187,7 @@ static u64 ag_types(const struct scrub *s, enum scrub_type item)
 	for (u32 i = 0; i < META_COUNT; i++) {
 		const struct meta_type *type = s->vol->types->type[i];
 
-		if (has_item(type, item) && (type->place || type->root.field))
+		if (type_has_item(type, item) && (type->place || type->root.field))
 			bits |= 1ull << i;
 	}
 	return bits;

@@ -375,8 +375,7 @@ static u64 types_of(struct round *r, u64 ino)
 		const struct meta_type *type = r->vol->types->type[i];
 
 		for (u32 k = 0; wanted >> i & 1 && k < SCRUB_COUNT; k++)
-			if (type->items >> k & 1 &&
-			    (!type->in_inode || type->in_inode(&r->vol->geo, &inode, k)))
+			if (type_in_inode(type, &r->vol->geo, &inode, k))
 				has |= 1ull << i;
 	}
 	inode_put(r->vol, &inode);

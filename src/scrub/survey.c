@@ -13,8 +13,7 @@ struct listener {
 	int err;
 };
 
-/* Up to a dot, if there is one. */
-static const struct meta_type *type_named(const struct meta_types *types, const char *name)
+const struct meta_type *survey_type_named(const struct meta_types *types, const char *name)
 {
 	size_t length = name ? strcspn(name, ".") : 0;
 
@@ -48,12 +47,12 @@ const struct meta_type *survey_type_of(const struct meta_types *types, const str
 		return types->type[META_NAMES];
 	/* "agf.freeblks" tells whose counter it is */
 	if (account == ACCOUNT_COUNTERS)
-		type = type_named(types, f->found);
+		type = survey_type_named(types, f->found);
 	if (!type && account < ACCOUNT_COUNT)
 		type = types->type[account_defs[account].rebuilt];
 	if (!type)
-		type = type_named(types, f->where.type);
-	return type ? type : type_named(types, f->def->type);
+		type = survey_type_named(types, f->where.type);
+	return type ? type : survey_type_named(types, f->def->type);
 }
 
 static int grow(struct survey *s)

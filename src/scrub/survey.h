@@ -49,6 +49,8 @@ struct survey_options {
 /* A snapshot of the volume, swept. */
 int survey_run(struct vol *vol, const struct survey_options *options, struct survey *out);
 void survey_free(struct survey *s);
+/* The type of that name, up to a dot; NULL: none. */
+const struct meta_type *survey_type_named(const struct meta_types *types, const char *name);
 /* Which type a finding asks to be rebuilt; NULL: nothing that could be. */
 const struct meta_type *survey_type_of(const struct meta_types *types, const struct finding *f);
 /* The account that it is about; ACCOUNT_COUNT: none. */
