@@ -10,21 +10,13 @@
 #undef fail
 #include <stdlib.h>
 
+#include "base/sanitized.h"
 #include "base/trail.h"
 #include "base/types.h"
 
 /* With the sanitizers all takes some five times as long, and is what the other build has looked at
  * more closely: of long tests every fourth step will do. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TEST_STRIDE 4
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TEST_STRIDE 4
-#endif
-#ifndef TEST_STRIDE
-#define TEST_STRIDE 1
-#endif
+#define TEST_STRIDE (SANITIZED_ADDRESS || SANITIZED_THREAD ? 4 : 1)
 
 /* What the environment says, for tests that can be run longer or with another seed. */
 static inline u64 test_number(const char *name, u64 otherwise)

@@ -19,6 +19,7 @@
  */
 #include "cache/cache.h"
 
+#include "base/sanitized.h"
 #include "base/trail.h"
 #include "format/verify.h"
 
@@ -32,16 +33,7 @@
 
 /* The kernel copies a third faster to memory that begins with a cache line. The guards of the
  * address sanitizer, however, are where an allocation ends. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define BYTES_ALIGN 1
-#else
-#define BYTES_ALIGN 64
-#endif
+#define BYTES_ALIGN (SANITIZED_ADDRESS ? 1u : 64u)
 
 struct cached {
 	struct buf buf;

@@ -531,15 +531,21 @@ static void mend_format(struct mend_inode *m)
 		better(m, "format", formats[i]);
 }
 
+/* As many as are counted can be there. */
+static bool extents_possible(const struct mend_inode *m, const struct fork *fork)
+{
+	return fork->extents <= fork_capacity(fork) &&
+	       records_valid(m->g, fork, (u32)fork->extents) == fork->extents;
+}
+
 /* As many extents as come to what the reverse map says, or to what the inode counts? One of the two
  * may be what is damaged. */
-static bool count_agrees(const struct mend_inode *m, const struct inode *inode, u32 which)
+static bool has_witness(const struct mend_inode *m, const struct inode *inode, u32 which)
 {
 	const struct fork *fork = &inode->fork[which];
 	u64 other = m->facts->seen[1 - which].blocks;
 
-	if (fork->extents > fork_capacity(fork) ||
-	    records_valid(m->g, fork, (u32)fork->extents) != fork->extents)
+	if (!extents_possible(m, fork))
 		return false;
 	return (m->facts->rmaps &&
 		inode_count_extents(m->g, fork, m->facts->seen[which].blocks) == fork->extents) ||
@@ -549,7 +555,7 @@ static bool count_agrees(const struct mend_inode *m, const struct inode *inode, 
 
 /* Do the extents that are counted have all blocks of the inode? Where one of the maps is a tree, it
  * is enough that they can be extents. */
-static bool counts_agree(const struct mend_inode *m)
+static bool have_all_blocks(const struct mend_inode *m)
 {
 	struct inode inode;
 	bool tree = false;
@@ -564,8 +570,7 @@ static bool counts_agree(const struct mend_inode *m)
 		tree |= fork->format == FORMAT_BTREE;
 		if (fork->format != FORMAT_EXTENTS)
 			continue;
-		if (fork->extents > fork_capacity(fork) ||
-		    records_valid(m->g, fork, (u32)fork->extents) != fork->extents)
+		if (!extents_possible(m, fork))
 			return false;
 		for (u32 i = 0; i < fork->extents; i++) {
 			struct extent e;
@@ -585,7 +590,7 @@ static void mend_counts(struct mend_inode *m)
 					{"big_nextents", "big_anextents"}};
 
 	/* what lies behind the last extent may look like one */
-	if (!m->facts->rmaps && counts_agree(m))
+	if (!m->facts->rmaps && have_all_blocks(m))
 		return;
 	for (u32 which = FORK_DATA; which <= FORK_ATTR; which++) {
 		const struct mapped *seen = &m->facts->seen[which];
@@ -602,7 +607,7 @@ static void mend_counts(struct mend_inode *m)
 			continue;
 		}
 		blocks = m->facts->rmaps ? seen->blocks : inode.nblocks;
-		if (inode_realtime(&inode) || count_agrees(m, &inode, which))
+		if (inode_realtime(&inode) || has_witness(m, &inode, which))
 			continue;
 		/* more than fit: it may be a tree */
 		if (fork->extents > fork_capacity(fork) && better(m, "format", FORMAT_BTREE))

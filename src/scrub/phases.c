@@ -45,6 +45,13 @@ static void begin(struct phases *p, u32 number, const char *title)
 	p->options->progress(p->options->arg, number, 0, 1);
 }
 
+/* With the books of now. */
+static int begin_looking(struct phases *p, u32 number, const char *title)
+{
+	begin(p, number, title);
+	return scrub_survey(p->scrub);
+}
+
 static void end(struct phases *p, u32 number)
 {
 	p->options->progress(p->options->arg, number, 1, 1);
@@ -256,10 +263,8 @@ static u64 of_metadata(void)
 static int check_metadata(struct phases *p)
 {
 	u64 items = of_metadata(), first = before_inodes(p) & items;
-	int err;
+	int err = begin_looking(p, 2, "metadata of AGs and filesystem");
 
-	begin(p, 2, "metadata of AGs and filesystem");
-	err = scrub_survey(p->scrub);
 	if (err)
 		return err;
 	each_found(p, items, tell);
@@ -274,10 +279,8 @@ static int check_metadata(struct phases *p)
 static int check_inodes(struct phases *p)
 {
 	u64 items = scrub_of_scope(SCOPE_INODE) & ~OF_TREE;
-	int err;
+	int err = begin_looking(p, 3, "inodes");
 
-	begin(p, 3, "inodes");
-	err = scrub_survey(p->scrub);
 	if (err)
 		return err;
 	each_found(p, items, tell);
@@ -302,10 +305,8 @@ static int repair_rest(struct phases *p)
 
 static int check_tree(struct phases *p)
 {
-	int err;
+	int err = begin_looking(p, 5, "names, links and the directory tree");
 
-	begin(p, 5, "names, links and the directory tree");
-	err = scrub_survey(p->scrub);
 	if (err)
 		return err;
 	/* names that nobody can read are missing everywhere */
@@ -323,10 +324,8 @@ static int check_tree(struct phases *p)
 static int check_counters(struct phases *p)
 {
 	const struct sweep_stats *stats = &p->scrub->stats;
-	int err;
+	int err = begin_looking(p, 7, "counters");
 
-	begin(p, 7, "counters");
-	err = scrub_survey(p->scrub);
 	if (err)
 		return err;
 	each_found(p, OF_COUNTERS, tell);

@@ -607,7 +607,7 @@ static void run(u32 block_size, u32 left, u64 seed)
 	w->seed = w->cut_seed = seed * 0x9e3779b97f4a7c15ull + 1;
 	w->left = left;
 	w->every = (u32)test_number("CUTS", TEST_STRIDE);
-	w->again = (u32)test_number("AGAIN", 600 / (1 + TEST_STRIDE));
+	w->again = (u32)test_number("AGAIN", TEST_STRIDE > 1 ? 120 : 300);
 	sim_open(&w->sim, SIZE);
 	must(sim_mkfs(&w->env, &w->sim, block_size));
 	options.data = &w->sim.dev;
