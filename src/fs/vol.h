@@ -42,6 +42,7 @@ struct vol {
 	bool alone;		 /* see vol_alone_begin() */
 	struct vol *origin;	 /* whose copy it is then */
 	struct txn_guard *guard; /* of all commits from then on; NULL: none */
+	struct health *health;	 /* of one that is mounted (fs/health.h); NULL */
 	const struct meta_types *types;
 	bool replayed;	  /* a dirty log was replayed into the overlay */
 	bool log_emptied; /* for vol_options.discard_log, or after a loss that was accepted */

@@ -27,6 +27,7 @@ struct round {
 	u64 stuck;  /* types that nothing can rebuild */
 	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
 	bool moved; /* the superblock is another, see struct repair */
+	bool told;  /* the health of the filesystem knows that something has been made anew */
 	/* Inodes that are rebuilt by force, [from, from + FORCE_WINDOW); the least behind. */
 	u64 force_from, force_next;
 	int force_err;
@@ -472,6 +473,10 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 		add_forced(r);
 	r->moved = false;
 	err = run_round(r);
+	if (result->rebuilt && !r->told) {
+		health_repairing(r->vol->health, true);
+		r->told = true;
+	}
 	r->force_from = r->force_next;
 	/* in another light the same findings need not be the same */
 	if (r->moved)
@@ -506,6 +511,8 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 		survey_free(&r.survey);
 		vol_alone_end(&alone);
 	}
+	if (r.told)
+		health_repairing(vol->health, false);
 	env_free(vol->env, r.lost);
 	return err;
 }
