@@ -266,6 +266,21 @@ static void phase_say(void *arg, enum phase_word word, const char *line)
 		say(arg, line);
 }
 
+static void phase_begins(void *arg, u32 number, const char *title)
+{
+	(void)arg;
+	(void)number;
+	(void)title;
+}
+
+static void phase_goes_on(void *arg, u32 number, u64 done, u64 max)
+{
+	(void)arg;
+	(void)number;
+	(void)done;
+	(void)max;
+}
+
 /* Marks are set by the survey that it makes. */
 static int check(struct heal *heal)
 {
@@ -282,6 +297,8 @@ static int optimize(struct heal *heal)
 	const struct phases_options options = {.memory = HEAL_MEMORY,
 					       .preen_only = true,
 					       .no_trim = true,
+					       .phase = phase_begins,
+					       .progress = phase_goes_on,
 					       .say = phase_say,
 					       .arg = heal};
 	struct phases_result result;
