@@ -513,10 +513,8 @@ struct health_survey *health_survey_begin(struct health *h)
 
 static void add_inode(struct health_survey *s, u64 ino, u32 items)
 {
-	struct found_inode *last = s->inodes ? &s->inode[s->inodes - 1] : NULL;
-
-	if (last && last->ino == ino)
-		last->items |= items;
+	if (s->inodes && s->inode[s->inodes - 1].ino == ino)
+		s->inode[s->inodes - 1].items |= items;
 	else if (s->inodes < HEALTH_INODES)
 		s->inode[s->inodes++] = (struct found_inode){ino, items};
 	else
