@@ -121,3 +121,9 @@ costs_nothing rmap-owner aged-1k.img 'rmapbt 1 block 6 recs[7].owner lastbit' 76
 costs_nothing rmap-length aged-1k.img 'rmapbt 1 block 6 recs[8].blockcount add' 76557 76550
 costs_nothing chunk-start aged-1k.img 'inobt 1 recs[0].startino add;inobt 1 owner sub' 76352
 costs_nothing shared-as-staging parent.img 'refcountbt 1 recs[0].cow ones' 81687 81695
+
+# An AG of which the free space is in many pieces is rebuilt, too.
+status pieces-rebuilt 0 "$M" repair --force=bnobt pieces.img
+check pieces-says-so grep -q '^AG 1: rebuilt' "$SCRATCH/out"
+status pieces-clean 0 "$M" check pieces.img
+check pieces-judge xfs_repair -n -f pieces.img
