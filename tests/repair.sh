@@ -122,6 +122,27 @@ costs_nothing rmap-length aged-1k.img 'rmapbt 1 block 6 recs[8].blockcount add' 
 costs_nothing chunk-start aged-1k.img 'inobt 1 recs[0].startino add;inobt 1 owner sub' 76352
 costs_nothing shared-as-staging parent.img 'refcountbt 1 recs[0].cow ones' 81687 81695
 
+# loses_nothing NAME IMAGE "OBJECT FIELD VERB[;...]": no name and no byte of any file
+loses_nothing() {
+	local name=$1 image=$2 damages=$3 one
+	cp "$image" cost.img
+	while read -r -d ';' one; do
+		# shellcheck disable=SC2086
+		"$MENDFS" damage cost.img $one >/dev/null || not_ok "$name-damage $one"
+	done <<<"$damages;"
+	status "$name-found" 1 "$M" check cost.img
+	status "$name" 0 "$M" repair cost.img
+	same "$name-kept" '0 names, 0 bytes' "$("$LOST" "$image" cost.img)"
+	status "$name-clean" 0 "$M" check cost.img
+	# this machine's xfs_repair may not know parent pointers
+	[ "$image" = parent.img ] || check "$name-judge" xfs_repair -n -f cost.img
+}
+LOST=${MENDFS_BUILD:-$TOP/build}/tests/lost
+loses_nothing link-checksum parent.img 'block 0:32 as symlink crc add'
+loses_nothing link-place parent.img 'block 0:32 as symlink blkno add --no-fix-crc'
+loses_nothing link-length parent.img 'block 0:32 as symlink bytes sub'
+loses_nothing link-longer parent.img 'block 0:32 as symlink bytes add'
+
 # An AG of which the free space is in many pieces is rebuilt, too.
 status pieces-rebuilt 0 "$M" repair --force=bnobt pieces.img
 check pieces-says-so grep -q '^AG 1: rebuilt' "$SCRATCH/out"
