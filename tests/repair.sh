@@ -27,9 +27,9 @@ for b in aged-1k plain; do
 	check "repaired-$b" test -s repaired -a ! -s bad
 done
 
-# What an inode itself says, the superblocks, quota records, realtime bitmaps. A user or group of -1 may be meant, and files of
-# the realtime section may be too long: these stay as they are.
-may_stay='^(INODE_UID|INODE_GID|RTBITMAP_SIZE_LARGE|RTSUMMARY_SIZE_LARGE|,)*$'
+# What an inode itself says, the superblocks, quota records, realtime bitmaps. Files of the realtime section may be too long: that
+# stays as it is.
+may_stay='^(RTBITMAP_SIZE_LARGE|RTSUMMARY_SIZE_LARGE|,)*$'
 own_types() {
 	case $1 in
 	quota) echo superblock,inode,dquot ;;
@@ -130,18 +130,22 @@ loses_nothing() {
 		# shellcheck disable=SC2086
 		"$MENDFS" damage cost.img $one >/dev/null || not_ok "$name-damage $one"
 	done <<<"$damages;"
-	status "$name-found" 1 "$M" check cost.img
+	if "$M" check cost.img >"$SCRATCH/out"; then not_ok "$name-found"; fi
 	status "$name" 0 "$M" repair cost.img
 	same "$name-kept" '0 names, 0 bytes' "$("$LOST" "$image" cost.img)"
 	status "$name-clean" 0 "$M" check cost.img
 	# this machine's xfs_repair may not know parent pointers
-	[ "$image" = parent.img ] || check "$name-judge" xfs_repair -n -f cost.img
+	[ "$image" = parent.img ] || check "$name-judge" ./judge cost.img
 }
 LOST=${MENDFS_BUILD:-$TOP/build}/tests/lost
 loses_nothing link-checksum parent.img 'block 0:32 as symlink crc add'
 loses_nothing link-place parent.img 'block 0:32 as symlink blkno add --no-fix-crc'
 loses_nothing link-length parent.img 'block 0:32 as symlink bytes sub'
 loses_nothing link-longer parent.img 'block 0:32 as symlink bytes add'
+loses_nothing map-checksum pieces.img 'block 0:227 as bmbt crc add'
+loses_nothing map-lsn pieces.img 'block 0:31 as bmbt lsn lastbit;block 0:31 as bmbt lsn firstbit'
+loses_nothing map-pad pieces.img 'block 0:87 as bmbt pad add'
+loses_nothing owner-of-nobody quota.img '/w0/26a uid ones;/w0/26a gid ones'
 
 # An AG of which the free space is in many pieces is rebuilt, too.
 status pieces-rebuilt 0 "$M" repair --force=bnobt pieces.img

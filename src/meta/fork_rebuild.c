@@ -15,6 +15,7 @@
 #include "btree/bulk.h"
 #include "format/ag.h"
 #include "format/btree.h"
+#include "format/verify.h"
 #include "fs/ag.h"
 #include "fs/rmap.h"
 #include "fs/space.h"
@@ -37,6 +38,7 @@ struct reading {
 	u64 *map;  /* blocks of the tree, where they are to be freed */
 	u64 map_room;
 	bool whole, realtime, freeing;
+	bool worn; /* what it maps is all there, but a block of it has to be made anew */
 };
 
 /* Where no block of the fork can be any more. */
@@ -125,6 +127,46 @@ static int note_block(struct reading *r, u64 ptr)
 	return 0;
 }
 
+/* Is it a block of this map, whatever else is wrong with it? */
+static bool is_mine(const struct reading *r, const struct meta_type *type, const struct buf *buf)
+{
+	struct be64 owner, blkno;
+	struct be32 magic;
+
+	memcpy(&magic, buf->data, sizeof(magic));
+	memcpy(&owner, buf->data + type->owner_offset, sizeof(owner));
+	memcpy(&blkno, buf->data + type->blkno_offset, sizeof(blkno));
+	return (be32_get(magic) == type->magic) + (be64_get(owner) == r->inode->ino.v) +
+		   (be64_get(blkno) == buf->at.v / 512) +
+		   !memcmp(buf->data + type->uuid_offset, r->vol->geo.meta_uuid.b,
+			   sizeof(r->vol->geo.meta_uuid.b)) >=
+	       3;
+}
+
+/* A block of which only the header is damaged tells what it maps all the same: who else knows would
+ * be the reverse map, where there is one. False: nothing can be read. */
+static bool get_block(struct reading *r, const struct meta_type *type, const struct where *where,
+		      struct fsblock at, struct buf **buf)
+{
+	const struct geometry *g = &r->vol->geo;
+	struct daddr daddr = fsblock_daddr(g, at);
+	struct verdict quiet = {.where = *where};
+	struct be64 lsn;
+
+	if (cache_get_raw(r->vol->cache, daddr, g->block_size, buf)) {
+		trail_clear();
+		return false;
+	}
+	memcpy(&lsn, (*buf)->data + type->lsn_offset, sizeof(lsn));
+	verify(&quiet, type, g, (*buf)->data, (*buf)->size);
+	if (quiet.count || vol_lsn_ahead(r->vol, be64_get(lsn)))
+		r->worn = true;
+	if (!verdict_bad(&quiet) || is_mine(r, type, *buf))
+		return true;
+	cache_put(r->vol->cache, *buf);
+	return false;
+}
+
 static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 {
 	const struct geometry *g = &r->vol->geo;
@@ -141,8 +183,7 @@ static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 	}
 	where.ag = fsblock_ag(g, at);
 	where.daddr = fsblock_daddr(g, at).v;
-	if (cache_get(r->vol->cache, type, &where, fsblock_daddr(g, at), g->block_size, &buf)) {
-		trail_clear();
+	if (!get_block(r, type, &where, at, &buf)) {
 		r->whole = false;
 		return 0;
 	}
@@ -455,7 +496,7 @@ static const struct mapped *choose(struct fork_work *w, const struct one *o, enu
 	if (!o->r.realtime && f->rmaps && !alike(&o->read, seen) &&
 	    (!o->r.whole || fork_is_wrong(w, &o->read, seen, rest)))
 		return seen;
-	return o->r.whole && !w->r->force ? NULL : &o->read;
+	return o->r.whole && !o->r.worn && !w->r->force ? NULL : &o->read;
 }
 
 /* Of a tree that was whole: nobody else claims them. */

@@ -439,21 +439,34 @@ static void mend_times(struct mend_inode *m)
 	}
 }
 
+/* No program can give a file to nobody: to whom it belongs is lost, and it becomes root's, with no
+ * more power than before. */
+static void mend_owner(struct mend_inode *m)
+{
+	struct dinode *d = core(m);
+	u16 power = 0;
+
+	if (be32_get(d->uid) == NULL32) {
+		inode_set(m, "uid", 0);
+		power |= S_ISUID;
+	}
+	if (be32_get(d->gid) == NULL32) {
+		inode_set(m, "gid", 0);
+		power |= S_ISGID;
+	}
+	if (S_ISREG(be16_get(d->mode)))
+		inode_set(m, "mode", be16_get(d->mode) & ~power);
+}
+
 static void mend_rest(struct mend_inode *m)
 {
-	bool internal = inode_internal(m->g, inum_of(m->ino));
-
 	struct dinode *d = core(m);
 	bool large = be64_get(d->flags2) & INODE_FLAG2_NREXT64;
 
 	inode_set(m, large ? "nrext64_pad" : "v3_pad", 0);
 	better(m, "next_unlinked", NULL32);
 	better(m, "projid_hi", 0);
-	/* root's, always */
-	if (internal && be32_get(d->uid) == NULL32)
-		inode_set(m, "uid", 0);
-	if (internal && be32_get(d->gid) == NULL32)
-		inode_set(m, "gid", 0);
+	mend_owner(m);
 	if (be32_get(d->nlink) > INODE_NLINK_MAX)
 		inode_set(m, "nlink", min_u64(m->facts->names, INODE_NLINK_MAX));
 	mend_times(m);
