@@ -146,6 +146,15 @@ loses_nothing map-checksum pieces.img 'block 0:227 as bmbt crc add'
 loses_nothing map-lsn pieces.img 'block 0:31 as bmbt lsn lastbit;block 0:31 as bmbt lsn firstbit'
 loses_nothing map-pad pieces.img 'block 0:87 as bmbt pad add'
 loses_nothing owner-of-nobody quota.img '/w0/26a uid ones;/w0/26a gid ones'
+# Without a reverse map.
+loses_nothing extent-longer quota.img 'inode 2177 extents[0].blockcount add'
+loses_nothing extent-empty quota.img 'inode 2177 extents[0].blockcount zeroes'
+loses_nothing extent-endless quota.img 'inode 2177 extents[0].blockcount ones'
+loses_nothing attributes-elsewhere quota.img 'inode 145 aextents[1].startblock zeroes'
+loses_nothing attributes-of-another quota.img 'inode 145 aextents[1].startblock lastbit'
+loses_nothing attributes-later quota.img 'inode 136 aextents[0].startoff ones'
+loses_nothing blocks-counted-wrong quota.img 'inode 2188 nblocks add'
+loses_nothing share-flag aged-1k.img 'inode 76544 flags2 zeroes'
 
 # An AG of which the free space is in many pieces is rebuilt, too.
 status pieces-rebuilt 0 "$M" repair --force=bnobt pieces.img

@@ -19,6 +19,7 @@
 #include "fs/ag.h"
 #include "fs/rmap.h"
 #include "fs/space.h"
+#include "meta/fork_settle.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ struct reading {
 	u64 *map;  /* blocks of the tree, where they are to be freed */
 	u64 map_room;
 	bool whole, realtime, freeing;
+	struct broken broken;
 	bool worn; /* what it maps is all there, but a block of it has to be made anew */
 };
 
@@ -59,6 +61,12 @@ static int take_record(struct reading *r, const struct bmbt_rec *rec)
 
 	extent_load(rec, &e);
 	r->records++;
+	/* directories, attributes and links begin at the beginning */
+	if (r->records == 1 && e.off && (r->which == FORK_ATTR || !S_ISREG(r->inode->mode))) {
+		e.off = 0;
+		r->whole = false;
+		r->moved++;
+	}
 	/* blocks that are somewhere in the file are most likely behind the others */
 	if (e.off < r->after || e.off + e.count > r->end) {
 		e.off = r->after;
@@ -78,6 +86,8 @@ static int take_record(struct reading *r, const struct bmbt_rec *rec)
 	}
 	if (!good) {
 		r->whole = false;
+		if (r->broken.count < BROKEN_MAX)
+			r->broken.extent[r->broken.count++] = e;
 		return 0;
 	}
 	r->after = e.off + e.count;
@@ -469,6 +479,7 @@ struct one {
 	struct mapped read;
 	struct reading r;
 	bool mapped; /* else there is nothing to read */
+	bool settled;
 };
 
 static int read_one(struct fork_work *w, enum fork_id which, struct one *o)
@@ -496,7 +507,7 @@ static const struct mapped *choose(struct fork_work *w, const struct one *o, enu
 	if (!o->r.realtime && f->rmaps && !alike(&o->read, seen) &&
 	    (!o->r.whole || fork_is_wrong(w, &o->read, seen, rest)))
 		return seen;
-	return o->r.whole && !o->r.worn && !w->r->force ? NULL : &o->read;
+	return o->r.whole && !o->r.worn && !o->settled && !w->r->force ? NULL : &o->read;
 }
 
 /* Of a tree that was whole: nobody else claims them. */
@@ -530,7 +541,9 @@ static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct on
 	use = choose(w, o, which, rest + map_blocks);
 	if (use) {
 		if (use != seen)
-			w->lost += o->r.records - o->read.count;
+			w->lost += o->r.records > o->read.count && !o->settled
+				       ? o->r.records - o->read.count
+				       : 0;
 		err = write_fork(w, which, use, &map_blocks);
 		if (!err && o->r.freeing && o->r.whole && use == &o->read)
 			err = free_old_map(w, &o->r);
@@ -541,14 +554,39 @@ static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct on
 	return err;
 }
 
+static int settle(struct fork_work *w, enum fork_id which, struct one o[2])
+{
+	struct settling s = {.w = w,
+			     .inode = &o[which].inode,
+			     .which = which,
+			     .map = &o[which].read,
+			     .broken = &o[which].r.broken,
+			     .rest = o[0].read.map_blocks + o[1].read.map_blocks +
+				     o[1 - which].read.blocks};
+	int err = o[which].mapped && !o[which].r.realtime ? fork_settle(&s) : 0;
+
+	o[which].settled = s.changed;
+	if (!err && o[which].mapped && !o[which].r.realtime && which == FORK_DATA &&
+	    fork_is_shared(&s))
+		inode_set(w->m, "flags2", o[which].inode.flags2 | INODE_FLAG2_REFLINK);
+	return err;
+}
+
 int forks_rebuild(struct fork_work *w)
 {
 	struct one o[2] = {{.mapped = false}, {.mapped = false}};
+	enum fork_id first;
 	u64 blocks = 0;
 	int err = 0;
 
 	for (u32 i = 0; i < 2 && !err; i++)
 		err = read_one(w, (enum fork_id)i, &o[i]);
+	/* where records are broken, blocks are missing for certain */
+	first = o[FORK_ATTR].r.broken.count ? FORK_ATTR : FORK_DATA;
+	if (!err)
+		err = settle(w, first, o);
+	if (!err)
+		err = settle(w, 1 - first, o);
 	for (u32 i = 0; i < 2 && !err; i++) {
 		const struct mapped *other = &o[1 - i].read;
 
