@@ -510,7 +510,8 @@ static void mend_type(struct mend_inode *m)
 	u16 mode = be16_get(core(m)->mode), named = mode_of_ftype(m->facts->ftype);
 	u16 bits = mode & 07777;
 
-	if (inode_internal(m->g, inum_of(m->ino)))
+	/* one that has a name is what the superblock has wrong */
+	if (inode_internal(m->g, inum_of(m->ino)) && !m->facts->names)
 		named = S_IFREG;
 	if (m->ino == m->g->root_ino)
 		named = S_IFDIR;
