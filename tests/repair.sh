@@ -146,6 +146,11 @@ loses_nothing map-checksum pieces.img 'block 0:227 as bmbt crc add'
 loses_nothing map-lsn pieces.img 'block 0:31 as bmbt lsn lastbit;block 0:31 as bmbt lsn firstbit'
 loses_nothing map-pad pieces.img 'block 0:87 as bmbt pad add'
 loses_nothing owner-of-nobody quota.img '/w0/26a uid ones;/w0/26a gid ones'
+loses_nothing value-checksum parent.img 'block 0:85 as attrremote crc add'
+loses_nothing value-place parent.img 'block 0:85 as attrremote offset ones'
+loses_nothing value-length parent.img 'block 0:152 as attrremote bytes add'
+loses_nothing value-end parent.img 'block 0:163 as attrremote offset zeroes'
+
 # Without a reverse map.
 loses_nothing extent-longer quota.img 'inode 2177 extents[0].blockcount add'
 loses_nothing extent-empty quota.img 'inode 2177 extents[0].blockcount zeroes'
