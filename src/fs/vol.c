@@ -5,9 +5,9 @@
  * log was replayed: recovery may have changed its counters and features.  Fails with -EUCLEAN,
  * -EBADMSG or -EOPNOTSUPP and a trail that names the field.
  *
- * A strict caller (no verdict, nor doubtful_super) is refused a superblock with any finding; one that brings a verdict
- * gets a volume whenever the geometry can be worked with, since its sweep will meet the superblock
- * again and report it.
+ * A strict caller (no verdict, nor doubtful_super) is refused a superblock with any finding; one
+ * that brings a verdict gets a volume whenever the geometry can be worked with, since its sweep
+ * will meet the superblock again and report it.
  */
 #include "fs/vol.h"
 
