@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Sums up by structure what repairs made of damaged images: mended without loss, with loss, or not.
 
-matrix.py [--write-docs FILE --command TEXT] CAMPAIGN.jsonl...
+matrix.py [--write-docs FILE --command TEXT] [--alone CAMPAIGN.jsonl] CAMPAIGN.jsonl...
 
 Not repaired: the repairer says that it could not, or the check or xfs_repair -n finds something afterwards. Findings that are warnings
-stay, and count as repaired. Exit status 1 when mendfs leaves something, or a structure is worse off than with xfs_repair.
+stay, and count as repaired when xfs_repair -n is content. Exit status 1 when mendfs leaves something, or a structure is worse off than with xfs_repair.
 """
 import argparse
 import collections
@@ -23,7 +23,7 @@ class Cell:
     def add(self, record):
         self.images += 1
         found = [i for i in record["ids"].split(",") if i and i not in WARNINGS]
-        bad = record["error"] or found or (not record["ids"] and record.get("judge"))
+        bad = record["error"] or found or record.get("judge")
         if record["by"] == "mendfs":
             bad = bad or record["refused"]
         if bad:
@@ -90,7 +90,13 @@ class Matrix:
         return out
 
 
-def write_docs(matrix, path, command):
+def alone_lines(alone):
+    cell = alone.total("mendfs")
+    return ["", f"Beside that, {alone.images} images by mendfs offline alone, {alone.pairs} of them with two damages, {alone.without_rmap} without a reverse map,",
+            f"of the bases {', '.join(alone.bases)}; not judged by xfs_repair: {cell.text()}."]
+
+
+def write_docs(matrix, path, command, alone):
     with open(path, encoding="utf-8") as file:
         text = file.read()
     out = [START, "", "## What a repair makes of it", "",
@@ -103,6 +109,8 @@ def write_docs(matrix, path, command):
     if matrix.left:
         out += ["", "Not repaired by mendfs:", ""] + [f"* {line}" for line in matrix.left[:40]]
     worse = list(matrix.worse())
+    if alone.images:
+        out += alone_lines(alone) + ([""] + [f"* not repaired: {line}" for line in alone.left[:20]] if alone.left else [])
     if worse:
         out += ["", f"Behind xfs_repair in names, bytes or images that are left: {', '.join(worse)}."]
     out += ["", END]
@@ -116,19 +124,21 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--write-docs")
     parser.add_argument("--command", default="tests/damage/matrix.sh")
+    parser.add_argument("--alone", action="append", default=[], help="a campaign without other repairers")
     parser.add_argument("files", nargs="+")
     args = parser.parse_args()
-    matrix = Matrix()
-    for path in args.files:
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                matrix.add(json.loads(line))
+    matrix, alone = Matrix(), Matrix()
+    for into, paths in ((matrix, args.files), (alone, args.alone)):
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                for line in file:
+                    into.add(json.loads(line))
     print("\n".join(matrix.table()))
     print("\n".join(matrix.left[:40]))
     for row in matrix.worse():
         print(f"worse than xfs_repair: {row}")
     if args.write_docs:
-        write_docs(matrix, args.write_docs, args.command)
+        write_docs(matrix, args.write_docs, args.command, alone)
     return 1 if matrix.left or any(matrix.worse()) or not matrix.images else 0
 
 

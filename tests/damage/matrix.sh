@@ -3,9 +3,9 @@
 #
 #	matrix.sh [COUNT] [PAIRS] [SEED]
 #
-# COUNT images with one damage and PAIRS with two, of each base, drawn by SEED. Every OUTSIDE-th of them (default 1; 0: none) goes to
-# the other programs, too, which take most of the time: BASES limits the bases. Writes the table to stdout, and with DOCS=FILE into that
-# file. Status 1 when something is left, or a cell is worse than xfs_repair's.
+# COUNT images with one damage and PAIRS with two, of each base, drawn by SEED. OUTSIDE= (empty): mendfs offline alone, which takes a
+# fraction of the time. ONLY="BASE...": of these bases. Writes the table to stdout, and with DOCS=FILE into that file; ALONE=FILE adds to
+# that what a run with OUTSIDE= has kept by KEEP=FILE. Status 1 when something is left, or a cell is worse than xfs_repair's.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/damage/lib.sh
@@ -42,5 +42,6 @@ printf '%s\n' "${only[@]}" | xargs -P "${JOBS:-$(nproc)}" -I{} bash -c 'one "$@"
 for b in "${only[@]}"; do cat "$b.jsonl"; done >all
 [ -z "${KEEP:-}" ] || cp all "$KEEP"
 docs=()
-[ -z "${DOCS:-}" ] || docs=(--write-docs "$DOCS" --command "tests/damage/matrix.sh ${1:-100} ${2:-30} ${3:-1}")
+[ -z "${ALONE:-}" ] || docs=(--alone "$ALONE")
+[ -z "${DOCS:-}" ] || docs+=(--write-docs "$DOCS" --command "tests/damage/matrix.sh ${1:-100} ${2:-30} ${3:-1}")
 "$TOP/tests/damage/matrix.py" "${docs[@]}" all
