@@ -150,6 +150,7 @@ loses_nothing value-checksum parent.img 'block 0:85 as attrremote crc add'
 loses_nothing value-place parent.img 'block 0:85 as attrremote offset ones'
 loses_nothing value-length parent.img 'block 0:152 as attrremote bytes add'
 loses_nothing value-end parent.img 'block 0:163 as attrremote offset zeroes'
+loses_nothing shared-elsewhere aged-1k.img 'rmapbt 0 block 1054 recs[2].startblock sub'
 
 # Without a reverse map.
 loses_nothing extent-longer quota.img 'inode 2177 extents[0].blockcount add'

@@ -308,11 +308,13 @@ static bool others(struct fork_work *w, u64 fsblock)
 	return rmap_owner_at(w->view, w->txn, fsblock_of(fsblock), &owner) && owner != w->m->ino;
 }
 
-/* Free, or in the reverse map as another's. */
+/* Free, or in the reverse map as another's; but who shares blocks has them beside others. */
 static u64 count_foreign(struct fork_work *w, u64 start, u64 blocks)
 {
 	u64 free = count_free(w, start, blocks);
 
+	if (be64_get(((const struct dinode *)w->m->raw)->flags2) & INODE_FLAG2_REFLINK)
+		return free;
 	return free ? free : others(w, start) || others(w, start + blocks - 1) ? blocks : 0;
 }
 
