@@ -108,6 +108,7 @@ static int mount_open(struct mount *mount)
 				  .log = o->log,
 				  .rt = o->rt,
 				  .no_recovery = o->no_recovery,
+				  .doubtful_super = true,
 				  .write = o->read_write};
 	int err = mount_lock(mount);
 
@@ -117,6 +118,7 @@ static int mount_open(struct mount *mount)
 		err = control_open(mount->vol, &mount->control);
 	if (err)
 		return err;
+	cli_tell_super(stderr, mount->vol);
 	server.control = control_address(mount->control);
 	return server_create(mount->vol, &server, &mount->server);
 }

@@ -304,6 +304,15 @@ static void do_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
+/* A root that cannot be read has to be there all the same: by it a repair is asked for. */
+static void stand_in(fuse_req_t req)
+{
+	const struct stat st = {
+	    .st_ino = FUSE_ROOT_ID, .st_mode = S_IFDIR | 0500, .st_nlink = 2, .st_uid = geteuid()};
+
+	fuse_reply_attr(req, &st, 0);
+}
+
 static void do_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	struct server *server = server_of(req);
@@ -312,6 +321,11 @@ static void do_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	int err = request_node(server, node, &inode);
 
 	(void)fi;
+	if (node == FUSE_ROOT_ID && err_is_damage(err) && !heal_takes(err)) {
+		note_failure(server, err);
+		stand_in(req);
+		return;
+	}
 	if (err) {
 		reply_failure(req, err, "stat", node);
 		return;

@@ -342,6 +342,7 @@ static int run_round(struct round *r)
 	r->repair = (struct repair){.vol = r->vol,
 				    .lost = r->lost,
 				    .wanted = r->wanted,
+				    .daring = r->daring,
 				    .force = r->options->force && r->force_from != NULL64,
 				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
 				    .say = r->options->say,
