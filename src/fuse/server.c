@@ -321,7 +321,8 @@ static void do_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	int err = request_node(server, node, &inode);
 
 	(void)fi;
-	if (node == FUSE_ROOT_ID && err_is_damage(err) && !heal_takes(err)) {
+	if (node == FUSE_ROOT_ID && err_is_damage(err) &&
+	    !(server->heal && heal_takes(server->heal, err))) {
 		note_failure(server, err);
 		stand_in(req);
 		return;
