@@ -10,6 +10,7 @@
 
 #include "format/verify.h"
 #include "fs/fork.h"
+#include "ledger/guard.h"
 #include "meta/findings.h"
 #include "meta/forks.h"
 #include "meta/internal.h"
@@ -209,6 +210,41 @@ static int dquot_post_inode(struct sweep *sweep, const struct inode *inode)
 	return quota_type_of(sweep->g, inode->ino.v) ? check_file(sweep, inode) : 0;
 }
 
+/* ---- in a commit ---- */
+
+static void changed_record(struct sweep *sweep, const struct txn_change *c, const void *before,
+			   const void *after)
+{
+	static const struct dquot none;
+	const struct dquot *was = before ? before : &none, *is = after ? after : &none;
+	const struct dquot *named = after ? after : before;
+	const struct {
+		enum quota_resource resource;
+		struct be64 was, is;
+	} count[] = {{QUOTA_BLOCKS, was->bcount, is->bcount},
+		     {QUOTA_INODES, was->icount, is->icount},
+		     {QUOTA_RT_BLOCKS, was->rtbcount, is->rtbcount}};
+
+	for (u32 i = 0; i < ARRAY_COUNT(count); i++) {
+		const struct fact fact = {{quota_type_of(sweep->g, c->where->owner),
+					   be32_get(named->id), count[i].resource, 0}};
+
+		guard_amount(sweep, ACCOUNT_QUOTA, SIDE_RIGHT, &fact, be64_get(count[i].was),
+			     be64_get(count[i].is));
+	}
+}
+
+static int dquot_change(struct sweep *sweep, const struct txn_change *c)
+{
+	const u32 all = c->size / (u32)sizeof(struct dquot);
+	const struct guard_array before = {c->before, c->before ? all : 0};
+	const struct guard_array after = {c->after, c->after ? all : 0};
+
+	if (quota_types_counted(sweep->g) & quota_type_of(sweep->g, c->where->owner))
+		guard_entries(sweep, c, before, after, sizeof(struct dquot), changed_record);
+	return 0;
+}
+
 static bool dquot_present(const struct geometry *g)
 {
 	return geometry_has(g, FEATURE_QUOTA);
@@ -232,6 +268,7 @@ const struct meta_type meta_dquot = {
     .parts = dquot_parts,
     .rules = dquot_rules,
     .post_inode = dquot_post_inode,
+    .change = dquot_change,
     .rebuild = dquot_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
