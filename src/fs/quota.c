@@ -192,7 +192,7 @@ u64 quota_timer(const struct dquot *d, struct be32 timer)
 	return (u64)be32_get(timer) << (d->type & DQUOT_BIGTIME ? 2 : 0);
 }
 
-static struct be32 timer_make(const struct dquot *d, u64 seconds)
+struct be32 quota_timer_make(const struct dquot *d, u64 seconds)
 {
 	return be32_make(
 	    (u32)min_u64(d->type & DQUOT_BIGTIME ? (seconds + 3) >> 2 : seconds, NULL32));
@@ -218,7 +218,8 @@ void quota_adjust_timers(struct vol *vol, struct dquot *d, const struct dquot *d
 		if (!above_limit(&r))
 			*r.timer = be32_make(0);
 		else if (!be32_get(*r.timer))
-			*r.timer = timer_make(d, env_wall(vol->env) + (seconds ? seconds : WEEK));
+			*r.timer =
+			    quota_timer_make(d, env_wall(vol->env) + (seconds ? seconds : WEEK));
 	}
 }
 

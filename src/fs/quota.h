@@ -32,6 +32,12 @@ void quota_record_changed(struct vol *vol, struct txn *txn, struct quota_record 
 /* A copy of one that is there; -ENOENT, without a trail. */
 int quota_read(struct vol *vol, u32 type, u32 id, struct dquot *out);
 
+/* Inodes for those of the types that have none, named by the superblock. They are linked by it
+ * alone, so it is not for a guarded transaction. */
+int quota_make_files(struct vol *vol, struct txn *txn, u32 types);
+/* sb_qflags. */
+int quota_set_flags(struct vol *vol, struct txn *txn, u32 qflags);
+
 /* A block of unused records, from id `first` on. */
 void quota_block_init(const struct geometry *g, u32 type, u64 first, u8 *block);
 /* Timers run exactly where usage is above a limit; those that begin end after the times of grace of
@@ -39,6 +45,7 @@ void quota_block_init(const struct geometry *g, u32 type, u64 first, u8 *block);
 void quota_adjust_timers(struct vol *vol, struct dquot *d, const struct dquot *defaults);
 /* When the time of grace is over, in seconds since 1970. */
 u64 quota_timer(const struct dquot *d, struct be32 timer);
+struct be32 quota_timer_make(const struct dquot *d, u64 seconds);
 /* The inode of the type; 0: there is none. */
 u64 quota_inode_of(const struct geometry *g, u32 type);
 

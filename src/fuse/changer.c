@@ -70,6 +70,12 @@ static int settle(struct changer *c, int err)
 	return err == -EAGAIN ? -ENOSPC : err;
 }
 
+/* What has no name any more may still have what is wanted. */
+static bool room_made(struct changer *c, int err)
+{
+	return (err == -ENOSPC || err == -EDQUOT) && orphans_flush(c);
+}
+
 int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg),
 		void *arg)
 {
@@ -87,8 +93,7 @@ int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void
 
 	do
 		err = change_once(c, step, arg);
-	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
-	       heal_changed(c->heal, err, &healed));
+	while (again(c, err, tries++) || room_made(c, err) || heal_changed(c->heal, err, &healed));
 	return settle(c, err);
 }
 
@@ -105,7 +110,7 @@ int change_series(struct changer *c,
 		err = vol_begin(c->vol, NULL, &txn);
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
-	} while ((!err && more) || again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+	} while ((!err && more) || again(c, err, tries++) || room_made(c, err) ||
 		 heal_changed(c->heal, err, &healed));
 	return settle(c, err);
 }

@@ -99,7 +99,7 @@ static int work_through(struct changer *c, struct piece_of_work *w, u64 *done)
 			ends = file_plan_ends(&w->plan, end);
 			continue;
 		}
-		step = err == -ENOSPC ? less(c, w) : 0;
+		step = err == -ENOSPC || err == -EDQUOT ? less(c, w) : 0;
 		err = step ? 0 : err;
 	}
 	return err;
@@ -126,12 +126,15 @@ static bool overwrite(struct server *server, struct piece_of_work *w)
 struct touch {
 	struct inum ino;
 	struct names_attr attr;
+	bool forced; /* may give to who has too much already */
 };
 
 static int touch_step(struct vol *vol, struct txn *txn, void *arg)
 {
 	const struct touch *t = arg;
 
+	if (t->forced)
+		txn_set_forced(txn);
 	return names_setattr(vol, txn, t->ino, &t->attr);
 }
 
@@ -303,7 +306,7 @@ static void do_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int wha
 		       struct fuse_file_info *fi)
 {
 	struct server *server = server_of(req);
-	struct touch t = {node_inum(server, node), wanted_attr(st, what)};
+	struct touch t = {node_inum(server, node), wanted_attr(st, what), request_is_root(req)};
 	struct fuse_entry_param e;
 	const struct inode *inode;
 	int err = 0;
