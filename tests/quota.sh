@@ -17,6 +17,7 @@ clean() {
 	grep -vE 'agno|Phase|^        -' "$SCRATCH/repair.out" "$SCRATCH/check.out" | head -20
 	return 1
 }
+shows_none() { $Q report -u -N "$dir" | grep -qF '[-none-]'; }
 live() { sound "$dir"; }
 sound() {
 	"$MENDFS" check "$1" >"$SCRATCH/check.out" 2>&1 && return
@@ -29,7 +30,7 @@ for name in quota quota-dirty; do
 	for seed in ${SEEDS:-1}; do
 		fixture $name
 		serve "$image" "$dir" "rw,uquota,gquota,pquota" || { not_ok "$name-mount" "no mount"; continue; }
-		check "$name-work-$seed" "$QUOTA" work "$dir" "$seed" "${ROUNDS:-150}"
+		check "$name-work-$seed" "$QUOTA" work "$dir" "$seed" "${ROUNDS:-100}"
 		check "$name-live-$seed" live
 		check "$name-quit-$seed" quit "$dir"
 		check "$name-clean-$seed" clean
@@ -53,16 +54,85 @@ options() {
 rm -f "$image"
 truncate -s 300M "$image"
 "$MENDFS" mkfs -q "$image"
-options off-at-first 0 defaults
 options user-and-project 0x40d "uquota,uqnoenforce,pqnoenforce"
 options group-too 0x5cd "uqnoenforce,gquota,pqnoenforce"
-options group-alone 0x1c0 "grpquota"
 options off 0 "uquota,noquota"
 options all 0x7cf "usrquota,gquota,prjquota"
 sum=$(cksum <"$image")
 check read-only mount_up "$image" "$dir" ro,noquota
 down "$dir"
 is read-only-untouched "$sum" "$(cksum <"$image")"
+
+# Limits at every operation, and what is told of the usage, against a count of the tree. (Of id 0 the tree does not show all.)
+Q="$MENDFS quota"
+serve "$image" "$dir" "rw,uquota,gquota,pquota,allow_other"
+check limits "$QUOTA" limits "$MENDFS" "$dir"
+for kind in user group; do
+	"$QUOTA" usage "$dir" $kind | grep -v '^0 ' >"$SCRATCH/counted"
+	"$QUOTA" report "$MENDFS" "$dir" $kind | grep -v '^0 ' >"$SCRATCH/told"
+	check report-$kind diff "$SCRATCH/counted" "$SCRATCH/told"
+	check report-$kind-some test -s "$SCRATCH/told"
+done
+
+# as_user COMMAND: in the mount, as one with limits
+as_user() { (cd "$dir/user" && setpriv --reuid 1000 --regid 2000 --clear-groups sh -c "$1" 2>&1); }
+# shows NAME TEXT WORD...: what the report must have
+shows() {
+	local found
+	found=$($Q report -n -N "${@:3}" "$dir" | tr -s ' ')
+	case $found in *"$2"*) ok "$1" ;; *) not_ok "$1" "no \"$2\" in: $found" ;; esac
+}
+# Soft limits, and their time of grace; the default is that of id 0.
+as_user 'head -c 40k /dev/zero >soft'
+used=$("$QUOTA" report "$MENDFS" "$dir" user | sed -n 's/^1000 \([0-9]*\) .*/\1/p')
+check timer $Q timer -u 228h "$dir"
+check soft-limit $Q limit -u bsoft=4k bhard=100m 1000 "$dir"
+shows grace "#1000 $used 4 102400 00 [9 days]" -u
+check soft-goes-on as_user 'head -c 4k /dev/zero >>soft'
+check grace-of-one $Q timer -u 0 1000 "$dir"
+wait_until shows_none
+shows grace-over "[-none-]" -u
+case $(as_user 'head -c 4k /dev/zero >>soft') in *"quota exceeded"*) ok soft-holds ;; *) not_ok soft-holds "it could be written" ;; esac
+check disable $Q disable -u "$dir"
+check disabled as_user 'head -c 4k /dev/zero >>soft'
+check enable $Q enable -u "$dir"
+check below $Q limit -u bsoft=50m 1000 "$dir"
+shows no-grace " 51200 102400 00 [--------]" -u
+check default-limit $Q limit -u -d ihard=3 "$dir"
+chown 1001 "$dir/user"
+shows default-taken "#1001 1 0 3 " -ui
+check warn $Q warn -u 7 1000 "$dir"
+shows warned "102400 07 [" -u
+# Wrong words, and what cannot be.
+for words in "limit -u bsoft=5 $dir" "limit -u bsoft=x 5 $dir" "limit -ug bsoft=5 5 $dir" "timer -u 5x $dir" "report" "nothing $dir" "on 5 $dir"; do
+	# shellcheck disable=SC2086
+	$Q $words >"$SCRATCH/out" 2>&1
+	is "usage-${words%% *}-${#words}" 8 $?
+done
+$Q limit -u bsoft=10k bhard=5k 5 "$dir" 2>"$SCRATCH/err"
+is soft-above-hard 4 $?
+
+# A project's tree, and the filesystem as its files see it.
+mkdir -p "$dir/tree/sub"
+touch "$dir/tree/file"
+check project $Q project -s 99 "$dir/tree"
+check project-is $Q project -c 99 "$dir/tree"
+touch "$dir/tree/sub/inherits"
+shows project-usage "#99 4 " -pi
+check project-limit $Q limit -p bhard=1m ihard=10 99 "$dir"
+is statfs "1024 6" "$(df --output=size "$dir/tree" | tail -1 | tr -d ' ') $(df --output=iavail "$dir/tree/sub" | tail -1 | tr -d ' ')"
+check project-clear $Q project -C 99 "$dir/tree"
+$Q project -c 99 "$dir/tree" >"$SCRATCH/out"
+is project-is-not 2 $?
+check off $Q off -g "$dir"
+is state "ON ON OFF OFF ON ON" "$($Q state "$dir" | sed -n 's/.*\(Accounting\|Enforcement\): //p' | xargs)"
+check on $Q on "$dir"
+check commands-live live
+check commands-quit quit "$dir"
+check commands-clean clean
+check offline $Q limit -g bhard=3m 5 "$image"
+check offline-clean clean
+dir=$image shows offline-shows "#5 0 0 3072 " -g
 
 # A crash, and a log with quota records in it.
 fixture quota

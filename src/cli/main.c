@@ -4,13 +4,14 @@
 #include <stdio.h>
 
 extern const struct command command_check, command_info, command_inspect, command_damage,
-    command_mount, command_unmount, command_checks, command_mkfs, command_repair, command_scrub,
-    command_undo;
+    command_mount, command_unmount, command_checks, command_mkfs, command_quota, command_repair,
+    command_scrub, command_undo;
 
 const struct command *const cli_commands[] = {
-    &command_check,  &command_info,    &command_inspect, &command_damage,
-    &command_mount,  &command_unmount, &command_checks,	 &command_mkfs,
-    &command_repair, &command_scrub,   &command_undo,	 NULL,
+    &command_check, &command_info,    &command_inspect, &command_damage,
+    &command_mount, &command_unmount, &command_checks,	&command_mkfs,
+    &command_quota, &command_repair,  &command_scrub,	&command_undo,
+    NULL,
 };
 
 static void print_usage(FILE *to)

@@ -285,6 +285,7 @@ static int post(struct settle *s, u32 type, u32 id, s64 blocks, s64 inodes)
 
 	if (!(s->types & type))
 		return 0;
+	id += MUTATE(QUOTA_OWNER) ? 1 : 0;
 	for (u32 i = 0; i < s->count && !p; i++)
 		if (s->posting[i].type == type && s->posting[i].id == id)
 			p = &s->posting[i];

@@ -143,7 +143,7 @@ static int set_label(struct server *server, const void *in, size_t in_size)
 	struct label_request r = {.ag = 0};
 
 	memcpy(r.label, in, min_u64(in_size, IOCTL_LABEL_SIZE));
-	return change_series(server->changer, label_step, &r);
+	return change_series(server->changer, label_step, &r, sizeof(r));
 }
 
 enum going { GOING_FLUSH, GOING_LOG, GOING_NOW };

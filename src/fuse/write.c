@@ -222,7 +222,7 @@ static int set_size(struct server *server, struct inum ino, u32 forbidden, u64 s
 	if (err)
 		return err;
 	if (size < old) {
-		err = change_series(server->changer, shrink_step, &w);
+		err = change_series(server->changer, shrink_step, &w, 0);
 		w.kind = FILE_PLAN_ZERO;
 		w.len = size % g->block_size ? g->block_size - size % g->block_size : 0;
 		if (!err && w.len)
@@ -366,7 +366,7 @@ static int make_zero(struct server *server, struct inum ino, u64 off, u64 end, b
 	int err = 0;
 
 	if (punch && a.at < a.end)
-		err = change_series(server->changer, allocation_step, &a);
+		err = change_series(server->changer, allocation_step, &a, sizeof(a));
 	return err ? err : work_through(server->changer, &w, &done);
 }
 
@@ -376,7 +376,7 @@ static int allocate(struct server *server, struct inum ino, u64 off, u64 end)
 	struct allocation a = {
 	    .ino = ino, .at = off >> g->block_log, .end = div_up_u64(end, g->block_size)};
 
-	return change_series(server->changer, allocation_step, &a);
+	return change_series(server->changer, allocation_step, &a, sizeof(a));
 }
 
 static int fallocate_range(struct server *server, struct inum ino, int mode, u64 off, u64 end)
