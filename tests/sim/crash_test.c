@@ -230,7 +230,7 @@ static void force_meanwhile(struct env *env, const struct progress *progress)
 /* Each write of the count is cut. */
 static void turn_quotas_on(struct world *w)
 {
-	void (*progress)(struct env *env, const struct progress *progress) = w->env.progress;
+	void (*progress)(struct env * env, const struct progress *progress) = w->env.progress;
 	u32 every = w->every, writes = w->writes;
 
 	w->every = 1;
