@@ -47,18 +47,18 @@ static int change(const struct setup *s, int fd, struct fsxattr *x, bool dir)
 
 static void visit(struct setup *s, const char *path, bool dir)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (dir ? O_DIRECTORY : 0)), err = 0;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (dir ? O_DIRECTORY : 0)), err;
 	struct fsxattr x;
+	bool good = fd >= 0 && !ioctl(fd, FS_IOC_FSGETXATTR, &x);
 
-	if (fd < 0 || ioctl(fd, FS_IOC_FSGETXATTR, &x))
-		err = errno;
-	else if (s->how == 'c')
+	if (good && s->how == 'c')
 		check(s, path, &x, dir);
-	else if (change(s, fd, &x, dir))
-		err = errno;
+	else if (good)
+		good = !change(s, fd, &x, dir);
+	err = errno;
 	if (fd >= 0)
 		close(fd);
-	if (!err)
+	if (good)
 		return;
 	fprintf(stderr, "mendfs: %s: %s\n", path, strerror(err));
 	s->failed++;
