@@ -46,7 +46,7 @@ int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn,
 int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg);
 /* The same until *more is false. As far as the steps move arg on (so many bytes of it), it is in
  * the end where the last commit has brought it. */
-#define SERIES_ARG_MAX 128
+#define SERIES_ARG_MAX 512
 int change_series(struct changer *c,
 		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg,
 		  size_t moves);
