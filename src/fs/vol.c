@@ -132,9 +132,15 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 static int finish_log(struct vol *vol, const struct vol_options *options, u8 *block)
 {
 	struct log_status *status = &vol->log_status;
+	u16 qflags = vol->geo.quota_flags;
 	bool pending = status->pending;
-	int err = pending ? finish_pending(vol, status) : 0;
+	int err;
 
+	/* a repair counts anew: damaged quotas are not to keep it from beginning */
+	if (options->repair)
+		vol->geo.quota_flags = 0;
+	err = pending ? finish_pending(vol, status) : 0;
+	vol->geo.quota_flags = qflags;
 	if (!err && pending)
 		err = load_superblock(vol, options, block);
 	if (!err && options->verdict)
