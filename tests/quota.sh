@@ -45,7 +45,7 @@ is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "expected $2, found $3
 # options NAME QFLAGS OPTIONS: a mount with them, some work, and what the superblock says afterwards
 options() {
 	serve "$image" "$dir" "rw,$3" || { not_ok "$1" "no mount"; return; }
-	"$QUOTA" work "$dir" "$1" 40
+	"$QUOTA" work "$dir" "$1" 20
 	check "$1-live" live
 	check "$1-quit" quit "$dir"
 	is "$1-flags" "$2" "$(qflags)"
@@ -138,9 +138,9 @@ dir=$image shows offline-shows "#5 0 0 3072 " -g
 # A crash, and a log with quota records in it.
 $Q limit -u -d ihard=0 "$image"
 serve "$image" "$dir" "rw,uquota,gquota,pquota"
-"$QUOTA" work "$dir" 2 60
+"$QUOTA" work "$dir" 2 40
 sync -f "$dir"
-"$QUOTA" work "$dir" 3 60
+"$QUOTA" work "$dir" 3 40
 kill -9 "$server"
 wait "$server" 2>/dev/null
 umount -l "$dir"
