@@ -21,6 +21,8 @@ struct guard {
 	struct vol *vol, after;
 	struct txn *txn;
 	struct guard_dir dir;
+	const struct guard_listener *listener; /* NULL: none */
+	bool heard;			       /* something of this commit has been told */
 	struct inode kept[2]; /* of guard_dinode(), before and after: what was read for it */
 };
 
@@ -190,6 +192,38 @@ void guard_entries(struct sweep *sweep, const struct txn_change *c, struct guard
 	}
 }
 
+/* ---- who listens ---- */
+
+int guard_listen(struct txn_guard *hook, const struct guard_listener *listener)
+{
+	struct guard *guard = (struct guard *)((char *)hook - offsetof(struct guard, hook));
+
+	if (guard->listener && listener)
+		return fail(-EBUSY, "somebody listens to the commits already");
+	guard->listener = listener;
+	return 0;
+}
+
+static void tell(struct sweep *sweep, const struct sweep_posting *posting)
+{
+	struct guard *guard = guard_of(sweep);
+	const struct guard_listener *l = guard->listener;
+
+	if (!(l->accounts >> posting->account & 1))
+		return;
+	guard->heard = true;
+	l->posted(l->arg, posting);
+}
+
+static void ended(struct txn_guard *hook, bool committed)
+{
+	struct guard *guard = (struct guard *)((char *)hook - offsetof(struct guard, hook));
+
+	if (guard->heard)
+		guard->listener->ended(guard->listener->arg, committed);
+	guard->heard = false;
+}
+
 /* ---- a commit ---- */
 
 static int post_change(void *arg, const struct txn_change *c)
@@ -267,13 +301,17 @@ static int check(struct txn_guard *hook, struct txn *txn)
 
 	guard->txn = txn;
 	guard->after = vol_in(guard->vol, txn);
+	guard->sweep.told = guard->listener ? tell : NULL;
 	err = post_all(guard);
+	guard->sweep.told = NULL;
 	uneven = book_balance(guard->sweep.book);
 	if (!err && uneven)
 		err = refuse(guard, uneven);
 	let_go(guard, false);
 	let_go(guard, true);
 	guard->txn = NULL;
+	if (err)
+		ended(hook, false);
 	return err;
 }
 
@@ -298,6 +336,7 @@ static int guard_open(struct vol *vol, struct txn_guard **out)
 		return fail(-ENOMEM, "the commit guard: out of memory");
 	guard->vol = vol;
 	guard->hook.check = check;
+	guard->hook.ended = ended;
 	guard->sweep =
 	    (struct sweep){.vol = vol, .g = &vol->geo, .verdict = &guard->verdict, .times = 1};
 	err = ledger_open(vol->env, &guard->ledger);

@@ -506,14 +506,15 @@ static int sweep_job(void *arg, u32 index)
 	int err = 0;
 
 	if (job) {
-		job->sweep = (struct sweep){.vol = vol,
-					    .g = &vol->geo,
-					    .times = 1,
-					    .audit = report->audit,
-					    .told = report->options->posted && !report->audit,
-					    .found = report->options->found,
-					    .preen = report->options->preen,
-					    .names = report->options->names};
+		job->sweep = (struct sweep){
+		    .vol = vol,
+		    .g = &vol->geo,
+		    .times = 1,
+		    .audit = report->audit,
+		    .told = report->options->posted && !report->audit ? sweep_tell : NULL,
+		    .found = report->options->found,
+		    .preen = report->options->preen,
+		    .names = report->options->names};
 		job->report = report;
 		job->ag = report->part ? report->part->ag : index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
