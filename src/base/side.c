@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-struct side {
+struct side_file {
 	struct env *env;
 	struct env_lock *lock;
 	struct env_spill *spill; /* NULL: nothing has been written out yet */
@@ -22,9 +22,9 @@ struct side {
 	int err;
 };
 
-int side_open(struct env *env, u32 record_size, size_t memory, struct side **out)
+int side_open(struct env *env, u32 record_size, size_t memory, struct side_file **out)
 {
-	struct side *s = env_alloc(env, sizeof(*s));
+	struct side_file *s = env_alloc(env, sizeof(*s));
 
 	*out = NULL;
 	if (!s)
@@ -42,7 +42,7 @@ int side_open(struct env *env, u32 record_size, size_t memory, struct side **out
 	return 0;
 }
 
-void side_close(struct side *s)
+void side_close(struct side_file *s)
 {
 	if (!s)
 		return;
@@ -55,7 +55,7 @@ void side_close(struct side *s)
 }
 
 /* Makes room in the array. */
-static int spill(struct side *s)
+static int spill(struct side_file *s)
 {
 	int err;
 
@@ -71,7 +71,7 @@ static int spill(struct side *s)
 	return err;
 }
 
-void side_add(struct side *s, const void *record)
+void side_add(struct side_file *s, const void *record)
 {
 	s->env->lock_take(s->lock);
 	if (!s->err && s->total - s->first == s->room) {
@@ -85,20 +85,20 @@ void side_add(struct side *s, const void *record)
 	s->env->lock_drop(s->lock);
 }
 
-static void start_anew(struct side *s)
+static void start_anew(struct side_file *s)
 {
 	if (s->read == s->total)
 		s->read = s->published = s->first = s->total = 0;
 }
 
-void side_publish(struct side *s)
+void side_publish(struct side_file *s)
 {
 	s->env->lock_take(s->lock);
 	s->published = s->total;
 	s->env->lock_drop(s->lock);
 }
 
-void side_drop(struct side *s)
+void side_drop(struct side_file *s)
 {
 	s->env->lock_take(s->lock);
 	s->total = s->published;
@@ -107,7 +107,7 @@ void side_drop(struct side *s)
 	s->env->lock_drop(s->lock);
 }
 
-u64 side_waiting(struct side *s)
+u64 side_waiting(struct side_file *s)
 {
 	u64 waiting;
 
@@ -118,7 +118,7 @@ u64 side_waiting(struct side *s)
 }
 
 /* Those of the scratch file, then those of the array. */
-static int read_some(struct side *s, u8 *to, u64 count)
+static int read_some(struct side_file *s, u8 *to, u64 count)
 {
 	u64 old = s->read < s->first ? min_u64(count, s->first - s->read) : 0;
 	int err =
@@ -136,7 +136,7 @@ static int read_some(struct side *s, u8 *to, u64 count)
 	return 0;
 }
 
-int side_read(struct side *s, void *records, u64 most, u64 *count)
+int side_read(struct side_file *s, void *records, u64 most, u64 *count)
 {
 	int err;
 

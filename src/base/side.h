@@ -13,18 +13,18 @@
 
 #include "base/env.h"
 
-struct side;
+struct side_file;
 
-int side_open(struct env *env, u32 record_size, size_t memory, struct side **out);
-void side_close(struct side *side);
-void side_add(struct side *side, const void *record);
+int side_open(struct env *env, u32 record_size, size_t memory, struct side_file **out);
+void side_close(struct side_file *side);
+void side_add(struct side_file *side, const void *record);
 /* What was added since the last of these calls can be read from now on. */
-void side_publish(struct side *side);
+void side_publish(struct side_file *side);
 /* Or has never been. */
-void side_drop(struct side *side);
+void side_drop(struct side_file *side);
 /* How many have been published and not read. */
-u64 side_waiting(struct side *side);
+u64 side_waiting(struct side_file *side);
 /* Up to `most` of those: *count of them. 0, or the error that was met. */
-int side_read(struct side *side, void *records, u64 most, u64 *count);
+int side_read(struct side_file *side, void *records, u64 most, u64 *count);
 
 #endif

@@ -16,7 +16,7 @@ static u64 draw(u64 *seed, u64 below)
 static void some_at_random(size_t memory, u64 most)
 {
 	u64 seed = test_number("SEED", 5), next = 0, wanted = 0, published = 0, found[64], count;
-	struct side *s;
+	struct side_file *s;
 	struct env env;
 
 	host_env_init(&env, 1);
@@ -75,7 +75,7 @@ static struct env_spill *no_spill(struct env *env)
 static void no_room(void **state)
 {
 	u64 record = 7, found[8], count;
-	struct side *s;
+	struct side_file *s;
 	struct env env;
 
 	(void)state;

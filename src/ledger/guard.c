@@ -21,6 +21,7 @@ struct guard {
 	struct vol *vol, after;
 	struct txn *txn;
 	struct guard_dir dir;
+	struct env_lock *lock;		       /* from check() to ended(), and to listen */
 	const struct guard_listener *listener; /* NULL: none */
 	bool heard;			       /* something of this commit has been told */
 	struct inode kept[2]; /* of guard_dinode(), before and after: what was read for it */
@@ -198,10 +199,15 @@ int guard_listen(struct txn_guard *hook, const struct guard_listener *listener)
 {
 	struct guard *guard = (struct guard *)((char *)hook - offsetof(struct guard, hook));
 
+	int err = 0;
+
+	guard->vol->env->lock_take(guard->lock);
 	if (guard->listener && listener)
-		return fail(-EBUSY, "somebody listens to the commits already");
-	guard->listener = listener;
-	return 0;
+		err = fail(-EBUSY, "somebody listens to the commits already");
+	else
+		guard->listener = listener;
+	guard->vol->env->lock_drop(guard->lock);
+	return err;
 }
 
 static void tell(struct sweep *sweep, const struct sweep_posting *posting)
@@ -222,6 +228,7 @@ static void ended(struct txn_guard *hook, bool committed)
 	if (guard->heard)
 		guard->listener->ended(guard->listener->arg, committed);
 	guard->heard = false;
+	guard->vol->env->lock_drop(guard->lock);
 }
 
 /* ---- a commit ---- */
@@ -299,6 +306,7 @@ static int check(struct txn_guard *hook, struct txn *txn)
 	u64 uneven;
 	int err;
 
+	guard->vol->env->lock_take(guard->lock);
 	guard->txn = txn;
 	guard->after = vol_in(guard->vol, txn);
 	guard->sweep.told = guard->listener ? tell : NULL;
@@ -323,6 +331,8 @@ static void guard_close(struct txn_guard *hook)
 	if (guard->sweep.book)
 		book_close(guard->sweep.book);
 	ledger_close(guard->ledger);
+	if (guard->lock)
+		env->lock_destroy(env, guard->lock);
 	env_free(env, guard);
 }
 
@@ -339,7 +349,9 @@ static int guard_open(struct vol *vol, struct txn_guard **out)
 	guard->hook.ended = ended;
 	guard->sweep =
 	    (struct sweep){.vol = vol, .g = &vol->geo, .verdict = &guard->verdict, .times = 1};
-	err = ledger_open(vol->env, &guard->ledger);
+	guard->lock = vol->env->lock_create(vol->env);
+	err = guard->lock ? ledger_open(vol->env, &guard->ledger)
+			  : fail(-ENOMEM, "the commit guard: out of memory");
 	if (!err)
 		err = book_open(guard->ledger, &guard->sweep.book);
 	if (!err)

@@ -33,8 +33,8 @@ struct guard_listener {
 	void (*ended)(void *arg, bool committed);
 	void *arg;
 };
-/* From the next commit on; NULL: nobody listens any more. For who has a transaction of the volume.
- * -EBUSY when somebody listens already. */
+/* From the next commit on; who has a transaction of the volume knows which that is. NULL: nobody
+ * listens any more, and nobody is being told. -EBUSY when somebody listens already. */
 int guard_listen(struct txn_guard *guard, const struct guard_listener *listener);
 
 /* ---- for change(); `sweep` is always the guard's ---- */

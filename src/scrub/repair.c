@@ -4,10 +4,12 @@
 #include "base/trail.h"
 #include "format/verify.h"
 #include "fs/inode.h"
+#include "meta/ag_live.h"
 #include "meta/rebuild.h"
 #include "scrub/chunks.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 /* In these, an AG's inodes can be found only by what is in the blocks. */
@@ -30,6 +32,7 @@ struct round {
 	/* Inodes that are rebuilt by force, [from, from + FORCE_WINDOW); the least behind. */
 	u64 force_from, force_next;
 	int force_err;
+	bool *live; /* by AG: its space trees have been made anew while others wrote */
 };
 
 /* Inode numbers of one round of a forced rebuild: so many fit on the sick list. */
@@ -437,6 +440,14 @@ static void set_forced(struct round *r)
 	}
 }
 
+/* Not what has been made anew already. */
+static u64 forced_in_ag(const struct round *r, u32 ag)
+{
+	u64 force = r->options->force & present(r) & scope_mask(r, SCOPE_AG);
+
+	return r->live && r->live[ag] ? force & ~AG_LIVE_TYPES : force;
+}
+
 /* The first time, with the first inodes. */
 static void add_forced(struct round *r)
 {
@@ -446,7 +457,7 @@ static void add_forced(struct round *r)
 	if (r->force_from)
 		return;
 	for (u32 ag = 0; ag < r->survey.ags; ag++)
-		r->survey.ag[ag] |= force & scope_mask(r, SCOPE_AG);
+		r->survey.ag[ag] |= forced_in_ag(r, ag);
 	r->survey.fs |= force & (scope_mask(r, SCOPE_FS) | of_fs_items(r));
 }
 
@@ -462,7 +473,7 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	result->rounds = round + 1;
 	result->left = r->survey.findings;
 	result->stats = r->survey.stats;
-	if (!round)
+	if (!round && !r->live)
 		result->first = r->survey.findings;
 	*more = (r->survey.findings || forced) && !(same && !forced && r->daring == 2);
 	if (!*more || err)
@@ -476,6 +487,108 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	/* in another light the same findings need not be the same */
 	if (r->moved)
 		*before = ~r->survey.digest;
+	return err;
+}
+
+/* ---- while others write ---- */
+
+#define LIVE_TRIES 4
+
+static void say(const struct round *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(const struct round *r, const char *format, ...)
+{
+	char line[TRAIL_MAX + 64];
+	va_list args;
+
+	if (!r->options->say)
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	r->options->say(r->options->arg, line);
+}
+
+/* Writers get on with a reverse map that is wrong; not so with free space, or a header. */
+static bool may_live(const struct round *r, u32 ag)
+{
+	const u64 rmaps = 1ull << META_RMAPBT;
+	u64 wanted = only(r, r->survey.ag[ag] | forced_in_ag(r, ag), ag, NO_INO);
+
+	return wanted & AG_LIVE_TYPES && !(r->survey.ag[ag] & ~rmaps) &&
+	       !(r->survey.any & AG_REBUILD_NEEDS);
+}
+
+static int rebuild_live(struct round *r, u32 ag)
+{
+	struct repair repair = {.vol = r->vol, .say = r->options->say, .arg = r->options->arg};
+	struct ag_live_result result;
+	int err = -EAGAIN;
+
+	for (u32 i = 0; i < LIVE_TRIES && err == -EAGAIN; i++)
+		err = ag_live_rebuild(&repair, ag, r->options->memory, &result);
+	if (err == -ENOMEM || err == -EIO)
+		return err;
+	if (err) {
+		say(r, "AG %u: not while others write: %s", ag, trail_text());
+		trail_clear();
+		return 0;
+	}
+	r->live[ag] = true;
+	r->result->rebuilt++;
+	say(r,
+	    "AG %u: rebuilt its space trees while others wrote: %llu mappings, caught up with %llu "
+	    "changes in %u rounds, writers waited %llu us for the last %llu",
+	    ag, (unsigned long long)result.records, (unsigned long long)result.caught_up,
+	    result.rounds, (unsigned long long)result.stopped / 1000,
+	    (unsigned long long)result.last);
+	return 0;
+}
+
+static void take_result(struct round *r, bool first)
+{
+	r->result->left = r->survey.findings;
+	r->result->stats = r->survey.stats;
+	if (first)
+		r->result->first = r->survey.findings;
+}
+
+static bool all_live(const struct round *r)
+{
+	bool all = !(r->options->force & present(r) & ~AG_LIVE_TYPES);
+
+	for (u32 ag = 0; ag < r->survey.ags; ag++)
+		all = all && !only(r, forced_in_ag(r, ag), ag, NO_INO);
+	return all;
+}
+
+/* *more: there is something left for rounds that stop the writers. */
+static int run_live(struct round *r, bool *more)
+{
+	bool any = false;
+	int err = 0;
+
+	r->live = env_array(r->vol->env, r->vol->geo.ag_count, sizeof(*r->live));
+	if (!r->live)
+		return fail(-ENOMEM, "repair: out of memory");
+	err = look(r, 0);
+	take_result(r, true);
+	for (u32 ag = 0; ag < r->survey.ags && !err; ag++)
+		if (may_live(r, ag)) {
+			any = true;
+			err = rebuild_live(r, ag);
+		}
+	if (!err && any) {
+		survey_free(&r->survey);
+		err = look(r, 1);
+		take_result(r, false);
+	}
+	r->result->rounds = any ? 2 : 1;
+	*more = !err && (r->survey.findings || !all_live(r));
+	if (*more)
+		say(r, "the rest is repaired with the writers stopped");
+	survey_free(&r->survey);
 	return err;
 }
 
@@ -494,6 +607,8 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
+	if (options->live && vol->journal)
+		err = run_live(&r, &more);
 	/* the windows of a forced rebuild are as many as there are */
 	for (u32 round = 0; !err && more && (round < rounds || r.force_next != NULL64); round++) {
 		struct vol alone;
@@ -507,5 +622,6 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 		vol_alone_end(&alone);
 	}
 	env_free(vol->env, r.lost);
+	env_free(vol->env, r.live);
 	return err;
 }
