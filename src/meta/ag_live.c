@@ -405,12 +405,33 @@ static void put_header(struct live *l, struct txn *txn, struct txn_buf *buf, enu
 	memcpy(buf->data, bytes, l->g->sector_size);
 }
 
+/* What is to be freed is what the headers say that the old trees and the free list have. Roots are
+ * not counted in btreeblks. */
+static int old_fits(const struct live *l, const struct agf *agf)
+{
+	u64 counted = (u64)be32_get(agf->btreeblks) + 3 + be32_get(agf->refcount_blocks) +
+		      be32_get(agf->flcount),
+	    found = 0;
+
+	for (u32 i = 0; i < l->olds; i++)
+		found += l->old[i].blocks;
+	if (found == counted)
+		return 0;
+	return fail(-EUCLEAN,
+		    "AG %u: its trees and free list are in %llu blocks, its header says "
+		    "%llu",
+		    l->ag, (unsigned long long)found, (unsigned long long)counted);
+}
+
 static int switch_headers(struct live *l, struct vol *view, struct txn *txn)
 {
 	struct ag ag;
 	u64 before, after;
 	int err = ag_open(view, txn, l->ag, &ag);
 
+	if (err)
+		return err;
+	err = old_fits(l, ag_agf(&ag));
 	if (err)
 		return err;
 	before = counted(ag_agf(&ag));
