@@ -143,7 +143,7 @@ static int begin_steps(struct live *l, struct vol *view, struct txn *txn, size_t
 	if (!err)
 		err = fence(l, &ag);
 	if (!err)
-		err = vol_snapshot(l->vol, l->env, &how, &l->snapshot);
+		err = vol_snapshot(l->vol, &l->sweeper, &how, &l->snapshot);
 	if (!err)
 		err = guard_listen(l->vol->guard, &l->listener);
 	l->listening = !err;
@@ -361,6 +361,7 @@ static int disturbed(const struct live *l)
 static int build(struct live *l, size_t memory)
 {
 	struct rebuild *b = l->b;
+	u64 start = l->env->now(l->env);
 	int err = gather(l, memory);
 
 	b->r = &l->build;
@@ -376,6 +377,7 @@ static int build(struct live *l, size_t memory)
 	l->build.evidence = NULL;
 	vol_close(l->snapshot);
 	l->snapshot = NULL;
+	l->result->swept = l->env->now(l->env) - start;
 	if (!err)
 		err = read_old(l);
 	if (!err)
@@ -387,6 +389,7 @@ static int build(struct live *l, size_t memory)
 	if (!err)
 		err = ag_write_space(b);
 	l->result->records = b->usage.rmap_count + b->owns;
+	l->result->built = l->env->now(l->env) - start - l->result->swept;
 	return err;
 }
 
@@ -493,6 +496,7 @@ static void forget(struct live *l)
 
 static int follow(struct live *l)
 {
+	u64 start = l->env->now(l->env);
 	bool again = true;
 	int err = 0;
 
@@ -515,6 +519,7 @@ static int follow(struct live *l)
 		if (!err)
 			err = try_switch(l, &again);
 	}
+	l->result->followed = l->env->now(l->env) - start;
 	return err;
 }
 
@@ -580,6 +585,8 @@ int ag_live_rebuild(struct repair *r, u32 ag, size_t memory, struct ag_live_resu
 	l->free.guard = NULL;
 	l->g = &r->vol->geo;
 	l->env = env;
+	l->sweeper = *env;
+	l->sweeper.workers = 1;
 	l->ag = ag;
 	l->result = result;
 	l->listener = (struct guard_listener){1u << ACCOUNT_OWNERS, live_posted, live_ended, l};
