@@ -61,12 +61,36 @@ check unmount quit "$dir"
 check check "$MENDFS" check "$image"
 check xfs-repair quiet_repair
 
+# The server is killed in the middle, three times; what is left is replayed, here and by the kernel.
+killed() {
+	rm -f "$SCRATCH/stop"
+	serve "$image" "$dir" rw || return 1
+	rm -rf "$dir"/w*
+	for n in 1 2 3; do writer $n 2>/dev/null & done
+	many_live >/dev/null 2>&1 &
+	sleep "$1"
+	kill -9 "$server"
+	touch "$SCRATCH/stop"
+	umount -l "$dir"
+	wait
+	"$MENDFS" check "$image" >"$SCRATCH/judge" 2>&1 || { cat "$SCRATCH/judge"; return 1; }
+}
+# by_kernel: it replays, and reads everything, where there is one
+by_kernel() {
+	[ -z "$(kernel_missing)" ] || return 0
+	kernel_up "$image" "$SCRATCH/kernel" && find "$SCRATCH/kernel" -type f -exec cat {} + >"$SCRATCH/all" && down "$SCRATCH/kernel"
+}
+for wait in 0.4 0.7 1.1; do
+	check "killed-$wait" killed "$wait"
+	check "kernel-$wait" by_kernel
+	[ -n "$(kernel_missing)" ] || check "killed-xfs-repair-$wait" quiet_repair
+done
+
 # the reverse map alone is wrong
 serve "$image" "$dir" rw || { not_ok mount-again "no mount"; exit 1; }
 check hurt hurt rmapbt 0 "recs[1].owner" random
 check mend live
 check mended-live grep -q 'AG 0: rebuilt its space trees while others wrote' "$SCRATCH/out"
-check content-again whole
 check unmount-again quit "$dir"
 check check-again "$MENDFS" check "$image"
 check xfs-repair-again quiet_repair

@@ -155,6 +155,7 @@ static int begin_live(struct live *l, size_t memory)
 	struct journal *j = l->vol->journal;
 	struct vol view;
 	struct txn *txn;
+	u64 start;
 	/* what was freed long ago shall not be busy */
 	int err = journal_force(j, journal_number(j), false);
 
@@ -162,8 +163,10 @@ static int begin_live(struct live *l, size_t memory)
 		err = vol_begin(&l->free, &view, &txn);
 	if (err)
 		return err;
+	start = l->env->now(l->env);
 	err = begin_steps(l, &view, txn, memory);
 	err = vol_end(&l->free, txn, err ? err : NOTHING_CHANGED);
+	l->result->stopped = l->env->now(l->env) - start;
 	return err == NOTHING_CHANGED ? 0 : err;
 }
 

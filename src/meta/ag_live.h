@@ -27,7 +27,7 @@ struct ag_live_result {
 	u64 caught_up,
 	    last; /* postings that came meanwhile; those of them for which writers waited */
 	u32 rounds;
-	u64 stopped;		    /* ns that the writers were */
+	u64 stopped; /* ns that the writers were, at the most: at the beginning, or at the switch */
 	u64 swept, built, followed; /* ns that the parts took */
 };
 
