@@ -13,6 +13,9 @@
 #	MENDFS_BUILD the build folder
 #	SCRATCH      an empty folder of its own, removed afterwards
 #
+# A kernel with a fault of its own kills whatever process met it, a cp as well as mendfs.  What failed while the
+# kernel's log got such a line (an oops) is therefore done once more, which is printed; then it counts.
+#
 # run-tests.sh [PATTERN...] runs only the scripts whose name matches a pattern, and no lint.
 # KEEP=1 keeps the scratch folder.  A cmocka test that skips prints the reason on the line before.
 set -uo pipefail
@@ -30,8 +33,22 @@ out=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-test.XXXXXX")
 chmod 755 "$out"
 mkdir "$out/results" "$out/scratch"
 
-# configure FOLDER OPTION...: sets a build folder up once, and builds it.
+# How often this machine's kernel had a fault of its own, as far as its log tells.
+kernel_faults() { dmesg 2>/dev/null | grep -cE 'BUG: |Oops: |Oops\[|general protection fault'; }
+# faulty BEFORE WHAT: is WHAT, which failed, to be done again?  BEFORE: the faults when it began.
+faulty() {
+	[ "$(kernel_faults)" -gt "$1" ] || return 1
+	echo "again: $2: the kernel of this machine had a fault: $(dmesg | grep -E 'BUG: |Oops: |Oops\[|general protection fault' | tail -1)"
+}
+export -f kernel_faults faulty
+
+# build FOLDER OPTION...: sets a build folder up once, and builds it.
 build() {
+	local folder=$1 faults
+	faults=$(kernel_faults)
+	build_once "$@" || { faulty "$faults" "$folder" && build_once "$@"; }
+}
+build_once() {
 	local folder=$1
 	shift
 	if [ ! -e "$folder/build.ninja" ]; then
@@ -57,15 +74,27 @@ fi
 phase build
 
 unit() {
+	local faults
+	faults=$(kernel_faults)
+	unit_once "$1"
+	if grep -q '^not ok' "$out/results/1-$1" && faulty "$faults" "$1"; then unit_once "$1"; fi
+}
+unit_once() {
 	rm -f "$1/meson-logs/testlog.json"
 	CMOCKA_MESSAGE_OUTPUT=TAP meson test -C "$1" --no-rebuild >/dev/null 2>&1 </dev/null
 	tools/tap.py "$1/meson-logs/testlog.json" >"$out/results/1-$1"
 }
 
 script() {
-	local name=${1##*/} file start=$SECONDS
+	local name=${1##*/} faults
 	name=${name%.sh}
-	file=$out/results/2-$name
+	faults=$(kernel_faults)
+	script_once "$1" "$name"
+	if grep -q '^not ok' "$out/results/2-$name" && faulty "$faults" "$name"; then script_once "$1" "$name"; fi
+}
+script_once() {
+	local name=$2 file=$out/results/2-$2 start=$SECONDS
+	rm -rf "${out:?}/scratch/$name"
 	mkdir "$out/scratch/$name"
 	SCRATCH=$out/scratch/$name timeout --kill-after=10 "${SCRIPT_TIMEOUT:-600}" "$1" >"$out/$name.all" 2>&1 </dev/null
 	local status=$?
@@ -79,7 +108,7 @@ script() {
 	fi
 	[ -n "${KEEP:-}" ] || rm -rf "${out:?}/scratch/$name"
 }
-export -f script
+export -f script script_once
 export out SCRIPT_TIMEOUT KEEP
 export MENDFS=$PWD/build/src/cli/mendfs MENDFS_ASAN=$PWD/build-asan/src/cli/mendfs MENDFS_BUILD=$PWD/build
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}

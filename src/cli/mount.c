@@ -108,6 +108,7 @@ static int mount_open(struct mount *mount)
 				  .log = o->log,
 				  .rt = o->rt,
 				  .no_recovery = o->no_recovery,
+				  .doubtful_super = true,
 				  .write = o->read_write};
 	int err = mount_lock(mount);
 
@@ -117,6 +118,7 @@ static int mount_open(struct mount *mount)
 		err = control_open(mount->vol, &mount->control);
 	if (err)
 		return err;
+	cli_tell_super(stderr, mount->vol);
 	server.control = control_address(mount->control);
 	return server_create(mount->vol, &server, &mount->server);
 }
@@ -275,7 +277,9 @@ const struct command command_mount = {
 	"  -o norecovery         do not replay a dirty log (with ro)\n"
 	"  -o logdev=DEVICE      the log is on this device\n"
 	"  -o rtdev=DEVICE       the realtime section is on this device\n"
-	"  -o heal               mend damage when a request meets it; the request waits (none)\n"
+	"  -o heal[=POLICY]      when a request meets damage: none, check, optimize, or repair\n"
+	"                        while it waits (repair; without -o heal what the property\n"
+	"                        autofsck of the filesystem says, or none)\n"
 	"  -o sync               what has been done is durable when it is answered\n"
 	"  -o grpid              new files have the group of their directory\n"
 	"  -o discard            tell the device what has been freed: holes in an image file\n"

@@ -16,7 +16,7 @@ struct background {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
-	bool stop;
+	bool stop, kick;
 	struct server *server;
 };
 
@@ -35,18 +35,34 @@ static void *background_run(void *arg)
 	while (!b->stop) {
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += PERIOD_SECONDS;
-		if (pthread_cond_timedwait(&b->wake, &b->mutex, &until) != ETIMEDOUT)
+		if (!b->kick && pthread_cond_timedwait(&b->wake, &b->mutex, &until) != ETIMEDOUT &&
+		    !b->kick)
 			continue;
+		b->kick = false;
 		pthread_mutex_unlock(&b->mutex);
 		orphans_flush(b->server->changer);
+		orphans_retry(b->server->changer);
 		tell(b->server, journal_work(b->server->vol->journal));
 		discards_work(b->server->changer);
+		heal_work(b->server->heal);
 		pthread_mutex_lock(&b->mutex);
 	}
 	pthread_mutex_unlock(&b->mutex);
 	if (b->server->changer->discards && !journal_work(b->server->vol->journal))
 		discards_work(b->server->changer);
 	return NULL;
+}
+
+void server_wake(void *arg)
+{
+	struct background *b = ((struct server *)arg)->background;
+
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->mutex);
+	b->kick = true;
+	pthread_cond_signal(&b->wake);
+	pthread_mutex_unlock(&b->mutex);
 }
 
 int server_start(struct server *server)

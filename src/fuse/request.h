@@ -5,7 +5,6 @@
 #define MENDFS_FUSE_REQUEST_H
 
 #include "fs/inode.h"
-#include "fuse/heal.h"
 #include "fuse/server.h"
 
 #include <stdatomic.h>
@@ -28,7 +27,7 @@ struct server {
 	struct server_options options;
 	struct node_cache *nodes;
 	struct changer *changer; /* NULL: read-only */
-	struct heal *heal;	 /* NULL: damage is not mended by itself */
+	struct heal *heal;	 /* NULL: read-only */
 	struct scrub *scrub;	 /* items that are asked for by ioctl */
 	struct background *background;
 	bool no_open, no_opendir; /* the kernel can do without open requests */
@@ -59,6 +58,9 @@ void scratch_drop(struct server *server, struct scratch *scratch);
 void geometry_now(struct server *server, struct geometry *g);
 /* A program with the powers of who administers this mount. */
 bool request_is_admin(fuse_req_t req);
+
+/* The background has work, now. arg: a server. */
+void server_wake(void *arg);
 
 /* What every open file is: of the device's failed flushes it remembers how many there were. */
 void opened(struct server *server, struct fuse_file_info *fi);

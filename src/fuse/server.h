@@ -19,6 +19,7 @@
 
 #include "fs/vol.h"
 #include "fuse/control.h"
+#include "fuse/heal.h"
 
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
@@ -32,7 +33,7 @@ struct server;
 struct server_options {
 	bool permissions;	   /* the kernel checks modes and POSIX ACLs */
 	bool sync, discard, grpid; /* the mount options */
-	bool heal;		   /* damage is mended when a request meets it; see heal.h */
+	enum heal_policy heal;	   /* what is done where a request meets damage */
 	void (*up)(void *arg);	   /* the kernel has said hello; NULL: nobody waits */
 	void *arg;
 	const struct control_address *control; /* where commands are taken; NULL: nowhere */

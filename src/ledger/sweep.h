@@ -146,6 +146,7 @@ struct sweep_options {
 	u32 posted_accounts;
 	const struct found_chunks *found; /* see struct sweep */
 	bool gather;			  /* that alone: no findings, no balance */
+	bool one_thread;		  /* the caller's: others have work to do, too */
 };
 
 /* The findings that the sweep itself raises; src/meta defines them. */

@@ -143,7 +143,7 @@ static int begin_steps(struct live *l, struct vol *view, struct txn *txn, size_t
 	if (!err)
 		err = fence(l, &ag);
 	if (!err)
-		err = vol_snapshot(l->vol, &l->sweeper, &how, &l->snapshot);
+		err = vol_snapshot(l->vol, l->env, &how, &l->snapshot);
 	if (!err)
 		err = guard_listen(l->vol->guard, &l->listener);
 	l->listening = !err;
@@ -351,7 +351,7 @@ static int gather(struct live *l, size_t memory)
 	l->build = *l->r;
 	l->build.vol = &l->shadow;
 	l->build.wanted = l->wanted;
-	return evidence_gather(l->snapshot, memory, l->wanted, NULL, &l->build.evidence);
+	return evidence_gather(l->snapshot, memory, l->wanted, NULL, true, &l->build.evidence);
 }
 
 static int disturbed(const struct live *l)
@@ -588,8 +588,6 @@ int ag_live_rebuild(struct repair *r, u32 ag, size_t memory, struct ag_live_resu
 	l->free.guard = NULL;
 	l->g = &r->vol->geo;
 	l->env = env;
-	l->sweeper = *env;
-	l->sweeper.workers = 1;
 	l->ag = ag;
 	l->result = result;
 	l->listener = (struct guard_listener){1u << ACCOUNT_OWNERS, live_posted, live_ended, l};

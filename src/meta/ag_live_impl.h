@@ -34,7 +34,6 @@ struct live {
 	struct vol free; /* the same, its commits not guarded */
 	const struct geometry *g;
 	struct env *env;
-	struct env sweeper; /* the same with one worker: the others are for the writers */
 	u32 ag;
 	struct vol *snapshot;
 	struct evidence_ag *wanted;
