@@ -35,7 +35,7 @@ struct guard_listener {
 };
 /* From the next commit on; who has a transaction of the volume knows which that is. NULL: nobody
  * listens any more, and nobody is being told. -EBUSY when somebody listens already. */
-int guard_listen(struct txn_guard *guard, const struct guard_listener *listener);
+int guard_listen(struct txn_guard *hook, const struct guard_listener *listener);
 
 /* ---- for change(); `sweep` is always the guard's ---- */
 

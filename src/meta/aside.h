@@ -20,6 +20,6 @@ struct aside_place {
 int aside_open(struct env *env, struct device *home, const struct meta_types *types,
 	       const struct aside_place *place, struct device **out);
 /* The bytes of a header; NULL: there is none. */
-u8 *aside_header(struct device *aside, struct daddr at);
+u8 *aside_header(struct device *dev, struct daddr at);
 
 #endif

@@ -9,7 +9,6 @@
 #include "scrub/chunks.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 /* In these, an AG's inodes can be found only by what is in the blocks. */
@@ -500,22 +499,6 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 
 #define LIVE_TRIES 4
 
-static void say(const struct round *r, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(const struct round *r, const char *format, ...)
-{
-	char line[TRAIL_MAX + 64];
-	va_list args;
-
-	if (!r->options->say)
-		return;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	r->options->say(r->options->arg, line);
-}
-
 /* Writers get on with a reverse map that is wrong; not so with free space, or a header. */
 static bool may_live(const struct round *r, u32 ag)
 {
@@ -528,22 +511,22 @@ static bool may_live(const struct round *r, u32 ag)
 
 static int rebuild_live(struct round *r, u32 ag)
 {
-	struct repair repair = {.vol = r->vol, .say = r->options->say, .arg = r->options->arg};
 	struct ag_live_result result;
 	int err = -EAGAIN;
 
 	for (u32 i = 0; i < LIVE_TRIES && err == -EAGAIN; i++)
-		err = ag_live_rebuild(&repair, ag, r->options->memory, &result);
+		err = ag_live_rebuild(&r->repair, ag, r->options->memory, &result);
 	if (err == -ENOMEM || err == -EIO)
 		return err;
 	if (err) {
-		say(r, "AG %u: not while others write: %s", ag, trail_text());
+		repair_say(&r->repair, "AG %u: not while others write: %s", ag, trail_text());
 		trail_clear();
 		return 0;
 	}
 	r->live[ag] = true;
 	r->result->rebuilt++;
-	say(r,
+	repair_say(
+	    &r->repair,
 	    "AG %u: rebuilt its space trees while others wrote: %llu mappings, caught up with %llu "
 	    "changes in %u rounds, writers waited %llu us for the last %llu",
 	    ag, (unsigned long long)result.records, (unsigned long long)result.caught_up,
@@ -575,6 +558,7 @@ static int run_live(struct round *r, bool *more)
 	bool any = false;
 	int err = 0;
 
+	r->repair = (struct repair){.vol = r->vol, .say = r->options->say, .arg = r->options->arg};
 	r->live = env_array(r->vol->env, r->vol->geo.ag_count, sizeof(*r->live));
 	if (!r->live)
 		return fail(-ENOMEM, "repair: out of memory");
@@ -593,7 +577,7 @@ static int run_live(struct round *r, bool *more)
 	r->result->rounds = any ? 2 : 1;
 	*more = !err && (r->survey.findings || !all_live(r));
 	if (*more)
-		say(r, "the rest is repaired with the writers stopped");
+		repair_say(&r->repair, "the rest is repaired with the writers stopped");
 	survey_free(&r->survey);
 	return err;
 }
