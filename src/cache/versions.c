@@ -21,6 +21,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define PRUNE_AT_ONCE 64u /* units */
+
 u64 version_mix(u64 key)
 {
 	return key * 0x9e3779b97f4a7c15ull >> 20;
@@ -209,21 +211,29 @@ void versions_unit_settle(struct versions *v, struct unit *unit)
 	version_unit_free(v, unit);
 }
 
+/* There may be many, each with a chain to let go, and commits wait for the lock: it is let go now
+ * and then. Units that are on `units` here are on nobody's list, and stay since they say `many`. */
 void versions_prune_all(struct versions *v)
 {
-	struct unit **link = &v->many;
+	struct unit *units = v->many;
 
-	while (*link) {
-		struct unit *unit = *link;
+	v->many = NULL;
+	for (u32 i = 1; units; i++) {
+		struct unit *unit = units;
 
+		units = unit->next_many;
 		prune(v, unit);
-		if (unit->newest->older) {
-			link = &unit->next_many;
-			continue;
-		}
-		*link = unit->next_many;
 		unit->many = false;
-		versions_unit_settle(v, unit);
+		if (unit->newest->older)
+			versions_note_many(v, unit);
+		else
+			versions_unit_settle(v, unit);
+		if (i % PRUNE_AT_ONCE)
+			continue;
+		versions_unlock(v);
+		if (v->env->pause)
+			v->env->pause(v->env);
+		versions_lock(v);
 	}
 }
 

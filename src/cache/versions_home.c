@@ -72,7 +72,7 @@ int versions_frozen_each(struct versions *v, int (*fn)(void *arg, const struct v
 		item.logged = unit->logged;
 		item.pieces = unit->pieces;
 		memcpy(item.map, unit->frozen_map, sizeof(item.map));
-		if (!version->gone)
+		if (!version->gone && !version->born)
 			item.bytes = version->buf->data + version->offset;
 		versions_unlock(v);
 		err = fn(arg, &item);
@@ -254,6 +254,13 @@ static int by_place(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Of a commit: not what was kept from home for snapshots, which is gone or lies there.
+ */
+static bool is_content(const struct version *version)
+{
+	return !version->gone && !version->at_home && !version->born;
+}
+
 /* All that the log has. From here on their changes are logged whole. */
 static int gather(struct versions *v, struct home_run *run)
 {
@@ -269,7 +276,7 @@ static int gather(struct versions *v, struct home_run *run)
 				version_mark_all(unit->map, unit->size);
 			else
 				unit->whole = true;
-			if (version && (version->gone || version->at_home))
+			if (version && !is_content(version))
 				version = NULL;
 			run->going[run->count++] = (struct going){unit, version};
 		}

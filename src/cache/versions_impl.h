@@ -77,7 +77,7 @@ void version_mark_all(u32 *map, u32 size);
 /* Frees the unit when nobody needs it any more. */
 void versions_unit_settle(struct versions *v, struct unit *unit);
 void versions_note_many(struct versions *v, struct unit *unit);
-/* A pin has gone. */
+/* A pin has gone. Lets the lock go meanwhile, and takes it again. */
 void versions_prune_all(struct versions *v);
 
 /* The newest version that is not above the number, or NULL. */

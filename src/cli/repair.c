@@ -13,7 +13,7 @@
 
 struct repair_command {
 	struct cli_image image; /* first */
-	bool verbose;
+	bool verbose, live;
 	u64 force;
 };
 
@@ -83,6 +83,7 @@ static int repair(struct repairing *r, struct vol *vol)
 	    .env = &r->run->env,
 	    .memory = r->options->image.memory,
 	    .force = r->options->force,
+	    .live = r->options->live,
 	};
 	struct repair_result result;
 	int err = repair_run(vol, &options, &result);
@@ -176,6 +177,7 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 	    {"preview", no_argument, NULL, 'p'},
 	    {"verbose", no_argument, NULL, 'v'},
 	    {"force", required_argument, NULL, 'f'},
+	    {"live", no_argument, NULL, 'i'},
 	    {"memory", required_argument, NULL, 'm'},
 	    {"log", required_argument, NULL, 'L'},
 	    {"log-device", required_argument, NULL, 'l'},
@@ -191,6 +193,8 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 			c->image.preview = true;
 		} else if (o == 'v') {
 			c->verbose = true;
+		} else if (o == 'i') {
+			c->live = true;
 		} else if (o == 'f') {
 			if (!parse_types(optarg, &c->force))
 				return cli_misuse(self, "\"%s\" is no list of types", optarg);
@@ -233,6 +237,8 @@ const struct command command_repair = {
 	    "  --preview             in memory alone: the image is not written\n"
 	    "  --force=TYPE,...      make these anew, too, though nothing is wrong: bnobt, rmapbt, "
 	    "all\n"
+	    "  --live                of what is mounted: space trees are made anew beside running\n"
+	    "                        writers, where those can go on (experimental)\n"
 	    "  -v, --verbose         show findings on stderr as they come, and notes\n"
 	    "  --memory=SIZE         for the cache of blocks: 16M\n"
 	    "  --log=refuse          stop at a damaged log (the default)\n"

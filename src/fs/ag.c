@@ -275,8 +275,11 @@ static int space_tree_alloc(struct btree *t, u64 near, u64 *ptr)
 
 static int space_tree_release(struct btree *t, u64 ptr)
 {
-	int err = space_free(t->arg, (u32)ptr, 1, tree_owner(t));
+	struct ag *ag = t->arg;
+	int err = space_free(ag, (u32)ptr, 1, tree_owner(t));
 
+	if (!err && ag->vol->pool)
+		err = space_pool_put(ag->vol->pool, (u32)ptr, 1);
 	return err ? err : count_space_blocks(t, -1);
 }
 

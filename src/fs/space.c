@@ -168,137 +168,7 @@ static int free_extent(struct ag *ag, u32 bno, u32 blocks, bool data)
 	return err ? err : settle(ag, blocks);
 }
 
-/* The first `blocks` of a free extent are free no more. */
-static int use_start(struct ag *ag, struct extent32 e, u32 blocks)
-{
-	const struct extent32 rest = {e.start + blocks, e.blocks - blocks};
-	int err;
-
-	if (e.start < geometry_ag_header_blocks(&ag->vol->geo) ||
-	    (u64)e.start + e.blocks > geometry_ag_blocks(&ag->vol->geo, ag->number))
-		return fail(-EUCLEAN, "AG %u: free extent %u, %u blocks", ag->number, e.start,
-			    e.blocks);
-	if (rest.blocks)
-		err = record_replace(ag, e, rest);
-	else
-		err = record_delete(ag, e);
-	return err ? err : settle(ag, -(s64)blocks);
-}
-
-/* ---- the free list ---- */
-
-/* One insertion or deletion may split, or join, every level of a tree and change its height. */
-static u32 tree_need(struct be32 levels)
-{
-	return be32_get(levels) * 2;
-}
-
-static u32 list_need(struct ag *ag)
-{
-	const struct agf *agf = ag_agf(ag);
-	u32 need = tree_need(agf->levels[AGF_BNO]) + tree_need(agf->levels[AGF_CNT]);
-
-	if (geometry_has(&ag->vol->geo, FEATURE_RMAPBT))
-		need += tree_need(agf->levels[AGF_RMAP]);
-	return (u32)min_u64(need, agfl_slots(&ag->vol->geo));
-}
-
-static u32 list_count(struct ag *ag)
-{
-	return be32_get(ag_agf(ag)->flcount);
-}
-
-static int list_trim(struct ag *ag)
-{
-	u32 bno, rounds = 2 * agfl_slots(&ag->vol->geo);
-	int err = 0;
-
-	while (!err && list_count(ag) > list_need(ag) && rounds--) {
-		err = ag_list_take(ag, &bno);
-		if (!err)
-			err = rmap_unmap(ag, bno, 1, &ag_owner);
-		if (!err)
-			err = free_extent(ag, bno, 1, false);
-	}
-	return err;
-}
-
-/* The smallest free extent that has as many blocks, or the longest. -ENOENT when nothing is free.
- */
-static int best_fit(struct ag *ag, u32 blocks, struct extent32 *out)
-{
-	const struct btree_key key = {{blocks, 0, 0}}, last = {{NULL64, 0, 0}};
-	struct alloc_rec record;
-	struct btree t;
-	int err = ag_tree(ag, META_CNTBT, &t);
-
-	if (err)
-		return err;
-	err = btree_find_ge(&t, &key, &record);
-	if (err == -ENOENT)
-		err = btree_find_le(&t, &last, &record);
-	if (!err)
-		*out = extent_of(&record);
-	return err;
-}
-
-/* With nothing free the list stays short: what needs it will say so. */
-static int list_fill(struct ag *ag)
-{
-	u32 rounds = 2 * agfl_slots(&ag->vol->geo);
-	int err = 0;
-
-	while (!err && list_count(ag) < list_need(ag) && rounds--) {
-		u32 want = list_need(ag) - list_count(ag);
-		struct extent32 e;
-
-		err = best_fit(ag, want, &e);
-		if (err)
-			return err == -ENOENT ? 0 : err;
-		want = (u32)min_u64(want, e.blocks);
-		err = use_start(ag, e, want);
-		for (u32 i = 0; i < want && !err; i++)
-			err = ag_list_put(ag, e.start + i);
-		if (!err && !MUTATE(LIST_NOT_MAPPED))
-			err = rmap_map(ag, e.start, want, &ag_owner);
-	}
-	return err;
-}
-
-int space_prepare(struct ag *ag)
-{
-	int err = list_trim(ag);
-
-	return err ? err : list_fill(ag);
-}
-
-/* ---- for everybody ---- */
-
-static int give_back(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
-{
-	const struct geometry *g = &ag->vol->geo;
-	u32 length = geometry_ag_blocks(g, ag->number);
-	int err;
-
-	if (!blocks || bno < geometry_ag_header_blocks(g) || bno >= length || blocks > length - bno)
-		return fail(-EUCLEAN, "AG %u: block %u, %u blocks, cannot be freed", ag->number,
-			    bno, blocks);
-	err = space_prepare(ag);
-	if (!err && (s64)owner->owner == OWNER_UNKNOWN)
-		err = rmap_forget(ag, bno, blocks);
-	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE && !MUTATE(FREE_STILL_MAPPED))
-		err = rmap_unmap(ag, bno, blocks, owner);
-	if (!err && !MUTATE(FREE_NOT_FREED))
-		err = free_extent(ag, bno, blocks, (s64)owner->owner == OWNER_ELSEWHERE);
-	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
-}
-
-int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
-{
-	if (health_fenced(ag->vol, ag->number))
-		return health_refuse(ag->number);
-	return health_blame(give_back(ag, bno, blocks, owner), SCRUB_BNOBT, ag->number, NO_INO);
-}
+/* ---- what may be taken ---- */
 
 /* Blocks of a tree with a record for so many: they are at least half full. */
 static u64 tree_blocks(const struct geometry *g, u64 records, u32 size)
@@ -362,6 +232,28 @@ static bool busy(const struct ag *ag, u64 at, u64 end, u64 *from, u64 *until)
 	return first < high;
 }
 
+/* The first run that is kept for what is built aside. */
+static bool fenced(const struct ag *ag, u64 at, u64 end, u64 *from, u64 *until)
+{
+	const struct geometry *g = &ag->vol->geo;
+	u64 base = agblock_daddr(g, ag->number, 0).v;
+
+	if (!ag->vol->journal ||
+	    !journal_fenced(ag->vol->journal, daddr_of(base + (at << g->block_log)),
+			    (end - at) << g->block_log, from, until))
+		return false;
+	*from = (*from - base) >> g->block_log;
+	*until = (*until - base) >> g->block_log;
+	return true;
+}
+
+/* What must not be taken. */
+static bool kept(const struct ag *ag, const struct space_want *want, u64 at, u64 end, u64 *from,
+		 u64 *until)
+{
+	return want->data ? busy(ag, at, end, from, until) : fenced(ag, at, end, from, until);
+}
+
 /* [*bno, *bno + *blocks) of the free extent, from `from` on, that is aligned, not busy, and long
  * enough. */
 static bool fits(const struct ag *ag, const struct space_want *want, struct extent32 e, u32 from,
@@ -378,7 +270,7 @@ static bool fits(const struct ag *ag, const struct space_want *want, struct exte
 		if (at >= end || end - at < want->least)
 			return false;
 		stop = min_u64(end, at + want->most);
-		if (want->data && busy(ag, at, stop, &first, &behind)) {
+		if (kept(ag, want, at, stop, &first, &behind)) {
 			stop = first;
 			if (stop <= at || stop - at < want->least) {
 				at = behind;
@@ -479,10 +371,186 @@ static int use_middle(struct ag *ag, struct extent32 e, u32 bno, u32 blocks)
 	return err || !behind.blocks ? err : record_insert(ag, behind);
 }
 
+/* True when some free space of the AG is kept for what is built aside; who keeps it is told. */
+static bool any_fenced(struct ag *ag)
+{
+	u64 from, until;
+
+	if (!fenced(ag, 0, geometry_ag_blocks(&ag->vol->geo, ag->number), &from, &until))
+		return false;
+	journal_fence_missed(ag->vol->journal);
+	return true;
+}
+
+/* [bno, bno + blocks), if all of it is free: no more. */
+static int take_exactly(struct ag *ag, u32 bno, u32 blocks)
+{
+	struct extent32 e;
+	int err = space_next_free(ag, bno, &e.start, &e.blocks);
+
+	if (err)
+		return err;
+	if (!e.blocks || e.start > bno || (u64)e.start + e.blocks < (u64)bno + blocks)
+		return fail(-EUCLEAN, "AG %u: of block %u, %u blocks, some are not free",
+			    ag->number, bno, blocks);
+	err = use_middle(ag, e, bno, blocks);
+	return err ? err : settle(ag, -(s64)blocks);
+}
+
+/* For the free list: the smallest free extent that has as many blocks, or the longest. -ENOENT when
+ * nothing is free. */
+static int take_any(struct ag *ag, u32 most, u32 *bno, u32 *blocks)
+{
+	const struct space_want want = {.least = 1, .most = most};
+	struct extent32 e;
+	int err = find_sized(ag, &want, &e, bno, blocks);
+
+	if (err == -ENOENT)
+		any_fenced(ag);
+	if (!err)
+		err = use_middle(ag, e, *bno, *blocks);
+	return err ? err : settle(ag, -(s64)*blocks);
+}
+
+/* ---- of an AG that is built aside ---- */
+
+int space_pool_put(struct space_pool *pool, u32 start, u32 blocks)
+{
+	u32 room = pool->room ? pool->room * 2 : 64;
+	struct space_run *run = pool->run;
+
+	if (pool->runs == pool->room) {
+		run = env_grow(pool->env, run, pool->runs, room, sizeof(*run));
+		if (!run)
+			return fail(-ENOMEM, "space for new trees: out of memory");
+		pool->run = run;
+		pool->room = room;
+	}
+	run[pool->runs++] = (struct space_run){start, blocks};
+	pool->blocks += blocks;
+	return 0;
+}
+
+static int take_pooled(struct ag *ag, u32 most, u32 *bno, u32 *blocks)
+{
+	struct space_pool *pool = ag->vol->pool;
+	struct space_run *last;
+
+	if (!pool->runs)
+		return fail(-ENOSPC, "AG %u: no more room for the new trees", ag->number);
+	last = &pool->run[pool->runs - 1];
+	*blocks = (u32)min_u64(most, last->blocks);
+	*bno = last->start;
+	last->start += *blocks;
+	last->blocks -= *blocks;
+	pool->blocks -= *blocks;
+	if (!last->blocks)
+		pool->runs--;
+	return take_exactly(ag, *bno, *blocks);
+}
+
+/* ---- the free list ---- */
+
+/* One insertion or deletion may split, or join, every level of a tree and change its height. */
+static u32 tree_need(struct be32 levels)
+{
+	return be32_get(levels) * 2;
+}
+
+static u32 list_need(struct ag *ag)
+{
+	const struct agf *agf = ag_agf(ag);
+	u32 need = tree_need(agf->levels[AGF_BNO]) + tree_need(agf->levels[AGF_CNT]);
+
+	if (geometry_has(&ag->vol->geo, FEATURE_RMAPBT))
+		need += tree_need(agf->levels[AGF_RMAP]);
+	return (u32)min_u64(need, agfl_slots(&ag->vol->geo));
+}
+
+static u32 list_count(struct ag *ag)
+{
+	return be32_get(ag_agf(ag)->flcount);
+}
+
+static int list_trim(struct ag *ag)
+{
+	u32 bno, rounds = 2 * agfl_slots(&ag->vol->geo);
+	int err = 0;
+
+	while (!err && list_count(ag) > list_need(ag) && rounds--) {
+		err = ag_list_take(ag, &bno);
+		if (!err)
+			err = rmap_unmap(ag, bno, 1, &ag_owner);
+		if (!err)
+			err = free_extent(ag, bno, 1, false);
+		if (!err && ag->vol->pool)
+			err = space_pool_put(ag->vol->pool, bno, 1);
+	}
+	return err;
+}
+
+/* With nothing free the list stays short: what needs it will say so. */
+static int list_fill(struct ag *ag)
+{
+	u32 rounds = 2 * agfl_slots(&ag->vol->geo);
+	int err = 0;
+
+	while (!err && list_count(ag) < list_need(ag) && rounds--) {
+		u32 want = list_need(ag) - list_count(ag), bno;
+
+		err = ag->vol->pool ? take_pooled(ag, want, &bno, &want)
+				    : take_any(ag, want, &bno, &want);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		for (u32 i = 0; i < want && !err; i++)
+			err = ag_list_put(ag, bno + i);
+		if (!err && !MUTATE(LIST_NOT_MAPPED))
+			err = rmap_map(ag, bno, want, &ag_owner);
+	}
+	return err;
+}
+
+int space_prepare(struct ag *ag)
+{
+	int err = list_trim(ag);
+
+	return err ? err : list_fill(ag);
+}
+
+/* ---- for everybody ---- */
+
+static int give_back(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
+{
+	const struct geometry *g = &ag->vol->geo;
+	u32 length = geometry_ag_blocks(g, ag->number);
+	int err;
+
+	if (!blocks || bno < geometry_ag_header_blocks(g) || bno >= length || blocks > length - bno)
+		return fail(-EUCLEAN, "AG %u: block %u, %u blocks, cannot be freed", ag->number,
+			    bno, blocks);
+	err = space_prepare(ag);
+	if (!err && (s64)owner->owner == OWNER_UNKNOWN)
+		err = rmap_forget(ag, bno, blocks);
+	else if (!err && (s64)owner->owner != OWNER_ELSEWHERE && !MUTATE(FREE_STILL_MAPPED))
+		err = rmap_unmap(ag, bno, blocks, owner);
+	if (!err && !MUTATE(FREE_NOT_FREED))
+		err = free_extent(ag, bno, blocks, (s64)owner->owner == OWNER_ELSEWHERE);
+	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
+}
+
+int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
+{
+	if (health_fenced(ag->vol, ag->number))
+		return health_refuse(ag->number);
+	return health_blame(give_back(ag, bno, blocks, owner), SCRUB_BNOBT, ag->number, NO_INO);
+}
+
 static int nothing(struct ag *ag, const struct space_want *want)
 {
 	u64 from, until;
 
+	if (any_fenced(ag))
+		return fail(-EAGAIN, "AG %u: free space is kept for new trees", ag->number);
 	if (want->data && busy(ag, 0, geometry_ag_blocks(&ag->vol->geo, ag->number), &from, &until))
 		return fail(-EAGAIN, "AG %u: all free space has just been freed", ag->number);
 	return fail(-ENOSPC, "AG %u: no %u free blocks", ag->number, want->least);
@@ -548,10 +616,56 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
 	return health_blame(take(ag, want, owner, bno, blocks), SCRUB_BNOBT, ag->number, NO_INO);
 }
 
+int space_next_free(struct ag *ag, u32 bno, u32 *start, u32 *blocks)
+{
+	const struct btree_key key = {{bno, NULL32, 0}}, next = {{bno + 1ull, 0, 0}};
+	struct alloc_rec record = {0};
+	struct extent32 e;
+	struct btree t;
+	int err = ag_tree(ag, META_BNOBT, &t);
+
+	if (err)
+		return err;
+	err = btree_find_le(&t, &key, &record);
+	e = extent_of(&record);
+	if (err == -ENOENT || (!err && (u64)e.start + e.blocks <= bno))
+		err = btree_find_ge(&t, &next, &record);
+	e = extent_of(&record);
+	*start = e.start;
+	*blocks = err ? 0 : e.blocks;
+	return err == -ENOENT ? 0 : err;
+}
+
+int space_claim(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
+{
+	int err = space_prepare(ag);
+
+	if (!err)
+		err = take_exactly(ag, bno, blocks);
+	if (!err && (s64)owner->owner != OWNER_ELSEWHERE)
+		err = rmap_map(ag, bno, blocks, owner);
+	return err ? err : ag_count_free(ag->vol, ag->txn, -(s64)blocks);
+}
+
+/* Of the pool. */
+static int alloc_pooled(struct ag *ag, const struct owner *owner, u32 *bno)
+{
+	u32 blocks;
+	int err = space_prepare(ag);
+
+	if (!err)
+		err = take_pooled(ag, 1, bno, &blocks);
+	if (!err)
+		err = rmap_map(ag, *bno, 1, owner);
+	return err ? err : ag_count_free(ag->vol, ag->txn, -1);
+}
+
 int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno)
 {
 	const struct space_want want = {.near = near, .least = 1, .most = 1};
 	u32 blocks;
 
+	if (ag->vol->pool)
+		return alloc_pooled(ag, owner, bno);
 	return space_take(ag, &want, owner, bno, &blocks);
 }

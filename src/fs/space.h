@@ -40,6 +40,22 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
  * removed may take records of the AG's trees apart before it gives a block back, and then those
  * need more. */
 u32 space_for_files(const struct ag *ag);
+/* Exactly these blocks; -EUCLEAN when any of them is not free. */
+int space_claim(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner);
+/* The free extent that holds bno, or the first behind it; *blocks 0: there is none. */
+int space_next_free(struct ag *ag, u32 bno, u32 *start, u32 *blocks);
+
+/* Blocks that are free in an AG that is built aside (vol.pool), and nobody else gets. */
+struct space_run {
+	u32 start, blocks;
+};
+struct space_pool {
+	struct env *env;
+	struct space_run *run;
+	u32 runs, room;
+	u64 blocks; /* of all runs */
+};
+int space_pool_put(struct space_pool *pool, u32 start, u32 blocks);
 /* One block for a tree of the AG, the next free one from `near` on or from the start; -ENOSPC. */
 int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno);
 

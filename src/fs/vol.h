@@ -40,6 +40,8 @@ struct vol {
 	u32 rotor;		 /* the writer's: the AG for the next directory */
 	bool writable;		 /* with a journal, and opened to the end */
 	bool alone;		 /* see vol_alone_begin() */
+	/* Not NULL: an AG that is built aside, whose trees get blocks from here alone. */
+	struct space_pool *pool;
 	struct vol *origin;	 /* whose copy it is then */
 	struct txn_guard *guard; /* of all commits from then on; NULL: none */
 	struct health *health;	 /* of one that is mounted (fs/health.h); NULL */

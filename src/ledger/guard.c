@@ -21,6 +21,9 @@ struct guard {
 	struct vol *vol, after;
 	struct txn *txn;
 	struct guard_dir dir;
+	struct env_lock *lock;		       /* from check() to ended(), and to listen */
+	const struct guard_listener *listener; /* NULL: none */
+	bool heard;			       /* something of this commit has been told */
 	struct inode kept[2]; /* of guard_dinode(), before and after: what was read for it */
 };
 
@@ -190,6 +193,44 @@ void guard_entries(struct sweep *sweep, const struct txn_change *c, struct guard
 	}
 }
 
+/* ---- who listens ---- */
+
+int guard_listen(struct txn_guard *hook, const struct guard_listener *listener)
+{
+	struct guard *guard = (struct guard *)((char *)hook - offsetof(struct guard, hook));
+
+	int err = 0;
+
+	guard->vol->env->lock_take(guard->lock);
+	if (guard->listener && listener)
+		err = fail(-EBUSY, "somebody listens to the commits already");
+	else
+		guard->listener = listener;
+	guard->vol->env->lock_drop(guard->lock);
+	return err;
+}
+
+static void tell(struct sweep *sweep, const struct sweep_posting *posting)
+{
+	struct guard *guard = guard_of(sweep);
+	const struct guard_listener *l = guard->listener;
+
+	if (!(l->accounts >> posting->account & 1))
+		return;
+	guard->heard = true;
+	l->posted(l->arg, posting);
+}
+
+static void ended(struct txn_guard *hook, bool committed)
+{
+	struct guard *guard = (struct guard *)((char *)hook - offsetof(struct guard, hook));
+
+	if (guard->heard)
+		guard->listener->ended(guard->listener->arg, committed);
+	guard->heard = false;
+	guard->vol->env->lock_drop(guard->lock);
+}
+
 /* ---- a commit ---- */
 
 static int post_change(void *arg, const struct txn_change *c)
@@ -265,15 +306,20 @@ static int check(struct txn_guard *hook, struct txn *txn)
 	u64 uneven;
 	int err;
 
+	guard->vol->env->lock_take(guard->lock);
 	guard->txn = txn;
 	guard->after = vol_in(guard->vol, txn);
+	guard->sweep.told = guard->listener ? tell : NULL;
 	err = post_all(guard);
+	guard->sweep.told = NULL;
 	uneven = book_balance(guard->sweep.book);
 	if (!err && uneven)
 		err = refuse(guard, uneven);
 	let_go(guard, false);
 	let_go(guard, true);
 	guard->txn = NULL;
+	if (err)
+		ended(hook, false);
 	return err;
 }
 
@@ -285,6 +331,8 @@ static void guard_close(struct txn_guard *hook)
 	if (guard->sweep.book)
 		book_close(guard->sweep.book);
 	ledger_close(guard->ledger);
+	if (guard->lock)
+		env->lock_destroy(env, guard->lock);
 	env_free(env, guard);
 }
 
@@ -298,9 +346,12 @@ static int guard_open(struct vol *vol, struct txn_guard **out)
 		return fail(-ENOMEM, "the commit guard: out of memory");
 	guard->vol = vol;
 	guard->hook.check = check;
+	guard->hook.ended = ended;
 	guard->sweep =
 	    (struct sweep){.vol = vol, .g = &vol->geo, .verdict = &guard->verdict, .times = 1};
-	err = ledger_open(vol->env, &guard->ledger);
+	guard->lock = vol->env->lock_create(vol->env);
+	err = guard->lock ? ledger_open(vol->env, &guard->ledger)
+			  : fail(-ENOMEM, "the commit guard: out of memory");
 	if (!err)
 		err = book_open(guard->ledger, &guard->sweep.book);
 	if (!err)

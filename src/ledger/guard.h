@@ -19,6 +19,24 @@
 
 extern const struct vol_guard commit_guard;
 
+/*
+ * Who wants to know what commits change. posted() is called for each posting of a commit to one of
+ * the accounts (bits 1 << enum account), with the sign that it counts with, and then ended(): when
+ * that says false, the commit has not happened.  Both run in the thread of the writer, which waits.
+ * A commit that posts nothing is not told.
+ *
+ * Commits that are not guarded (vol_alone_begin()) are not heard.
+ */
+struct guard_listener {
+	u32 accounts;
+	void (*posted)(void *arg, const struct sweep_posting *posting);
+	void (*ended)(void *arg, bool committed);
+	void *arg;
+};
+/* From the next commit on; who has a transaction of the volume knows which that is. NULL: nobody
+ * listens any more, and nobody is being told. -EBUSY when somebody listens already. */
+int guard_listen(struct txn_guard *hook, const struct guard_listener *listener);
+
 /* ---- for change(); `sweep` is always the guard's ---- */
 
 /* The volume as it was before the transaction, and as it will be. */

@@ -15,6 +15,7 @@
 #include "fs/mkfs.h"
 #include "fs/names.h"
 #include "host/host.h"
+#include "ledger/guard.h"
 #include "ledger/sweep.h"
 #include "meta/types_table.h"
 
@@ -355,11 +356,109 @@ static void moved_records(void **state)
 	world_close(w);
 }
 
+/* ---- who listens ---- */
+
+/* Who owns which blocks, as a sum over all blocks. */
+struct heard {
+	u64 sum, commit; /* of what was committed, and of the commit at hand */
+	u32 commits, refused;
+};
+
+static u64 mix(u64 x)
+{
+	x = (x ^ x >> 31) * 0x9e3779b97f4a7c15ull;
+	return (x ^ x >> 29) * 0xbf58476d1ce4e5b9ull;
+}
+
+static u64 sum_of(const struct sweep_posting *p)
+{
+	u64 key = mix(p->fact->w[0] + mix(p->fact->w[1] + mix(p->fact->w[2]))), sum = 0;
+
+	if (p->account != ACCOUNT_OWNERS || p->side != SIDE_LEFT)
+		return 0;
+	for (u64 i = 0; i < p->length; i++)
+		sum += mix(key + p->start + i);
+	return sum * (u64)p->times;
+}
+
+static void hear(void *arg, const struct sweep_posting *p)
+{
+	((struct heard *)arg)->commit += sum_of(p);
+}
+
+static void hear_end(void *arg, bool committed)
+{
+	struct heard *h = arg;
+
+	h->sum += committed ? h->commit : 0;
+	h->commits += committed;
+	h->refused += !committed;
+	h->commit = 0;
+}
+
+static void add_posting(void *arg, const struct sweep_posting *p)
+{
+	*(u64 *)arg += sum_of(p);
+}
+
+static u64 owned(struct world *w)
+{
+	u64 sum = 0;
+	const struct sweep_options options = {
+	    .posted = add_posting, .posted_arg = &sum, .posted_accounts = 1u << ACCOUNT_OWNERS};
+
+	must(sweep_gather(w->vol, 0, &options));
+	return sum;
+}
+
+static void listen_to(struct world *w, const struct guard_listener *listener)
+{
+	must(vol_begin(w->vol, NULL, &w->txn));
+	must(guard_listen(w->vol->guard, listener));
+	must(vol_end(w->vol, w->txn, 0));
+}
+
+/* What a sweep finds afterwards is what it found before, and what was heard between; a commit that
+ * was refused is not in it. */
+static void heard_is_all(void **state)
+{
+	struct world *w = world_open_with(true, 1024);
+	struct heard h = {0};
+	const struct guard_listener listener = {
+	    .accounts = 1u << ACCOUNT_OWNERS, .posted = hear, .ended = hear_end, .arg = &h};
+	u64 before = owned(w), last;
+
+	(void)state;
+	listen_to(w, &listener);
+	for (u32 i = 0; i < 300; i++) {
+		struct inum ino;
+		char name[16];
+
+		snprintf(name, sizeof(name), "n-%u", i);
+		make_file(w, w->dir, name, 0100600, &ino);
+	}
+	must(vol_begin(w->vol, NULL, &w->txn));
+	free_list(w);
+	assert_int_equal(vol_end(w->vol, w->txn, 0), -EUCLEAN);
+	for (u32 i = 0; i < 200; i++)
+		remove_file(w, i);
+	assert_int_equal(guard_listen(w->vol->guard, &listener), -EBUSY);
+	listen_to(w, NULL);
+	assert_true(h.commits && h.refused && h.sum);
+	last = owned(w);
+	assert_true(last == before + h.sum);
+	for (u32 i = 200; i < 300; i++)
+		remove_file(w, i);
+	assert_true(last == before + h.sum && owned(w) != last);
+	world_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refused), cmocka_unit_test(committed_without),
-	    cmocka_unit_test(others_pass), cmocka_unit_test(moved_records)};
+	    cmocka_unit_test(others_pass), cmocka_unit_test(moved_records),
+	    cmocka_unit_test(heard_is_all)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

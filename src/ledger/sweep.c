@@ -506,14 +506,15 @@ static int sweep_job(void *arg, u32 index)
 	int err = 0;
 
 	if (job) {
-		job->sweep = (struct sweep){.vol = vol,
-					    .g = &vol->geo,
-					    .times = 1,
-					    .audit = report->audit,
-					    .told = report->options->posted && !report->audit,
-					    .found = report->options->found,
-					    .preen = report->options->preen,
-					    .names = report->options->names};
+		job->sweep = (struct sweep){
+		    .vol = vol,
+		    .g = &vol->geo,
+		    .times = 1,
+		    .audit = report->audit,
+		    .told = report->options->posted && !report->audit ? sweep_tell : NULL,
+		    .found = report->options->found,
+		    .preen = report->options->preen,
+		    .names = report->options->names};
 		job->report = report;
 		job->ag = report->part ? report->part->ag : index;
 		/* Inodes of one AG may own blocks in all. A large block may hold several chunks. */
@@ -532,11 +533,14 @@ static int run_jobs(struct report *report)
 {
 	struct env *env = report->vol->env;
 	u32 ags = report->vol->geo.ag_count;
-	int err;
+	int err = 0;
 
 	report->pool->count = 0;
 	report->pool->busy = ags;
-	err = env->parallel(env, ags + env->workers - 1, sweep_job, report);
+	for (u32 i = 0; report->options->one_thread && i < ags && !err; i++)
+		err = sweep_job(report, i);
+	if (!report->options->one_thread)
+		err = env->parallel(env, ags + env->workers - 1, sweep_job, report);
 	if (!err && report->pool->count)
 		__builtin_trap(); /* a reference that nobody visited: a bug of ours */
 	return err;

@@ -43,6 +43,8 @@ struct ref {
 	u32 range_count;
 };
 
+struct sweep_posting;
+
 struct sweep {
 	struct vol *vol;
 	/* NULL: chunks of inodes are where the inobt says; else by AG, and what has none and
@@ -54,7 +56,8 @@ struct sweep {
 	/* What is posted counts so many times: 1; or -1 in a guard, for what is no more. */
 	s64 times;
 	bool audit;
-	bool told;  /* somebody wants to know the postings (struct sweep_options) */
+	/* NULL, or told each posting, of whatever account, before it is summed up. */
+	void (*told)(struct sweep *sweep, const struct sweep_posting *posting);
 	bool preen; /* raise what is sound and could be better, as healthy kernels leave it */
 	bool names; /* raise names that are allowed, and may mislead who reads them */
 		    /* the rest belongs to sweep.c */
@@ -143,6 +146,7 @@ struct sweep_options {
 	u32 posted_accounts;
 	const struct found_chunks *found; /* see struct sweep */
 	bool gather;			  /* that alone: no findings, no balance */
+	bool one_thread;		  /* the caller's: others have work to do, too */
 };
 
 /* The findings that the sweep itself raises; src/meta defines them. */

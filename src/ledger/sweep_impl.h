@@ -55,6 +55,9 @@ struct job {
 	u32 ag;
 };
 
+/* What sweep.told is where the options ask for postings. */
+void sweep_tell(struct sweep *sweep, const struct sweep_posting *posting);
+
 static inline struct job *job_of(struct sweep *sweep)
 {
 	return (struct job *)sweep;

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-/* Of a job's sweep alone. */
-static void tell_posting(struct sweep *sweep, const struct sweep_posting *posting)
+/* For the told of a job's sweep. */
+void sweep_tell(struct sweep *sweep, const struct sweep_posting *posting)
 {
 	struct report *report = job_of(sweep)->report;
 	const struct sweep_options *options = report->options;
@@ -20,8 +20,8 @@ void sweep_post_of(struct sweep *sweep, const struct where *where, enum account 
 		   enum side side, const struct fact *fact, s64 times)
 {
 	if (sweep->told)
-		tell_posting(sweep,
-			     &(struct sweep_posting){account, side, fact, 0, 0, times, where});
+		sweep->told(sweep, &(struct sweep_posting){account, side, fact, 0, 0,
+							   times * sweep->times, where});
 	book_post(sweep->book, account, side, fact, times * sweep->times, where);
 }
 
@@ -31,8 +31,8 @@ void sweep_post_range(struct sweep *sweep, enum account account, enum side side,
 	const struct where *where = sweep->verdict ? &sweep->verdict->where : NULL;
 
 	if (sweep->told)
-		tell_posting(sweep, &(struct sweep_posting){account, side, key, start, length,
-							    times, where});
+		sweep->told(sweep, &(struct sweep_posting){account, side, key, start, length,
+							   times * sweep->times, where});
 	book_post_range(sweep->book, account, side, key, start, length, times * sweep->times,
 			where);
 }
@@ -61,8 +61,9 @@ static void post_owner(struct sweep *sweep, u32 ag, u32 bno, u32 blocks, u64 own
 	owns = owner_fact(ag, bno, owner, offset);
 	if (!geometry_has(sweep->g, FEATURE_RMAPBT)) {
 		if (sweep->told)
-			tell_posting(sweep, &(struct sweep_posting){ACCOUNT_OWNERS, SIDE_LEFT,
-								    &owns, bno, blocks, 1, NULL});
+			sweep->told(sweep,
+				    &(struct sweep_posting){ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno,
+							    blocks, sweep->times, NULL});
 		return;
 	}
 	sweep_post_range(sweep, ACCOUNT_OWNERS, SIDE_LEFT, &owns, bno, blocks, 1);

@@ -23,6 +23,7 @@ struct busy {
 	struct env *env;
 	struct env_lock *lock;
 	struct run *root;
+	struct run *spare[2]; /* for the next that is added */
 	u32 count;
 	u64 seed;
 	u64 overflow; /* the last commit of which something could not be kept, or 0 */
@@ -61,6 +62,8 @@ void busy_close(struct busy *b)
 	if (!b)
 		return;
 	drop(b, b->root);
+	env_free(b->env, b->spare[0]);
+	env_free(b->env, b->spare[1]);
 	b->env->lock_destroy(b->env, b->lock);
 	env_free(b->env, b);
 }
@@ -149,20 +152,17 @@ static void add(struct busy *b, u64 at, u64 end, u64 number, struct run *spare[2
 
 void busy_add(struct busy *b, u64 at, u64 size, u64 number)
 {
-	struct run *spare[2];
-
 	if (!size)
 		return;
-	spare[0] = env_alloc(b->env, sizeof(**spare));
-	spare[1] = env_alloc(b->env, sizeof(**spare));
 	b->env->lock_take(b->lock);
-	if (spare[0] && spare[1] && b->count < RUNS_MAX)
-		add(b, at, at + size, number, spare);
+	for (u32 i = 0; i < 2; i++)
+		if (!b->spare[i])
+			b->spare[i] = env_alloc(b->env, sizeof(**b->spare));
+	if (b->spare[0] && b->spare[1] && b->count < RUNS_MAX)
+		add(b, at, at + size, number, b->spare);
 	else
 		b->overflow = number;
 	b->env->lock_drop(b->lock);
-	env_free(b->env, spare[0]);
-	env_free(b->env, spare[1]);
 }
 
 struct settle {

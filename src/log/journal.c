@@ -17,6 +17,7 @@
 #include "log/writer.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #define PENDING_SHARE 4
 #define TXN_SHARE 8
@@ -31,7 +32,10 @@ struct journal {
 	struct log_writer *writer;
 	struct busy *busy;  /* until what freed it is durable */
 	struct busy *shown; /* metadata that was freed, and a snapshot may show */
-	struct env_lock *work, *commits;
+	struct busy *fenced;
+	struct env_lock *work, *commits, *repairs;
+	atomic_uint want_alone;
+	atomic_bool missed; /* what is fenced */
 	struct env_shared *readers, *gate;
 	void (*on_durable)(void *arg, u64 number);
 	void *durable_arg;
@@ -69,9 +73,10 @@ int journal_open(struct env *env, const struct journal_options *options, struct 
 	j->durable = 1;
 	j->work = env->lock_create(env);
 	j->commits = env->lock_create(env);
+	j->repairs = env->lock_create(env);
 	j->readers = env->shared_create(env);
 	j->gate = env->shared_create(env);
-	err = j->work && j->commits && j->readers && j->gate
+	err = j->work && j->commits && j->repairs && j->readers && j->gate
 		  ? 0
 		  : fail(-ENOMEM, "the journal: out of memory");
 	if (!err)
@@ -80,6 +85,8 @@ int journal_open(struct env *env, const struct journal_options *options, struct 
 		err = busy_open(env, &j->busy);
 	if (!err)
 		err = busy_open(env, &j->shown);
+	if (!err)
+		err = busy_open(env, &j->fenced);
 	if (!err)
 		err =
 		    log_writer_open(env, j->g, j->home, options->log, options->status, &j->writer);
@@ -136,11 +143,14 @@ void journal_close(struct journal *j)
 	log_writer_close(j->writer);
 	busy_close(j->busy);
 	busy_close(j->shown);
+	busy_close(j->fenced);
 	versions_close(j->versions);
 	if (j->work)
 		j->env->lock_destroy(j->env, j->work);
 	if (j->commits)
 		j->env->lock_destroy(j->env, j->commits);
+	if (j->repairs)
+		j->env->lock_destroy(j->env, j->repairs);
 	if (j->readers)
 		j->env->shared_destroy(j->env, j->readers);
 	if (j->gate)
@@ -150,7 +160,36 @@ void journal_close(struct journal *j)
 
 bool journal_busy(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end)
 {
-	return busy_find(j->busy, at.v, size, from, end);
+	u64 start, stop;
+	bool found = busy_find(j->busy, at.v, size, from, end);
+
+	if (!busy_find(j->fenced, at.v, size, &start, &stop) || (found && *from <= start))
+		return found;
+	*from = start;
+	*end = stop;
+	return true;
+}
+
+/* The number means nothing. */
+void journal_fence(struct journal *j, struct daddr at, u64 size)
+{
+	atomic_store(&j->missed, false);
+	busy_add(j->fenced, at.v, size, 1);
+}
+
+void journal_unfence(struct journal *j)
+{
+	busy_settle(j->fenced, 1, NULL, NULL);
+}
+
+bool journal_fenced(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end)
+{
+	return busy_find(j->fenced, at.v, size, from, end);
+}
+
+void journal_fence_missed(struct journal *j)
+{
+	atomic_store(&j->missed, true);
 }
 
 int journal_keep(struct journal *j, struct daddr at, u64 size)
@@ -257,12 +296,32 @@ int journal_begin(struct journal *j, bool alone, struct txn **out)
 	return err;
 }
 
+void journal_repair_begin(struct journal *j)
+{
+	j->env->lock_take(j->repairs);
+}
+
+void journal_repair_end(struct journal *j)
+{
+	j->env->lock_drop(j->repairs);
+}
+
+bool journal_repair_disturbed(struct journal *j)
+{
+	return atomic_load(&j->want_alone) || atomic_load(&j->missed);
+}
+
 void journal_alone(struct journal *j, bool alone)
 {
-	if (alone)
-		j->env->shared_take(j->gate, true);
-	else
+	if (!alone) {
 		j->env->shared_drop(j->gate, true);
+		journal_repair_end(j);
+		return;
+	}
+	atomic_fetch_add(&j->want_alone, 1);
+	journal_repair_begin(j);
+	atomic_fetch_sub(&j->want_alone, 1);
+	j->env->shared_take(j->gate, true);
 }
 
 int journal_end(struct journal *j, bool alone, struct txn *txn, int err)

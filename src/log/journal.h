@@ -14,11 +14,11 @@
  * it; later, the 128-byte chunks that changed.  So replay never builds on what a torn write has
  * left, and LSNs need not be stamped into what is written home.
  *
- * Locking: `gate` is held shared during a transaction, and alone by who wants a series of them
- * without others in between; it comes first. `commits` is the writer's: a transaction from its
- * first read to its end.  `readers` is held shared by who reads several buffers that belong
- * together, and alone for the moment in which a commit is published.  `work` is held during
- * checkpoints; it comes before both.
+ * Locking: `repairs` is held by a repair, and comes first.  `gate` is held shared during a
+ * transaction, and alone by who wants a series of them without others in between; it comes next.
+ * `commits` is the writer's: a transaction from its first read to its end.  `readers` is held
+ * shared by who reads several buffers that belong together, and alone for the moment in which a
+ * commit is published.  `work` is held during checkpoints; it comes before both.
  *
  * When the log or the device fails, the error goes to who forced, all stays in memory as it was,
  * and the next force tries again; when too much is pending, no more transactions begin.
@@ -63,7 +63,13 @@ void journal_hold(struct journal *j, bool hold);
 int journal_begin(struct journal *j, bool alone, struct txn **out);
 /* Commits when err is 0, rolls back otherwise; returns err or what the commit says. */
 int journal_end(struct journal *j, bool alone, struct txn *txn, int err);
-/* Between the two calls nobody begins a transaction but who says `alone`. */
+/* Between the two calls there is no other repair. */
+void journal_repair_begin(struct journal *j);
+void journal_repair_end(struct journal *j);
+/* Whether it should give up: somebody wants to be alone, or misses what is fenced. */
+bool journal_repair_disturbed(struct journal *j);
+/* Between the two calls nobody begins a transaction but who says `alone`, and there is no other
+ * repair. */
 void journal_alone(struct journal *j, bool alone);
 /* What txn_commit() does in the end. Not for anybody else. */
 int journal_commit(struct journal *j, struct txn *txn, const struct version_change *changes,
@@ -75,6 +81,14 @@ u64 journal_txn_max(const struct journal *j);
  * overwritten by data. [*from, *end) is the first such run there, in bytes of the device. For who
  * has a transaction. */
 bool journal_busy(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end);
+/* Free space that stays free for now: what is built aside lies in it, written past the journal. It
+ * counts as busy, and no metadata gets it either, until journal_unfence() gives all of it back. For
+ * who has a transaction; the space is free and not busy. */
+void journal_fence(struct journal *j, struct daddr at, u64 size);
+void journal_unfence(struct journal *j);
+bool journal_fenced(struct journal *j, struct daddr at, u64 size, u64 *from, u64 *end);
+/* Somebody has found no other free space. */
+void journal_fence_missed(struct journal *j);
 /* Data are going to be written there, or it is discarded, in free space that is not busy: what a
  * snapshot that is still open shows there is kept for it. For who has a transaction. */
 int journal_keep(struct journal *j, struct daddr at, u64 size);

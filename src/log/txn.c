@@ -765,13 +765,17 @@ int txn_commit(struct txn *txn)
 {
 	struct changes c = {0};
 	int err = collect(txn, &c);
+	bool checked;
 
 	if (!err)
 		err = seal(txn);
 	if (!err && __builtin_expect(txn->guard != NULL, true))
 		err = txn->guard->check(txn->guard, txn);
+	checked = !err && txn->guard;
 	if (!err && (c.count || txn->freed_count))
 		err = txn->journal ? to_journal(txn, &c) : write_all(txn, &c);
+	if (checked)
+		txn->guard->ended(txn->guard, !err);
 	env_free(txn->env, c.piece);
 	env_free(txn->env, c.range);
 	env_free(txn->env, c.before);

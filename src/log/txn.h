@@ -134,6 +134,8 @@ int txn_each_change(struct txn *txn, int (*fn)(void *arg, const struct txn_chang
 /* Asked by txn_commit(): an error rolls the transaction back, and is what the commit says. */
 struct txn_guard {
 	int (*check)(struct txn_guard *guard, struct txn *txn);
+	/* How a commit that was checked has ended, before anybody else begins one. */
+	void (*ended)(struct txn_guard *guard, bool committed);
 };
 /* NULL: none. The guard stays the caller's. */
 void txn_use_guard(struct txn *txn, struct txn_guard *guard);

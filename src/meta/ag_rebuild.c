@@ -26,6 +26,7 @@
 #include <stdlib.h>
 
 #define UNLINKED_AT_ONCE 256
+#define ASIDE_TXN_MAX (16u << 20) /* of a volume without a journal */
 
 struct tree_source {
 	enum meta_id id;
@@ -57,7 +58,7 @@ static const struct btree_schema *schema_of(const struct rebuild *b, u32 tree)
 
 /* ---- how much, and where ---- */
 
-static void plan_shapes(struct rebuild *b, u64 gaps, u64 owns)
+void ag_plan_shapes(struct rebuild *b, u64 gaps, u64 owns)
 {
 	const u64 records[TREES] = {gaps,
 				    gaps,
@@ -74,7 +75,7 @@ static void plan_shapes(struct rebuild *b, u64 gaps, u64 owns)
 	}
 }
 
-static u64 tree_blocks(const struct rebuild *b)
+u64 ag_tree_blocks(const struct rebuild *b)
 {
 	u64 total = 0;
 
@@ -85,7 +86,7 @@ static u64 tree_blocks(const struct rebuild *b)
 }
 
 /* Twice what one change of each tree may need, as space_prepare() keeps it. */
-static u32 list_wanted(const struct rebuild *b)
+u32 ag_list_wanted(const struct rebuild *b)
 {
 	u32 want = 2 * (b->tree[TREE_BNO].shape.levels + b->tree[TREE_CNT].shape.levels + 2);
 
@@ -94,7 +95,7 @@ static u32 list_wanted(const struct rebuild *b)
 	return (u32)min_u64(want, agfl_slots(b->g));
 }
 
-static int compare_run(const void *a, const void *b)
+int ag_compare_run(const void *a, const void *b)
 {
 	const struct run *x = a, *y = b;
 
@@ -131,7 +132,7 @@ static int choose_runs(struct rebuild *b, u64 *gaps)
 	if (left)
 		return fail(-ENOSPC, "AG %u: no room for %llu blocks of new trees beside the old",
 			    b->ag, (unsigned long long)b->need);
-	qsort(b->run, b->runs, sizeof(b->run[0]), compare_run);
+	qsort(b->run, b->runs, sizeof(b->run[0]), ag_compare_run);
 	return 0;
 }
 
@@ -154,7 +155,7 @@ static void add_owns(struct rebuild *b, u64 *left, s64 owner, u32 *run, u32 *off
 	}
 }
 
-static void divide(struct rebuild *b)
+void ag_divide(struct rebuild *b)
 {
 	u64 refc = b->tree[TREE_REFC].wanted ? b->tree[TREE_REFC].shape.total : 0, inobt = 0, ag;
 	u32 run = 0, offset = 0;
@@ -180,17 +181,17 @@ static int plan_space(struct rebuild *b)
 	int err = read_rooms(b);
 
 	for (u64 extra = 8; !err && extra <= 4 * RUNS_MAX; extra *= 2) {
-		plan_shapes(b, b->usage.gap_count + extra, extra);
-		b->need = tree_blocks(b) + list_wanted(b);
+		ag_plan_shapes(b, b->usage.gap_count + extra, extra);
+		b->need = ag_tree_blocks(b) + ag_list_wanted(b);
 		err = choose_runs(b, &gaps);
 		if (err)
 			return err;
-		divide(b);
+		ag_divide(b);
 		if (gaps > b->usage.gap_count + extra || b->owns > extra)
 			continue;
-		plan_shapes(b, gaps, b->owns);
-		b->list_count = (u32)min_u64(b->need - tree_blocks(b), slots + 1);
-		divide(b);
+		ag_plan_shapes(b, gaps, b->owns);
+		b->list_count = (u32)min_u64(b->need - ag_tree_blocks(b), slots + 1);
+		ag_divide(b);
 		if (b->list_count <= slots)
 			return 0;
 	}
@@ -240,7 +241,7 @@ static int end(struct rebuild *b, int err)
 static int pause_build(void *arg, struct btree *tree)
 {
 	struct rebuild *b = arg;
-	u64 most = b->r->vol->journal ? journal_txn_max(b->r->vol->journal) : TXN_MEMORY_MAX;
+	u64 most = b->r->vol->journal ? journal_txn_max(b->r->vol->journal) : ASIDE_TXN_MAX;
 	int err;
 
 	if ((u64)++b->changed << b->g->block_log < most / 4)
@@ -287,7 +288,7 @@ static int build_tree(struct rebuild *b, u32 i)
 	return err ? fail_in(err, "building the %s of AG %u", tree.type->name, b->ag) : 0;
 }
 
-static int build_trees(struct rebuild *b)
+int ag_build_trees(struct rebuild *b)
 {
 	int err = begin(b);
 
@@ -439,6 +440,17 @@ static int write_agi(struct rebuild *b)
 	return 0;
 }
 
+int ag_write_space(struct rebuild *b)
+{
+	int err = begin(b);
+
+	if (!err)
+		err = write_agf(b);
+	if (!err)
+		err = write_agfl(b);
+	return end(b, err);
+}
+
 static int free_old(struct rebuild *b)
 {
 	struct gap gap;
@@ -491,7 +503,7 @@ static int settle(struct rebuild *b)
 	return b->r->vol->journal ? journal_push(b->r->vol->journal) : 0;
 }
 
-static int prepare(struct rebuild *b)
+int ag_want_trees(struct rebuild *b)
 {
 	const struct geometry *g = b->g;
 	int err = sorter_open(b->r->vol->env, 2 * sizeof(struct be32), 2 * sizeof(struct be32),
@@ -502,6 +514,13 @@ static int prepare(struct rebuild *b)
 	b->tree[TREE_REFC].wanted = geometry_has(g, FEATURE_REFLINK);
 	b->tree[TREE_INO].wanted = b->inodes;
 	b->tree[TREE_FINO].wanted = b->inodes && geometry_has(g, FEATURE_FINOBT);
+	return err;
+}
+
+static int prepare(struct rebuild *b)
+{
+	int err = ag_want_trees(b);
+
 	if (!err && b->inodes)
 		err = ag_chunks_make(b);
 	if (!err)
@@ -530,7 +549,7 @@ int ag_rebuild(struct repair *r, u32 ag, u64 ino)
 	if (!err)
 		err = settle(b);
 	if (!err)
-		err = build_trees(b);
+		err = ag_build_trees(b);
 	if (!err)
 		err = switch_over(b);
 	if (!err)

@@ -54,6 +54,18 @@ struct rebuild {
 	u32 chunks, next_chunk, next_free;
 };
 
+/* The steps of ag_rebuild(), in their order: which trees, and room to sort by size; how large they
+ * are, of the gaps and records of their own blocks that there may be; how many blocks, and how many
+ * for the free list; whose the blocks of the runs are; the trees, and the space headers. */
+int ag_want_trees(struct rebuild *b);
+void ag_plan_shapes(struct rebuild *b, u64 gaps, u64 owns);
+u64 ag_tree_blocks(const struct rebuild *b);
+u32 ag_list_wanted(const struct rebuild *b);
+void ag_divide(struct rebuild *b);
+int ag_build_trees(struct rebuild *b);
+int ag_write_space(struct rebuild *b);
+int ag_compare_run(const void *a, const void *b); /* by start: struct run */
+
 /* The source of each tree's records. */
 int ag_records_begin(struct rebuild *b);
 int ag_free_record(void *arg, void *record);

@@ -125,13 +125,14 @@ static int begin_reading(struct evidence *ev)
 }
 
 static int sweep_for(struct vol *vol, size_t memory, struct gathering *g,
-		     const struct found_chunks *found)
+		     const struct found_chunks *found, bool one_thread)
 {
 	const struct sweep_options options = {
 	    .posted = on_posting,
 	    .posted_arg = g,
 	    .posted_accounts = 1u << ACCOUNT_OWNERS | 1u << ACCOUNT_INODES | 1u << ACCOUNT_UNLINKED,
 	    .found = found,
+	    .one_thread = one_thread,
 	};
 	int err = sweep_gather(vol, memory, &options);
 
@@ -139,7 +140,7 @@ static int sweep_for(struct vol *vol, size_t memory, struct gathering *g,
 }
 
 int evidence_gather(struct vol *vol, size_t memory, const struct evidence_ag *wanted,
-		    const struct sick_inodes *sick, struct evidence **out)
+		    const struct sick_inodes *sick, bool one_thread, struct evidence **out)
 {
 	struct env *env = vol->env;
 	struct evidence *ev = env_alloc(env, sizeof(*ev));
@@ -156,7 +157,7 @@ int evidence_gather(struct vol *vol, size_t memory, const struct evidence_ag *wa
 		err = open_sorters(ev);
 	}
 	if (!err)
-		err = sweep_for(vol, memory, &g, found);
+		err = sweep_for(vol, memory, &g, found, one_thread);
 	if (!err)
 		err = begin_reading(ev);
 	env_free(env, found);

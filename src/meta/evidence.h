@@ -61,9 +61,9 @@ struct sick_inodes {
 	u32 count;
 };
 
-/* memory: of the cache that the sweep reads through. */
+/* memory: of the cache that the sweep reads through. one_thread: as in struct sweep_options. */
 int evidence_gather(struct vol *vol, size_t memory, const struct evidence_ag *wanted,
-		    const struct sick_inodes *sick, struct evidence **out);
+		    const struct sick_inodes *sick, bool one_thread, struct evidence **out);
 void evidence_free(struct evidence *ev);
 
 /* 1 and the next of this AG, 0 at its end, or a negative errno. AGs in rising order. */

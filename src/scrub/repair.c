@@ -4,6 +4,7 @@
 #include "base/trail.h"
 #include "format/verify.h"
 #include "fs/inode.h"
+#include "meta/ag_live.h"
 #include "meta/rebuild.h"
 #include "scrub/chunks.h"
 
@@ -31,6 +32,7 @@ struct round {
 	/* Inodes that are rebuilt by force, [from, from + FORCE_WINDOW); the least behind. */
 	u64 force_from, force_next;
 	int force_err;
+	bool *live; /* by AG: its space trees have been made anew while others wrote */
 };
 
 /* Inode numbers of one round of a forced rebuild: so many fit on the sick list. */
@@ -153,7 +155,7 @@ static int gather(struct round *r)
 			ino[sick.count++] = r->survey.inode[i].ino;
 	sick.ino = ino;
 	if (!err)
-		err = evidence_gather(r->vol, r->options->memory, r->wanted, &sick,
+		err = evidence_gather(r->vol, r->options->memory, r->wanted, &sick, false,
 				      &r->repair.evidence);
 	env_free(r->vol->env, ino);
 	return err;
@@ -439,6 +441,14 @@ static void set_forced(struct round *r)
 	}
 }
 
+/* Not what has been made anew already. */
+static u64 forced_in_ag(const struct round *r, u32 ag)
+{
+	u64 force = r->options->force & present(r) & scope_mask(r, SCOPE_AG);
+
+	return r->live && r->live[ag] ? force & ~AG_LIVE_TYPES : force;
+}
+
 /* The first time, with the first inodes. */
 static void add_forced(struct round *r)
 {
@@ -448,7 +458,7 @@ static void add_forced(struct round *r)
 	if (r->force_from)
 		return;
 	for (u32 ag = 0; ag < r->survey.ags; ag++)
-		r->survey.ag[ag] |= force & scope_mask(r, SCOPE_AG);
+		r->survey.ag[ag] |= forced_in_ag(r, ag);
 	r->survey.fs |= force & (scope_mask(r, SCOPE_FS) | of_fs_items(r));
 }
 
@@ -464,7 +474,7 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	result->rounds = round + 1;
 	result->left = r->survey.findings;
 	result->stats = r->survey.stats;
-	if (!round)
+	if (!round && !r->live)
 		result->first = r->survey.findings;
 	*more = (r->survey.findings || forced) && !(same && !forced && r->daring == 2);
 	if (!*more || err)
@@ -485,6 +495,93 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	return err;
 }
 
+/* ---- while others write ---- */
+
+#define LIVE_TRIES 4
+
+/* Writers get on with a reverse map that is wrong; not so with free space, or a header. */
+static bool may_live(const struct round *r, u32 ag)
+{
+	const u64 rmaps = 1ull << META_RMAPBT;
+	u64 wanted = only(r, r->survey.ag[ag] | forced_in_ag(r, ag), ag, NO_INO);
+
+	return wanted & AG_LIVE_TYPES && !(r->survey.ag[ag] & ~rmaps) &&
+	       !(r->survey.any & AG_REBUILD_NEEDS);
+}
+
+static int rebuild_live(struct round *r, u32 ag)
+{
+	struct ag_live_result result;
+	int err = -EAGAIN;
+
+	for (u32 i = 0; i < LIVE_TRIES && err == -EAGAIN; i++)
+		err = ag_live_rebuild(&r->repair, ag, r->options->memory, &result);
+	if (err == -ENOMEM || err == -EIO)
+		return err;
+	if (err) {
+		repair_say(&r->repair, "AG %u: not while others write: %s", ag, trail_text());
+		trail_clear();
+		return 0;
+	}
+	r->live[ag] = true;
+	r->result->rebuilt++;
+	repair_say(
+	    &r->repair,
+	    "AG %u: rebuilt its space trees while others wrote: %llu mappings, caught up with %llu "
+	    "changes in %u rounds, writers waited %llu us for the last %llu",
+	    ag, (unsigned long long)result.records, (unsigned long long)result.caught_up,
+	    result.rounds, (unsigned long long)result.stopped / 1000,
+	    (unsigned long long)result.last);
+	return 0;
+}
+
+static void take_result(struct round *r, bool first)
+{
+	r->result->left = r->survey.findings;
+	r->result->stats = r->survey.stats;
+	if (first)
+		r->result->first = r->survey.findings;
+}
+
+static bool all_live(const struct round *r)
+{
+	bool all = !(r->options->force & present(r) & ~AG_LIVE_TYPES);
+
+	for (u32 ag = 0; ag < r->survey.ags; ag++)
+		all = all && !only(r, forced_in_ag(r, ag), ag, NO_INO);
+	return all;
+}
+
+/* *more: there is something left for rounds that stop the writers. */
+static int run_live(struct round *r, bool *more)
+{
+	bool any = false;
+	int err = 0;
+
+	r->repair = (struct repair){.vol = r->vol, .say = r->options->say, .arg = r->options->arg};
+	r->live = env_array(r->vol->env, r->vol->geo.ag_count, sizeof(*r->live));
+	if (!r->live)
+		return fail(-ENOMEM, "repair: out of memory");
+	err = look(r, 0);
+	take_result(r, true);
+	for (u32 ag = 0; ag < r->survey.ags && !err; ag++)
+		if (may_live(r, ag)) {
+			any = true;
+			err = rebuild_live(r, ag);
+		}
+	if (!err && any) {
+		survey_free(&r->survey);
+		err = look(r, 1);
+		take_result(r, false);
+	}
+	r->result->rounds = any ? 2 : 1;
+	*more = !err && (r->survey.findings || !all_live(r));
+	if (*more)
+		repair_say(&r->repair, "the rest is repaired with the writers stopped");
+	survey_free(&r->survey);
+	return err;
+}
+
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result)
 {
 	struct round r = {.vol = vol, .options = options, .result = result, .force_next = NULL64};
@@ -500,6 +597,8 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	for (u32 i = 0; i < META_COUNT; i++)
 		if (!vol->types->type[i]->rebuild)
 			r.stuck |= 1ull << i;
+	if (options->live && vol->journal)
+		err = run_live(&r, &more);
 	/* the windows of a forced rebuild are as many as there are */
 	for (u32 round = 0; !err && more && (round < rounds || r.force_next != NULL64); round++) {
 		struct vol alone;
@@ -515,5 +614,6 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	if (r.told)
 		health_repairing(vol->health, false);
 	env_free(vol->env, r.lost);
+	env_free(vol->env, r.live);
 	return err;
 }

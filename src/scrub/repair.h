@@ -5,7 +5,9 @@
  * object whose descriptor needs another that is sick waits for that one.  When nothing moves, the
  * AGs are tried that wait, and then whatever waits.  Only the last survey is believed.
  *
- * A volume that others change is theirs between the rounds, and not during one.
+ * A volume that others change is theirs between the rounds, and not during one. With `live`, there
+ * is first a survey while others write, and the space trees of AGs are rebuilt beside them
+ * (meta/ag_live.h) where those are all that is sick; if that was all, no round stops anybody.
  */
 #ifndef MENDFS_SCRUB_REPAIR_H
 #define MENDFS_SCRUB_REPAIR_H
@@ -32,6 +34,7 @@ struct repair_options {
 	u64 force; /* types to be rebuilt although nothing is wrong: bits 1 << enum meta_id */
 	struct repair_only only;
 	u32 rounds; /* that it may take; 0: REPAIR_ROUNDS */
+	bool live;  /* what can be rebuilt while others write is, before anybody is stopped */
 };
 struct repair_result {
 	u32 rounds;

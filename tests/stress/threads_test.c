@@ -2,9 +2,11 @@
  * Threads of mixed work in one volume, through what the server works with (src/fuse/change.h),
  * while snapshots are checked all the time: the books of each must balance, each thread must read
  * what it has written, and the filesystem must be sound in the end.  It is so small that what is
- * freed is soon used again, for data and for metadata, below open snapshots.
+ * freed is soon used again, for data and for metadata, below open snapshots.  Or the space trees of
+ * one AG after the other are made anew all the time (meta/ag_live.h).
  *
- * tests/threads.sh runs it under the thread sanitizer.  SECONDS_EACH and SEED in the environment.
+ * tests/threads.sh runs it under the thread sanitizer.  SECONDS_EACH, SEED, and IMAGE (where the
+ * image is left for other judges, by its number) in the environment.
  */
 #include "base/test.h"
 
@@ -18,6 +20,7 @@
 #include "fuse/change.h"
 #include "host/host.h"
 #include "ledger/sweep.h"
+#include "meta/ag_live.h"
 #include "meta/types_table.h"
 
 #include <errno.h>
@@ -54,6 +57,8 @@ struct test {
 	struct changer *changer;
 	struct worker worker[THREADS];
 	u32 findings, snapshots; /* the checker's */
+	u32 rebuilds, given_up;	 /* the rebuilder's */
+	u64 caught_up, stopped;
 	bool stop;
 };
 
@@ -404,6 +409,27 @@ static void *check(void *arg)
 	return NULL;
 }
 
+/* One AG after the other. It may be that there is no room, or that others need it; not more. */
+static void *rebuild(void *arg)
+{
+	struct test *t = arg;
+	struct repair repair = {.vol = t->vol};
+
+	for (u32 ag = 0; !stopped(t); ag = (ag + 1) % t->vol->geo.ag_count) {
+		struct ag_live_result result;
+		int err = ag_live_rebuild(&repair, ag, 1u << 20, &result);
+
+		if (err && err != -EAGAIN && err != -ENOSPC)
+			must(err);
+		t->rebuilds += !err;
+		t->given_up += err != 0;
+		t->caught_up += result.caught_up;
+		t->stopped = max_u64(t->stopped, result.stopped);
+		trail_clear();
+	}
+	return NULL;
+}
+
 /* What the server's thread does, all the time. */
 static void *background(void *arg)
 {
@@ -502,6 +528,19 @@ static void leave_little(struct test *t, u64 blocks)
 	must(journal_push(t->vol->journal));
 }
 
+static void leave_image(const struct test *t)
+{
+	const char *name = getenv("IMAGE");
+	static u32 number;
+	char command[256];
+
+	if (!name)
+		return;
+	snprintf(command, sizeof(command), "cp --sparse=always /proc/%d/fd/%d '%s.%u'",
+		 (int)getpid(), t->fd, name, number++);
+	assert_int_equal(system(command), 0);
+}
+
 static void close_test(struct test *t)
 {
 	struct vol_options options = {0};
@@ -514,15 +553,16 @@ static void close_test(struct test *t)
 	must(vol_open(&t->env, &meta_types, &options, &vol));
 	must(sweep_run(vol, NULL, &stats));
 	vol_close(vol);
+	leave_image(t);
 	close(t->fd);
 }
 
-static void run(u32 block_size, u64 room)
+static void run(u32 block_size, u64 room, bool rebuilt)
 {
 	static struct test test;
 	struct test *t = &test;
 	u32 operations = 0, no_space = 0;
-	pthread_t checker, ground;
+	pthread_t checker, ground, rebuilder;
 
 	open_test(t, block_size);
 	leave_little(t, room);
@@ -534,7 +574,9 @@ static void run(u32 block_size, u64 room)
 	}
 	assert_int_equal(pthread_create(&checker, NULL, check, t), 0);
 	assert_int_equal(pthread_create(&ground, NULL, background, t), 0);
-	usleep((useconds_t)(test_number("SECONDS_EACH", 3) * 1000000));
+	if (rebuilt)
+		assert_int_equal(pthread_create(&rebuilder, NULL, rebuild, t), 0);
+	usleep((useconds_t)(test_number("SECONDS_EACH", rebuilt ? 2 : 3) * 1000000));
 	__atomic_store_n(&t->stop, true, __ATOMIC_RELAXED);
 	for (u32 i = 0; i < THREADS; i++) {
 		pthread_join(t->worker[i].thread, NULL);
@@ -546,11 +588,19 @@ static void run(u32 block_size, u64 room)
 	}
 	pthread_join(checker, NULL);
 	pthread_join(ground, NULL);
+	if (rebuilt)
+		pthread_join(rebuilder, NULL);
 	close_test(t);
 	printf("blocks of %u bytes, %llu of them free: %u operations, %u times no space, %u "
 	       "snapshots\n",
 	       block_size, (unsigned long long)room, operations, no_space, t->snapshots);
+	if (rebuilt)
+		printf("seed %llu: %u rebuilds of an AG, %u given up, %llu changes caught up "
+		       "with, writers waited %llu us at most\n",
+		       (unsigned long long)test_number("SEED", 1), t->rebuilds, t->given_up,
+		       (unsigned long long)t->caught_up, (unsigned long long)t->stopped / 1000);
 	fflush(stdout);
+	assert_true(!rebuilt || t->rebuilds);
 	assert_int_equal(t->findings, 0);
 	assert_true(operations && t->snapshots);
 }
@@ -558,25 +608,43 @@ static void run(u32 block_size, u64 room)
 static void threads_1k(void **state)
 {
 	(void)state;
-	run(1024, 12000);
+	run(1024, 12000, false);
 }
 static void threads_4k(void **state)
 {
 	(void)state;
-	run(4096, 2500);
+	run(4096, 2500, false);
 }
 /* Space is so short that what is freed must be used again. */
 static void threads_full(void **state)
 {
 	(void)state;
-	run(1024, 1800);
+	run(1024, 1800, false);
+}
+static void rebuilt_1k(void **state)
+{
+	(void)state;
+	run(1024, 16000, true);
+}
+/* What is fenced off for new trees is half of what is left. */
+static void rebuilt_full(void **state)
+{
+	(void)state;
+	run(1024, 2000, true);
+}
+static void rebuilt_4k(void **state)
+{
+	(void)state;
+	run(4096, 5000, true);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(threads_1k),
-					   cmocka_unit_test(threads_4k),
-					   cmocka_unit_test(threads_full)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(threads_1k),   cmocka_unit_test(threads_4k),
+	    cmocka_unit_test(threads_full), cmocka_unit_test(rebuilt_1k),
+	    cmocka_unit_test(rebuilt_full), cmocka_unit_test(rebuilt_4k)};
 
+	cmocka_set_test_filter(getenv("ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
