@@ -167,9 +167,10 @@ static int mount_serve(struct mount *mount)
 
 	if (fuse_arguments(mount, &args))
 		session = fuse_session_new(&args, &ops, sizeof(ops), mount->server);
-	if (session && !fuse_set_signal_handlers(session)) {
+	if (session) {
 		if (!fuse_session_mount(session, mount->options.directory)) {
-			if (!server_start(mount->server) && !control_start(mount->control) &&
+			if (!server_start(mount->server, session, mount->options.directory) &&
+			    !control_start(mount->control) &&
 			    server_run(session, mount->options.one_thread) >= 0)
 				status = 0;
 			control_close(mount->control);
@@ -177,10 +178,8 @@ static int mount_serve(struct mount *mount)
 			server_stop(mount->server);
 			fuse_session_unmount(session);
 		}
-		fuse_remove_signal_handlers(session);
-	}
-	if (session)
 		fuse_session_destroy(session);
+	}
 	fuse_opt_free_args(&args);
 	return status;
 }

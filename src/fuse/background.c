@@ -4,6 +4,8 @@
  */
 #include "base/trail.h"
 #include "fuse/change.h"
+#include "fuse/exchange.h"
+#include "fuse/leave.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -49,14 +51,10 @@ static void *background_run(void *arg)
 	return NULL;
 }
 
-int server_start(struct server *server)
+static int background_start(struct server *server)
 {
-	struct background *b;
+	struct background *b = calloc(1, sizeof(*b));
 
-	if (!server->changer)
-		return 0;
-	tell(server, changer_recover(server->changer));
-	b = calloc(1, sizeof(*b));
 	if (!b)
 		return fail(-ENOMEM, "out of memory");
 	b->server = server;
@@ -70,10 +68,24 @@ int server_start(struct server *server)
 	return 0;
 }
 
+int server_start(struct server *server, struct fuse_session *session, const char *directory)
+{
+	int err = leave_open(server, session);
+
+	if (err || !server->changer)
+		return err;
+	tell(server, changer_recover(server->changer));
+	err = background_start(server);
+	return err ? err : exchanges_open(server, session, directory);
+}
+
 void server_stop(struct server *server)
 {
 	struct background *b = server->background;
 
+	leave_close(server);
+	exchanges_close(server);
+	exchanges_free(server);
 	if (!b)
 		return;
 	pthread_mutex_lock(&b->mutex);

@@ -13,6 +13,8 @@
 struct node_cache;
 struct changer;
 struct scrub;
+struct exchanges;
+struct leave;
 
 #define NOTES_REMEMBERED 1024
 
@@ -31,9 +33,11 @@ struct server {
 	struct heal *heal;	 /* NULL: damage is not mended by itself */
 	struct scrub *scrub;	 /* items that are asked for by ioctl */
 	struct background *background;
-	bool no_open, no_opendir; /* the kernel can do without open requests */
-	atomic_bool down;	  /* shut down: nothing is answered any more but EIO */
-	struct env_lock *lock;	  /* of what follows */
+	struct leave *leave;
+	struct exchanges *exchanges; /* NULL: read-only, or not served yet */
+	bool no_open, no_opendir;    /* the kernel can do without open requests */
+	atomic_bool down;	     /* shut down: nothing is answered any more but EIO */
+	struct env_lock *lock;	     /* of what follows */
 	struct scratch *scratches;
 	u64 noted[NOTES_REMEMBERED]; /* hashes of lines that have been noted */
 };
