@@ -9,6 +9,7 @@
 #include <string.h>
 
 static _Thread_local char trail[TRAIL_MAX];
+static _Thread_local unsigned long number;
 
 int fail(int err, const char *format, ...)
 {
@@ -17,6 +18,7 @@ int fail(int err, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(trail, sizeof(trail), format, args);
 	va_end(args);
+	number++;
 	return err;
 }
 
@@ -54,4 +56,10 @@ const char *trail_text(void)
 void trail_clear(void)
 {
 	trail[0] = 0;
+	number++;
+}
+
+unsigned long trail_number(void)
+{
+	return number;
 }

@@ -33,4 +33,8 @@ static inline bool err_is_damage(int err)
 }
 void trail_clear(void);
 
+/* Which failure of this thread the trail tells of: fail() counts it, fail_in() does not. Who knows
+ * more of a failure than its text keeps that with the number. */
+unsigned long trail_number(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "meta/types_table.h"
+#include "scrub/survey.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,9 +15,20 @@ struct check {
 	bool json, verbose, preen;
 };
 
+/* A check of everything tells the health of what is mounted. */
+struct checking {
+	struct report report; /* first: who notes looks here, too */
+	const struct vol *mounted;
+	struct health_survey *health;
+};
+
 static void on_finding(struct env *env, const struct finding *finding)
 {
+	const struct checking *c = env->front;
+
 	report_add(env->front, finding);
+	if (c->health)
+		survey_tell(c->health, c->mounted, finding);
 }
 
 static void on_note(struct env *env, const char *line)
@@ -58,8 +70,9 @@ static int print(struct cli_run *run, const struct check *check, struct report *
 }
 
 /* Runs the check and prints; returns the exit status. */
-static int check_image(struct cli_run *run, struct check *check, struct report *report)
+static int check_image(struct cli_run *run, struct check *check, struct checking *c)
 {
+	struct report *report = &c->report;
 	struct verdict v = {.raise = on_open_finding, .sink = report};
 	struct progress_line line;
 	struct vol *vol = NULL;
@@ -68,9 +81,13 @@ static int check_image(struct cli_run *run, struct check *check, struct report *
 
 	progress_begin(&run->env, &line, run->err, run->terminal);
 	check->image.verdict = &v;
+	if (run->mounted && !check->only)
+		c->health = health_survey_begin(run->mounted->health);
 	err = cli_run_open(run, &check->image, &vol);
 	if (!err)
 		err = sweep(check, report, vol);
+	health_survey_end(c->health, !err);
+	c->health = NULL;
 	if (!err)
 		err = report_finish(report, vol);
 	progress_end(&line);
@@ -91,20 +108,20 @@ static int check_image(struct cli_run *run, struct check *check, struct report *
 static int work(struct cli_run *run, void *options)
 {
 	struct check *check = options;
-	struct report report;
+	struct checking c = {.mounted = run->mounted};
 	int status;
 
-	if (report_open(&run->env, &report))
+	if (report_open(&run->env, &c.report))
 		return cli_failed_in(run);
-	report.image = check->image.data;
-	report.mounted = run->mounted && run->mounted->journal;
-	report.live = check->verbose ? run->err : NULL;
-	run->env.front = &report;
+	c.report.image = check->image.data;
+	c.report.mounted = run->mounted && run->mounted->journal;
+	c.report.live = check->verbose ? run->err : NULL;
+	run->env.front = &c;
 	run->env.finding = on_finding;
 	if (check->verbose)
 		run->env.note = on_note;
-	status = check_image(run, check, &report);
-	report_close(&report);
+	status = check_image(run, check, &c);
+	report_close(&c.report);
 	return status;
 }
 

@@ -126,6 +126,7 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 	struct vol_options options = {
 	    .write = image->write,
 	    .repair = image->repair,
+	    .doubtful_super = image->doubtful_super,
 	    .no_recovery = image->no_recovery,
 	    .accept_loss = image->accept_loss,
 	    .discard_log = image->discard_log,

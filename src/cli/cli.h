@@ -79,6 +79,7 @@ struct cli_image {
 	bool writable;		     /* the data device itself, not through an overlay */
 	bool write;		     /* opened to be changed, with a journal */
 	bool repair;		     /* with write: also what is damaged */
+	bool doubtful_super;	     /* see struct vol_options */
 	bool preview;		     /* with write: in memory alone */
 	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
 	bool no_recovery, accept_loss, discard_log;

@@ -38,6 +38,7 @@ struct control_request {
 };
 
 #define CONTROL_PAYLOAD_MAX 65536u
+#define CONTROL_SESSIONS_MAX 8u /* commands at a time */
 #define CONTROL_WORDS_MAX 1024u
 
 /* ---- the client ---- */

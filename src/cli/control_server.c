@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SESSIONS_MAX 4
+#define SESSIONS_MAX CONTROL_SESSIONS_MAX
 #define REQUEST_SECONDS 10
 #define SEND_SECONDS 600
 #define OUT_BUFFER 16384

@@ -108,6 +108,7 @@ static int mount_open(struct mount *mount)
 				  .log = o->log,
 				  .rt = o->rt,
 				  .no_recovery = o->no_recovery,
+				  .doubtful_super = true,
 				  .write = o->read_write};
 	int err = mount_lock(mount);
 
@@ -117,6 +118,7 @@ static int mount_open(struct mount *mount)
 		err = control_open(mount->vol, &mount->control);
 	if (err)
 		return err;
+	cli_tell_super(stderr, mount->vol);
 	server.control = control_address(mount->control);
 	return server_create(mount->vol, &server, &mount->server);
 }
@@ -167,9 +169,10 @@ static int mount_serve(struct mount *mount)
 
 	if (fuse_arguments(mount, &args))
 		session = fuse_session_new(&args, &ops, sizeof(ops), mount->server);
-	if (session) {
-		if (!fuse_session_mount(session, mount->options.directory)) {
-			if (!server_start(mount->server, session, mount->options.directory) &&
+	if (session && !fuse_set_signal_handlers(session)) {
+		if (!server_prepare(mount->server) &&
+		    !fuse_session_mount(session, mount->options.directory)) {
+			if (!server_start(mount->server, mount->options.directory) &&
 			    !control_start(mount->control) &&
 			    server_run(session, mount->options.one_thread) >= 0)
 				status = 0;
@@ -178,8 +181,10 @@ static int mount_serve(struct mount *mount)
 			server_stop(mount->server);
 			fuse_session_unmount(session);
 		}
-		fuse_session_destroy(session);
+		fuse_remove_signal_handlers(session);
 	}
+	if (session)
+		fuse_session_destroy(session);
 	fuse_opt_free_args(&args);
 	return status;
 }
@@ -274,7 +279,9 @@ const struct command command_mount = {
 	"  -o norecovery         do not replay a dirty log (with ro)\n"
 	"  -o logdev=DEVICE      the log is on this device\n"
 	"  -o rtdev=DEVICE       the realtime section is on this device\n"
-	"  -o heal               mend damage when a request meets it; the request waits (none)\n"
+	"  -o heal[=POLICY]      when a request meets damage: none, check, optimize, or repair\n"
+	"                        while it waits (repair; without -o heal what the property\n"
+	"                        autofsck of the filesystem says, or none)\n"
 	"  -o sync               what has been done is durable when it is answered\n"
 	"  -o grpid              new files have the group of their directory\n"
 	"  -o discard            tell the device what has been freed: holes in an image file\n"

@@ -77,7 +77,6 @@ static bool take_flag(struct mount_options *options, const char *word)
 	    {"debug", &options->debug},
 	    {"discard", &options->discard},
 	    {"wsync", &options->sync},
-	    {"heal", &options->heal},
 	    {"grpid", &options->grpid},
 	    {"bsdgroups", &options->grpid},
 	};
@@ -128,7 +127,7 @@ static bool take_negation(struct mount_options *options, const char *word)
 /* One `-o` list. The later of ro and rw wins, as everywhere. */
 static int take_list(struct mount_options *options, const struct command *command, char *list)
 {
-	char *rest = list, *word;
+	char *rest = list, *word, heal[16];
 
 	while ((word = strsep(&rest, ","))) {
 		if (!strcmp(word, "ro"))
@@ -137,10 +136,13 @@ static int take_list(struct mount_options *options, const struct command *comman
 			options->read_only = false;
 		if (!strcmp(word, "sync") || !strcmp(word, "dirsync") || !strcmp(word, "async"))
 			options->sync = *word != 'a';
+		if (!strcmp(word, "heal"))
+			word = strcpy(heal, "heal=repair");
 		if (!strncmp(word, "heal=", 5)) {
-			options->heal = !strcmp(word, "heal=repair");
-			if (!options->heal && strcmp(word, "heal=none") != 0)
-				return cli_misuse(command, "heal is none or repair");
+			options->heal = heal_policy_named(word + 5, strlen(word + 5));
+			if (options->heal == HEAL_UNSET)
+				return cli_misuse(command,
+						  "heal is none, check, optimize or repair");
 			continue;
 		}
 		if (take_negation(options, word))

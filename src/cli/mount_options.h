@@ -5,6 +5,7 @@
 #define MENDFS_CLI_MOUNT_OPTIONS_H
 
 #include "cli/cli.h"
+#include "fuse/heal.h"
 
 #define MOUNT_PASSED_MAX 1024
 
@@ -13,7 +14,8 @@ struct mount_options {
 	const char *log, *rt, *fsname, *subtype; /* NULL: not given */
 	bool read_only, read_write;		 /* asked for */
 	bool no_recovery, no_permissions, foreground, debug, one_thread;
-	bool discard, sync, grpid, heal;
+	bool discard, sync, grpid;
+	enum heal_policy heal;
 	const char *quota;	       /* the word that asks for it; NULL */
 	char passed[MOUNT_PASSED_MAX]; /* for libfuse, comma separated */
 };

@@ -81,6 +81,13 @@ extern const struct scrub_def scrub_defs[SCRUB_COUNT];
 /* Items of this scope: bits. */
 u64 scrub_of_scope(enum meta_scope scope);
 
+struct finding;
+struct geometry;
+/* Of the items of a finding's type those that it is about: which map, whose quota, the inode. */
+u64 scrub_narrow(const struct geometry *g, const struct finding *finding, u64 items);
+/* The AG that it is in; NO_AG. */
+u32 finding_ag(const struct geometry *g, const struct finding *finding);
+
 /* In, and out. */
 #define SCRUB_REPAIR (1u << 0)
 #define SCRUB_FORCE (1u << 8) /* with SCRUB_REPAIR: although nothing is wrong */

@@ -161,6 +161,11 @@ enum severity verify(struct verdict *v, const struct meta_type *type, const stru
 	return v->worst;
 }
 
+static _Thread_local struct {
+	struct finding finding;
+	unsigned long trail; /* whose it is; 0: none yet */
+} last;
+
 void raise_first(struct verdict *v, const struct finding *finding)
 {
 	struct first_finding *first = v->sink;
@@ -171,6 +176,13 @@ void raise_first(struct verdict *v, const struct finding *finding)
 	first->err = finding->def == verify_defs->crc ? -EBADMSG : -EUCLEAN;
 	finding_print(finding, text, sizeof(text));
 	fail(first->err, "%s", text);
+	last.finding = *finding;
+	last.trail = trail_number();
+}
+
+const struct finding *raised_last(void)
+{
+	return last.trail && last.trail == trail_number() ? &last.finding : NULL;
 }
 
 void raise_nothing(struct verdict *v, const struct finding *finding)

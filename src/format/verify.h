@@ -27,6 +27,8 @@ struct first_finding {
 	int err;
 };
 void raise_first(struct verdict *v, const struct finding *finding);
+/* The finding that has become the trail of this thread's last failure; NULL: it was no finding. */
+const struct finding *raised_last(void);
 /* For who goes on whatever is found, or hears of it elsewhere. */
 void raise_nothing(struct verdict *v, const struct finding *finding);
 

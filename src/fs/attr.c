@@ -8,13 +8,15 @@
 #include "base/trail.h"
 #include "fs/da.h"
 #include "fs/fork.h"
+#include "fs/health.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 static int in_attrs(const struct inode *inode, int err)
 {
-	return fail_in(err, "attributes of inode %" PRIu64, inode->ino.v);
+	return health_blame(fail_in(err, "attributes of inode %" PRIu64, inode->ino.v), SCRUB_XATTR,
+			    NO_AG, inode->ino.v);
 }
 
 struct wanted {

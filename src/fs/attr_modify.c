@@ -4,6 +4,7 @@
 #include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/attr_build.h"
+#include "fs/health.h"
 
 #include <errno.h>
 
@@ -56,7 +57,9 @@ static int edit_close(struct attr_edit *e, int err)
 	if (!err && e->built)
 		err = edit_write(e);
 	attr_list_close(&e->list);
-	return err ? fail_in(err, "inode %llu", (unsigned long long)e->ino.v) : 0;
+	if (err)
+		fail_in(err, "inode %llu", (unsigned long long)e->ino.v);
+	return health_blame(err, SCRUB_XATTR, NO_AG, e->ino.v);
 }
 
 static int check_how(bool there, enum attr_how how)

@@ -9,13 +9,15 @@
 
 #include "base/trail.h"
 #include "fs/da.h"
+#include "fs/health.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 static int in_dir(const struct inode *dir, int err)
 {
-	return fail_in(err, "directory %" PRIu64, dir->ino.v);
+	return health_blame(fail_in(err, "directory %" PRIu64, dir->ino.v), SCRUB_DIR, NO_AG,
+			    dir->ino.v);
 }
 
 static bool is_local(const struct inode *dir)

@@ -4,6 +4,7 @@
 #include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/dir_impl.h"
+#include "fs/health.h"
 
 #include <errno.h>
 
@@ -105,12 +106,12 @@ int dir_add(struct vol *vol, struct txn *txn, struct inum dir, const char *bytes
 		err = check_free(&op, &name);
 	if (!err)
 		err = form_of(&op, &form);
-	if (err)
-		return err;
-	if (form == FORM_SHORT)
-		return dir_short_add(&op, &name, ino, type);
-	return form == FORM_BLOCK ? dir_block_add(&op, &name, ino, type)
-				  : dir_tree_add(&op, &name, ino, type);
+	if (!err && form == FORM_SHORT)
+		err = dir_short_add(&op, &name, ino, type);
+	else if (!err)
+		err = form == FORM_BLOCK ? dir_block_add(&op, &name, ino, type)
+					 : dir_tree_add(&op, &name, ino, type);
+	return health_blame(err, SCRUB_DIR, NO_AG, dir.v);
 }
 
 int dir_remove(struct vol *vol, struct txn *txn, struct inum dir, const char *bytes, u32 length)
@@ -122,11 +123,12 @@ int dir_remove(struct vol *vol, struct txn *txn, struct inum dir, const char *by
 
 	if (!err)
 		err = form_of(&op, &form);
-	if (err)
-		return err;
-	if (form == FORM_SHORT)
-		return dir_short_remove(&op, &name);
-	return form == FORM_BLOCK ? dir_block_remove(&op, &name) : dir_tree_remove(&op, &name);
+	if (!err && form == FORM_SHORT)
+		err = dir_short_remove(&op, &name);
+	else if (!err)
+		err =
+		    form == FORM_BLOCK ? dir_block_remove(&op, &name) : dir_tree_remove(&op, &name);
+	return health_blame(err, SCRUB_DIR, NO_AG, dir.v);
 }
 
 int dir_replace(struct vol *vol, struct txn *txn, struct inum dir, const char *bytes, u32 length,
@@ -139,12 +141,12 @@ int dir_replace(struct vol *vol, struct txn *txn, struct inum dir, const char *b
 
 	if (!err)
 		err = form_of(&op, &form);
-	if (err)
-		return err;
-	if (form == FORM_SHORT)
-		return dir_short_replace(&op, &name, ino, type);
-	return form == FORM_BLOCK ? dir_block_replace(&op, &name, ino, type)
-				  : dir_tree_replace(&op, &name, ino, type);
+	if (!err && form == FORM_SHORT)
+		err = dir_short_replace(&op, &name, ino, type);
+	else if (!err)
+		err = form == FORM_BLOCK ? dir_block_replace(&op, &name, ino, type)
+					 : dir_tree_replace(&op, &name, ino, type);
+	return health_blame(err, SCRUB_DIR, NO_AG, dir.v);
 }
 
 static int not_dots(void *arg, const struct dir_entry *entry)

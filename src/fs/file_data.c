@@ -3,6 +3,7 @@
 
 #include "base/trail.h"
 #include "fs/fork.h"
+#include "fs/health.h"
 
 #include <errno.h>
 
@@ -93,7 +94,7 @@ int file_read(struct vol *vol, const struct inode *inode, u64 off, u64 size, u8 
 			    read_extent, &reader);
 
 	if (err < 0)
-		return err;
+		return health_blame(err, SCRUB_BMBTD, NO_AG, inode->ino.v);
 	read_zeroes(&reader, reader.end);
 	return 0;
 }

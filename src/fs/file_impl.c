@@ -7,6 +7,7 @@
 #include "fs/file_impl.h"
 
 #include "base/trail.h"
+#include "fs/health.h"
 #include "fs/refcount.h"
 #include "fs/refcount_modify.h"
 #include "fs/rmap_modify.h"
@@ -236,14 +237,21 @@ static int take_near(struct file_edit *f, u64 near, struct space_want want,
 	const struct geometry *g = &f->view.geo;
 	u32 first = fsblock_ag(g, fsblock_of(near));
 	bool later = false;
+	u32 fenced = 0;
 	int err = -ENOSPC;
 
 	want.near = fsblock_bno(g, fsblock_of(near));
 	for (u32 i = 0; i < g->ag_count && (err == -ENOSPC || err == -EAGAIN); i++) {
+		if (health_fenced(f->fork.vol, (first + i) % g->ag_count)) {
+			fenced++;
+			continue;
+		}
 		err = take_in(f, (first + i) % g->ag_count, &want, owner, start, count);
 		later = later || err == -EAGAIN;
 		want.near = 0;
 	}
+	if (fenced == g->ag_count)
+		return health_refuse(first);
 	if (later && err == -ENOSPC)
 		return fail(-EAGAIN, "only space that was just freed is left");
 	return err;

@@ -11,6 +11,7 @@
 
 #include "base/trail.h"
 #include "format/btree.h"
+#include "fs/health.h"
 
 #include <errno.h>
 
@@ -24,8 +25,11 @@ struct leaf {
 
 static int bad(const struct inode *inode, enum fork_id which, const char *what, u64 value)
 {
-	return fail(-EUCLEAN, "inode %llu: %s fork: %s %llu", (unsigned long long)inode->ino.v,
-		    which == FORK_ATTR ? "attribute" : "data", what, (unsigned long long)value);
+	int err = fail(-EUCLEAN, "inode %llu: %s fork: %s %llu", (unsigned long long)inode->ino.v,
+		       which == FORK_ATTR ? "attribute" : "data", what, (unsigned long long)value);
+
+	return health_blame(err, which == FORK_ATTR ? SCRUB_BMBTA : SCRUB_BMBTD, NO_AG,
+			    inode->ino.v);
 }
 
 /* The last entry of `count` ascending keys that is not above off; 0 if all are. */

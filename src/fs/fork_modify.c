@@ -11,6 +11,7 @@
 
 #include "base/mutate.h"
 #include "base/trail.h"
+#include "fs/health.h"
 #include "fs/rmap_modify.h"
 
 #include <errno.h>
@@ -24,8 +25,10 @@ int inode_edit(struct vol *vol, struct txn *txn, struct inum ino, struct txn_buf
 	struct txn_buf *whole;
 	struct inode inode;
 	u32 offset;
-	int err = inode_get(&view, ino, &inode);
+	int err = health_may_change(vol, ino.v);
 
+	if (!err)
+		err = inode_get(&view, ino, &inode);
 	if (err)
 		return err;
 	where.ag = inum_ag(g, ino);
@@ -130,13 +133,17 @@ static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner,
 					.least = 1,
 					.most = 1,
 					.leaves = true};
-	u32 blocks;
+	u32 blocks, fenced = 0;
 	int err = -ENOSPC;
 
 	for (u32 i = 0; i < g->ag_count && err == -ENOSPC; i++) {
 		u32 number = (first + i) % g->ag_count;
 		struct ag ag;
 
+		if (health_fenced(f->vol, number)) {
+			fenced++;
+			continue;
+		}
 		err = ag_open(f->vol, f->txn, number, &ag);
 		if (!err && !be32_get(ag_agf(&ag)->freeblks))
 			err = fail(-ENOSPC, "no free block");
@@ -145,7 +152,7 @@ static int alloc_block(struct fork_edit *f, u64 near, const struct owner *owner,
 		if (!err)
 			*ptr = fsblock_make(g, number, bno).v;
 	}
-	return err;
+	return fenced == g->ag_count ? health_refuse(first) : err;
 }
 
 static int map_alloc(struct btree *t, u64 near, u64 *ptr)

@@ -14,6 +14,7 @@
 #include "format/super.h"
 #include "format/verify.h"
 #include "fs/fork_modify.h"
+#include "fs/health.h"
 #include "fs/space.h"
 
 #include <errno.h>
@@ -412,8 +413,8 @@ static int take_inode(struct ag *ag, u32 near, u16 mode, struct inum *out, struc
 	return 0;
 }
 
-static int alloc_in(struct vol *vol, struct txn *txn, u32 number, u32 near, u16 mode,
-		    struct inum *out, struct txn_buf **buf)
+static int alloc_anew(struct vol *vol, struct txn *txn, u32 number, u32 near, u16 mode,
+		      struct inum *out, struct txn_buf **buf)
 {
 	struct ag ag;
 	int err = ag_open(vol, txn, number, &ag);
@@ -435,16 +436,31 @@ static int alloc_in(struct vol *vol, struct txn *txn, u32 number, u32 near, u16 
 		   : err;
 }
 
+static int alloc_in(struct vol *vol, struct txn *txn, u32 number, u32 near, u16 mode,
+		    struct inum *out, struct txn_buf **buf)
+{
+	return health_blame(alloc_anew(vol, txn, number, near, mode, out, buf), SCRUB_INOBT, number,
+			    NO_INO);
+}
+
 int inode_alloc(struct vol *vol, struct txn *txn, struct inum near, u16 mode, struct inum *out,
 		struct txn_buf **buf)
 {
 	const struct geometry *g = &vol->geo;
 	u32 first = S_ISDIR(mode) ? vol->rotor++ % g->ag_count : inum_ag(g, near);
 	u32 own = first == inum_ag(g, near) ? inum_agino(g, near) : 0;
+	u32 fenced = 0;
 	int err = -ENOSPC;
 
-	for (u32 i = 0; i < g->ag_count && err == -ENOSPC; i++)
-		err = alloc_in(vol, txn, (first + i) % g->ag_count, i ? 0 : own, mode, out, buf);
+	for (u32 i = 0; i < g->ag_count && err == -ENOSPC; i++) {
+		if (health_fenced(vol, (first + i) % g->ag_count))
+			fenced++;
+		else
+			err = alloc_in(vol, txn, (first + i) % g->ag_count, i ? 0 : own, mode, out,
+				       buf);
+	}
+	if (fenced == g->ag_count)
+		return health_refuse(first);
 	return err == -ENOSPC ? fail(err, "no space for an inode") : err;
 }
 
@@ -474,7 +490,7 @@ static int free_chunk(struct ag *ag, const struct chunk *c)
 	return err;
 }
 
-int inode_free(struct vol *vol, struct txn *txn, struct inum ino)
+static int free_one(struct vol *vol, struct txn *txn, struct inum ino)
 {
 	const struct geometry *g = &vol->geo;
 	u32 agino = inum_agino(g, ino);
@@ -507,4 +523,13 @@ int inode_free(struct vol *vol, struct txn *txn, struct inum ino)
 		return err ? err : free_chunk(&ag, &was);
 	}
 	return change_chunk(&ag, &was, &now);
+}
+
+int inode_free(struct vol *vol, struct txn *txn, struct inum ino)
+{
+	u32 ag = inum_ag(&vol->geo, ino);
+
+	if (health_fenced(vol, ag))
+		return health_refuse(ag);
+	return health_blame(free_one(vol, txn, ino), SCRUB_INOBT, ag, NO_INO);
 }

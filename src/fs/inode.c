@@ -11,7 +11,9 @@
 #include "base/trail.h"
 #include "btree/seek.h"
 #include "format/ag.h"
+#include "format/scrub.h"
 #include "format/verify.h"
+#include "fs/health.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -129,7 +131,7 @@ static int explain(struct vol *vol, struct inum ino, int err)
 	if (no_inode_there(vol, ino))
 		return fail(-ENOENT, "inode %llu: not in an allocated chunk",
 			    (unsigned long long)ino.v);
-	return fail(err, "%s", trail);
+	return health_blame(fail(err, "%s", trail), SCRUB_INODE, NO_AG, ino.v);
 }
 
 int inode_get(struct vol *vol, struct inum ino, struct inode *out)

@@ -8,6 +8,7 @@
 #include "base/mutate.h"
 #include "base/trail.h"
 #include "fs/fork_modify.h"
+#include "fs/health.h"
 #include "fs/ialloc.h"
 
 #include <errno.h>
@@ -75,8 +76,9 @@ static int find_previous(struct ag *ag, u32 agino, struct txn_buf **out)
 		if (at == agino)
 			return 0;
 	}
-	return fail(-EUCLEAN, "AG %u: inode %u is not on its list of unlinked inodes", ag->number,
-		    agino);
+	return health_blame(fail(-EUCLEAN, "AG %u: inode %u is not on its list of unlinked inodes",
+				 ag->number, agino),
+			    SCRUB_AGI, ag->number, NO_INO);
 }
 
 int iunlink_remove(struct vol *vol, struct txn *txn, struct inum ino)

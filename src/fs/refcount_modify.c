@@ -10,6 +10,7 @@
 #include "base/mutate.h"
 #include "base/trail.h"
 #include "format/btree.h"
+#include "fs/health.h"
 #include "fs/space.h"
 
 #include <errno.h>
@@ -34,8 +35,9 @@ static struct refcount_rec store(const struct share *s)
 
 static int lost(const struct ag *ag, u64 start)
 {
-	return fail(-EUCLEAN, "refcountbt %u: no record at block %llu", ag->number,
-		    (unsigned long long)start);
+	return health_blame(fail(-EUCLEAN, "refcountbt %u: no record at block %llu", ag->number,
+				 (unsigned long long)start),
+			    SCRUB_REFCNTBT, ag->number, NO_INO);
 }
 
 static int insert(struct ag *ag, const struct share *s)

@@ -3,6 +3,7 @@
 
 #include "base/mutate.h"
 #include "base/trail.h"
+#include "fs/health.h"
 
 #include <errno.h>
 
@@ -48,10 +49,12 @@ static struct btree_key key_of(const struct mapping *m)
 
 static int missing(const struct ag *ag, const struct mapping *m)
 {
-	return fail(-EUCLEAN,
-		    "rmapbt %u: block %llu, %llu blocks, are not mapped to owner %lld at 0x%llx",
-		    ag->number, (unsigned long long)m->start, (unsigned long long)m->blocks,
-		    (long long)m->owner, (unsigned long long)m->offset);
+	int err = fail(-EUCLEAN,
+		       "rmapbt %u: block %llu, %llu blocks, are not mapped to owner %lld at 0x%llx",
+		       ag->number, (unsigned long long)m->start, (unsigned long long)m->blocks,
+		       (long long)m->owner, (unsigned long long)m->offset);
+
+	return health_blame(err, SCRUB_RMAPBT, ag->number, NO_INO);
 }
 
 static int insert(struct ag *ag, const struct mapping *m)

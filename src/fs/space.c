@@ -13,6 +13,7 @@
 
 #include "base/mutate.h"
 #include "base/trail.h"
+#include "fs/health.h"
 #include "fs/rmap_modify.h"
 
 #include <errno.h>
@@ -273,7 +274,7 @@ int space_prepare(struct ag *ag)
 
 /* ---- for everybody ---- */
 
-int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
+static int give_back(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 {
 	const struct geometry *g = &ag->vol->geo;
 	u32 length = geometry_ag_blocks(g, ag->number);
@@ -290,6 +291,13 @@ int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
 	if (!err && !MUTATE(FREE_NOT_FREED))
 		err = free_extent(ag, bno, blocks, (s64)owner->owner == OWNER_ELSEWHERE);
 	return err ? err : ag_count_free(ag->vol, ag->txn, blocks);
+}
+
+int space_free(struct ag *ag, u32 bno, u32 blocks, const struct owner *owner)
+{
+	if (health_fenced(ag->vol, ag->number))
+		return health_refuse(ag->number);
+	return health_blame(give_back(ag, bno, blocks, owner), SCRUB_BNOBT, ag->number, NO_INO);
 }
 
 /* Blocks of a tree with a record for so many: they are at least half full. */
@@ -491,8 +499,8 @@ static int keep_shown(struct ag *ag, u32 bno, u32 blocks)
 			    (u64)blocks << g->block_log);
 }
 
-int space_take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
-	       u32 *blocks)
+static int take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
+		u32 *blocks)
 {
 	struct space_want w = *want;
 	struct extent32 e = {0};
@@ -530,6 +538,14 @@ int space_take(struct ag *ag, const struct space_want *want, const struct owner 
 	if (!err && (s64)owner->owner != OWNER_ELSEWHERE && !MUTATE(TAKE_NOT_MAPPED))
 		err = rmap_map(ag, *bno, *blocks, owner);
 	return err ? err : ag_count_free(ag->vol, ag->txn, -(s64)*blocks);
+}
+
+int space_take(struct ag *ag, const struct space_want *want, const struct owner *owner, u32 *bno,
+	       u32 *blocks)
+{
+	if (health_fenced(ag->vol, ag->number))
+		return health_refuse(ag->number);
+	return health_blame(take(ag, want, owner, bno, blocks), SCRUB_BNOBT, ag->number, NO_INO);
 }
 
 int space_alloc(struct ag *ag, u32 near, const struct owner *owner, u32 *bno)

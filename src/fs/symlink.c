@@ -3,6 +3,7 @@
 
 #include "base/trail.h"
 #include "fs/fork.h"
+#include "fs/health.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -80,7 +81,8 @@ int symlink_read(struct vol *vol, const struct inode *inode, char target[SYMLINK
 	else
 		memcpy(target, fork->data, length);
 	if (err)
-		return fail_in(err, "symlink %" PRIu64, inode->ino.v);
+		return health_blame(fail_in(err, "symlink %" PRIu64, inode->ino.v), SCRUB_SYMLINK,
+				    NO_AG, inode->ino.v);
 	target[length] = 0;
 	return (int)length;
 }

@@ -5,9 +5,9 @@
  * log was replayed: recovery may have changed its counters and features.  Fails with -EUCLEAN,
  * -EBADMSG or -EOPNOTSUPP and a trail that names the field.
  *
- * A strict caller (no verdict) is refused a superblock with any finding; one that brings a verdict
- * gets a volume whenever the geometry can be worked with, since its sweep will meet the superblock
- * again and report it.
+ * A strict caller (no verdict, nor doubtful_super) is refused a superblock with any finding; one
+ * that brings a verdict gets a volume whenever the geometry can be worked with, since its sweep
+ * will meet the superblock again and report it.
  */
 #include "fs/vol.h"
 
@@ -74,7 +74,7 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 	if (err)
 		return fail_in(err, "superblock");
 	/* A strict caller wants the primary or nothing. */
-	if (options->verdict)
+	if (options->verdict || options->doubtful_super)
 		err = super_find(vol->env, vol->data, block, (u32)readable, &vol->geo,
 				 &vol->super_at);
 	else
@@ -82,7 +82,7 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 	if (err)
 		return fail_in(err, "%s", vol->data->name);
 	verify(&v, type, &vol->geo, block, sector_size_of(block, readable));
-	if (first.err && !options->verdict)
+	if (first.err && !options->verdict && !options->doubtful_super)
 		return fail_in(first.err, "%s", vol->data->name);
 	return check_devices(vol, options);
 }
@@ -152,7 +152,7 @@ static int check_writable(const struct vol *vol, const struct vol_options *optio
 		why = "its log has not been replayed";
 	else if (options->repair)
 		why = vol->log_status.state == LOG_DAMAGED ? "its log is damaged" : NULL;
-	else if (vol->super_at.v)
+	else if (vol->super_at.v && !options->doubtful_super)
 		why = "the primary superblock is lost";
 	else if (vol->log_status.state == LOG_DAMAGED)
 		why = "its log is damaged";

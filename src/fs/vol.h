@@ -42,6 +42,7 @@ struct vol {
 	bool alone;		 /* see vol_alone_begin() */
 	struct vol *origin;	 /* whose copy it is then */
 	struct txn_guard *guard; /* of all commits from then on; NULL: none */
+	struct health *health;	 /* of one that is mounted (fs/health.h); NULL */
 	const struct meta_types *types;
 	bool replayed;	  /* a dirty log was replayed into the overlay */
 	bool log_emptied; /* for vol_options.discard_log, or after a loss that was accepted */
@@ -58,6 +59,9 @@ struct vol_options {
 	bool write;
 	/* With write: a log that is not clean is emptied instead, and what it has is lost. */
 	bool discard_log;
+	/* A superblock with findings will do as long as its geometry, or a copy's, can be worked
+	 * with: what needs it is refused one by one. */
+	bool doubtful_super;
 	bool repair;   /* with write: damage is no reason to refuse */
 	bool no_guard; /* its commits are not guarded: to measure what that costs */
 	size_t memory; /* of the cache, bytes; 0: the default */

@@ -5,7 +5,6 @@
 #include "base/trail.h"
 #include "fuse/change.h"
 #include "fuse/exchange.h"
-#include "fuse/leave.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +17,7 @@ struct background {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
-	bool stop;
+	bool stop, kick;
 	struct server *server;
 };
 
@@ -37,12 +36,16 @@ static void *background_run(void *arg)
 	while (!b->stop) {
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += PERIOD_SECONDS;
-		if (pthread_cond_timedwait(&b->wake, &b->mutex, &until) != ETIMEDOUT)
+		if (!b->kick && pthread_cond_timedwait(&b->wake, &b->mutex, &until) != ETIMEDOUT &&
+		    !b->kick)
 			continue;
+		b->kick = false;
 		pthread_mutex_unlock(&b->mutex);
 		orphans_flush(b->server->changer);
+		orphans_retry(b->server->changer);
 		tell(b->server, journal_work(b->server->vol->journal));
 		discards_work(b->server->changer);
+		heal_work(b->server->heal);
 		pthread_mutex_lock(&b->mutex);
 	}
 	pthread_mutex_unlock(&b->mutex);
@@ -51,10 +54,31 @@ static void *background_run(void *arg)
 	return NULL;
 }
 
-static int background_start(struct server *server)
+void server_wake(void *arg)
 {
-	struct background *b = calloc(1, sizeof(*b));
+	struct background *b = ((struct server *)arg)->background;
 
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->mutex);
+	b->kick = true;
+	pthread_cond_signal(&b->wake);
+	pthread_mutex_unlock(&b->mutex);
+}
+
+int server_prepare(struct server *server)
+{
+	return exchanges_open(server);
+}
+
+int server_start(struct server *server, const char *directory)
+{
+	struct background *b;
+
+	if (!server->changer)
+		return 0;
+	tell(server, changer_recover(server->changer));
+	b = calloc(1, sizeof(*b));
 	if (!b)
 		return fail(-ENOMEM, "out of memory");
 	b->server = server;
@@ -65,27 +89,14 @@ static int background_start(struct server *server)
 		return fail(-EAGAIN, "no thread to be had");
 	}
 	server->background = b;
-	return 0;
-}
-
-int server_start(struct server *server, struct fuse_session *session, const char *directory)
-{
-	int err = leave_open(server, session);
-
-	if (err || !server->changer)
-		return err;
-	tell(server, changer_recover(server->changer));
-	err = background_start(server);
-	return err ? err : exchanges_open(server, session, directory);
+	return exchanges_start(server, directory);
 }
 
 void server_stop(struct server *server)
 {
 	struct background *b = server->background;
 
-	leave_close(server);
-	exchanges_close(server);
-	exchanges_free(server);
+	exchanges_stop(server);
 	if (!b)
 		return;
 	pthread_mutex_lock(&b->mutex);

@@ -24,11 +24,12 @@ struct changer {
 	struct vol *vol;
 	struct env_lock *file[FILE_LOCKS];
 	struct env_lock *lock; /* of the orphans, see orphan.c */
-	struct orphan *waiting[ORPHAN_CHAINS], *ready;
+	struct orphan *waiting[ORPHAN_CHAINS], *ready, *fenced;
 	u32 ready_count;
+	u64 releases; /* the background's: of AGs, when it has looked for fenced ones last */
 	struct discards *discards; /* NULL: what is freed is not discarded */
 	bool sync;		   /* a request is durable when it is answered */
-	struct heal *heal;	   /* NULL: damage is not mended by itself */
+	struct heal *heal;
 	atomic_uint changes[CHANGE_COUNTERS];
 };
 
@@ -71,6 +72,8 @@ void orphan_add(struct changer *c, struct inum ino);
 void orphan_forget(struct changer *c, struct inum ino);
 /* Takes apart what is gathered. False: there was nothing. */
 bool orphans_flush(struct changer *c);
+/* Those that lay in what was damaged, if an AG has been released since; from the background. */
+void orphans_retry(struct changer *c);
 /* The kernel is gone. */
 void orphans_close(struct changer *c);
 

@@ -8,9 +8,9 @@
  * for appending alone. Who cannot be looked at is refused.
  *
  * What the kernel has in its cache of either file is written and forgotten before, and forgotten
- * after. It writes by requests, which have to be answered meanwhile: a thread of its own works off
- * what is asked, in order, and holds no lock while it tells the kernel.  So the session must be
- * served until exchanges_close() has come back, or be dead already.
+ * after (exchange_flush.h), for which the server must answer: a thread of its own works off what is
+ * asked, in order, and holds no lock while the kernel writes.  A program that writes to memory it
+ * has mapped during the exchange may find that in either file, or in neither.
  *
  * With its cache for writing, the kernel alone knows sizes, and hears of no other: a file whose
  * size would change is refused (EOPNOTSUPP).
@@ -20,6 +20,7 @@
 #include "base/trail.h"
 #include "fs/file_exchange.h"
 #include "fuse/change.h"
+#include "fuse/exchange_flush.h"
 #include "fuse/node.h"
 
 #include <dirent.h>
@@ -66,6 +67,7 @@ struct asked {
 	struct asked *next;
 	fuse_req_t req;
 	fuse_ino_t node; /* the second file */
+	struct flush_files files;
 	struct file_exchange exchange;
 	struct freshness fresh; /* what it must be */
 	bool starts;		/* START_COMMIT: only that is asked for */
@@ -74,16 +76,16 @@ struct asked {
 
 struct exchanges {
 	struct server *server;
-	struct fuse_session *session;
+	struct flusher flusher;
 	dev_t device; /* as stat() has it for all files of the mount */
 	u64 mount[2]; /* drawn */
 	pthread_t thread;
+	bool started;
 	pthread_mutex_t mutex; /* of what follows */
 	pthread_cond_t wake;
 	struct asked *first, **last;
 	u32 waiting;
 	bool stop;
-	bool closed; /* the thread has been joined; belongs to who closes */
 };
 
 /* ---- what the program has open ---- */
@@ -147,7 +149,7 @@ static int first_file(const struct exchanges *e, int pid, int fd, struct held *o
 }
 
 /* Any descriptor will do: the kernel does not say which one it was. */
-static int second_file(const struct exchanges *e, int pid, u64 ino, int *flags)
+static int second_file(const struct exchanges *e, int pid, u64 ino, int *fd, int *flags)
 {
 	char path[64];
 	struct dirent *entry;
@@ -165,6 +167,7 @@ static int second_file(const struct exchanges *e, int pid, u64 ino, int *flags)
 		    h.device != e->device || h.ino != ino || !may_exchange(&h))
 			continue;
 		*flags = h.flags;
+		*fd = atoi(entry->d_name);
 		err = 0;
 	}
 	closedir(dir);
@@ -212,12 +215,6 @@ static int exchange_step(struct vol *vol, struct txn *txn, void *arg)
 	return !err && a->dry ? -ECANCELED : err;
 }
 
-/* What the kernel has of it goes to us, and is read again. Not an error: it has nothing. */
-static void kernel_forgets(struct exchanges *e, struct inum ino)
-{
-	fuse_lowlevel_notify_inval_inode(e->session, inum_node(e->server, ino), 0, 0);
-}
-
 static int make_durable(struct server *server)
 {
 	struct journal *j = server->vol->journal;
@@ -225,14 +222,12 @@ static int make_durable(struct server *server)
 	return journal_force(j, journal_number(j), true);
 }
 
-static void carry_out(struct exchanges *e, struct asked *a)
+static int exchange_locked(struct exchanges *e, struct asked *a)
 {
 	struct changer *c = e->server->changer;
 	struct file_exchange *x = &a->exchange;
 	int err;
 
-	kernel_forgets(e, x->first);
-	kernel_forgets(e, x->second);
 	x->now = time_now();
 	files_lock(c, x->first, x->second);
 	err = still_fresh(e, a);
@@ -243,10 +238,19 @@ static void carry_out(struct exchanges *e, struct asked *a)
 		file_changed(c, x->second);
 	}
 	files_unlock(c, x->first, x->second);
-	kernel_forgets(e, x->first);
-	kernel_forgets(e, x->second);
-	if (a->dry && err == -ECANCELED)
-		err = 0;
+	return a->dry && err == -ECANCELED ? 0 : err;
+}
+
+static void carry_out(struct exchanges *e, struct asked *a)
+{
+	int err = flusher_begin(&e->flusher, &a->files);
+
+	if (!err) {
+		err = exchange_locked(e, a);
+		/* what cannot be forgotten any more is that of a session that ends */
+		flusher_again(&e->flusher);
+		flusher_end(&e->flusher);
+	}
 	if (!err && a->sync)
 		err = make_durable(e->server);
 	if (err)
@@ -258,10 +262,12 @@ static void carry_out(struct exchanges *e, struct asked *a)
 static void start_commit(struct exchanges *e, struct asked *a)
 {
 	struct commit_range out = {0};
-	int err;
+	int err = flusher_begin(&e->flusher, &a->files);
 
-	kernel_forgets(e, a->exchange.second);
-	err = fresh_now(e, a->exchange.second, &out.fresh);
+	if (!err) {
+		err = fresh_now(e, a->exchange.second, &out.fresh);
+		flusher_end(&e->flusher);
+	}
 	if (err)
 		reply_failure(a->req, err, "start commit", a->node);
 	else
@@ -326,19 +332,18 @@ static int enqueue(struct exchanges *e, const struct asked *asked)
 
 /* ---- requests ---- */
 
-static int prepare(struct exchanges *e, struct asked *a, const struct exchange_range *r)
+static int prepare(struct exchanges *e, struct asked *a, const struct exchange_range *r, int flags)
 {
 	struct file_exchange *x = &a->exchange;
-	int pid = (int)fuse_req_ctx(a->req)->pid, flags = 0, err;
 	struct held first;
+	int err;
 
 	if (r->pad || r->flags & ~RANGE_KNOWN)
 		return -EINVAL;
-	err = first_file(e, pid, r->file1, &first);
-	if (!err)
-		err = second_file(e, pid, x->second.v, &flags);
+	err = first_file(e, (int)a->files.pid, r->file1, &first);
 	if (err)
 		return err;
+	a->files.fd[0] = r->file1;
 	a->dry = r->flags & RANGE_DRY_RUN;
 	a->sync =
 	    r->flags & RANGE_DSYNC || (first.flags | flags) & O_DSYNC || e->server->options.sync;
@@ -363,7 +368,7 @@ void exchange_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, const void *i
 	size_t wanted = cmd == IOC_EXCHANGE_RANGE ? sizeof(r.range)
 			: cmd == IOC_COMMIT_RANGE ? sizeof(r)
 						  : 0;
-	int err = 0;
+	int err = 0, flags = 0;
 
 	if (!e)
 		err = -EROFS;
@@ -374,8 +379,13 @@ void exchange_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, const void *i
 	a.starts = cmd == IOC_START_COMMIT;
 	a.commits = cmd == IOC_COMMIT_RANGE;
 	a.fresh = r.fresh;
+	a.files = (struct flush_files){.pid = fuse_req_ctx(req)->pid, .fd = {-1, -1}};
+	if (!err)
+		err = second_file(e, (int)a.files.pid, a.exchange.second.v, &a.files.fd[1], &flags);
+	if (!err)
+		a.files.device = e->device;
 	if (!err && !a.starts)
-		err = prepare(e, &a, &r.range);
+		err = prepare(e, &a, &r.range, flags);
 	if (!err)
 		err = enqueue(e, &a);
 	if (err)
@@ -396,7 +406,7 @@ static int look_at_mount(struct exchanges *e, const char *directory)
 	return 0;
 }
 
-int exchanges_open(struct server *server, struct fuse_session *session, const char *directory)
+int exchanges_open(struct server *server)
 {
 	struct exchanges *e;
 	int err;
@@ -407,44 +417,56 @@ int exchanges_open(struct server *server, struct fuse_session *session, const ch
 	if (!e)
 		return fail(-ENOMEM, "out of memory");
 	e->server = server;
-	e->session = session;
 	e->last = &e->first;
-	err = look_at_mount(e, directory);
-	if (!err) {
-		pthread_mutex_init(&e->mutex, NULL);
-		pthread_cond_init(&e->wake, NULL);
-		if (pthread_create(&e->thread, NULL, work, e))
-			err = fail(-EAGAIN, "no thread to be had");
-	}
+	pthread_mutex_init(&e->mutex, NULL);
+	pthread_cond_init(&e->wake, NULL);
+	server->exchanges = e;
+	err = flusher_open(&e->flusher);
 	if (err)
-		free(e);
-	else
-		server->exchanges = e;
+		exchanges_close(server);
 	return err;
+}
+
+int exchanges_start(struct server *server, const char *directory)
+{
+	struct exchanges *e = server->exchanges;
+	int err = look_at_mount(e, directory);
+
+	if (!err && pthread_create(&e->thread, NULL, work, e))
+		err = fail(-EAGAIN, "no thread to be had");
+	e->started = !err;
+	return err;
+}
+
+void exchanges_stop(struct server *server)
+{
+	struct exchanges *e = server->exchanges;
+
+	if (!e || !e->started)
+		return;
+	atomic_store(&e->flusher.stop, true);
+	pthread_mutex_lock(&e->mutex);
+	e->stop = true;
+	pthread_cond_signal(&e->wake);
+	pthread_mutex_unlock(&e->mutex);
+	pthread_join(e->thread, NULL);
+	e->started = false;
 }
 
 void exchanges_close(struct server *server)
 {
 	struct exchanges *e = server->exchanges;
 
-	if (!e || e->closed)
-		return;
-	pthread_mutex_lock(&e->mutex);
-	e->stop = true;
-	pthread_cond_signal(&e->wake);
-	pthread_mutex_unlock(&e->mutex);
-	pthread_join(e->thread, NULL);
-	e->closed = true;
-}
-
-void exchanges_free(struct server *server)
-{
-	struct exchanges *e = server->exchanges;
-
 	if (!e)
 		return;
+	flusher_close(&e->flusher);
 	pthread_cond_destroy(&e->wake);
 	pthread_mutex_destroy(&e->mutex);
 	free(e);
 	server->exchanges = NULL;
+}
+
+bool exchanges_flush_asks(const struct server *server, fuse_req_t req)
+{
+	return server->exchanges && fuse_req_ctx(req)->pid == server->exchanges->flusher.pid;
 }

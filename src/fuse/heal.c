@@ -7,6 +7,9 @@
 #include "fuse/heal.h"
 
 #include "base/trail.h"
+#include "fs/attr.h"
+#include "fs/health.h"
+#include "scrub/phases.h"
 #include "scrub/repair.h"
 
 #include <errno.h>
@@ -17,21 +20,90 @@
 #define HEAL_REST 60
 #define HEAL_MEMORY (8u << 20)
 #define NS 1000000000ull
+/* Where xfs_property(8) keeps it: in the root directory, among the attributes of the superuser. */
+#define PROPERTY "xfs:autofsck"
 
 struct heal {
 	struct vol *vol;
+	struct heal_options options;
 	struct env_lock *lock;
 	atomic_uint repairs; /* that have ended */
 	u64 left, ended;     /* under the lock: findings that the last one left, and when */
+	atomic_bool wanted;  /* a check, by the background */
+	u64 checked;	     /* the background's: when the last one has ended */
+};
+
+/* What a request has met. */
+struct met {
+	char text[TRAIL_MAX];
+	struct event event;
 };
 
 /* Of the request that this thread serves. */
 static _Thread_local struct {
 	bool armed, met;
 	u32 repairs; /* when it was armed */
+	struct met what;
 } request;
 
-int heal_open(struct vol *vol, struct heal **out)
+static const char *const policy_names[] = {
+    [HEAL_NONE] = "none",
+    [HEAL_CHECK] = "check",
+    [HEAL_OPTIMIZE] = "optimize",
+    [HEAL_REPAIR] = "repair",
+};
+
+enum heal_policy heal_policy_named(const char *name, size_t length)
+{
+	for (u32 i = HEAL_NONE; i < ARRAY_COUNT(policy_names); i++)
+		if (strlen(policy_names[i]) == length && !memcmp(policy_names[i], name, length))
+			return i;
+	return HEAL_UNSET;
+}
+
+static void say(void *arg, const char *line)
+{
+	struct env *env = ((struct heal *)arg)->vol->env;
+	char text[TRAIL_MAX + 64];
+
+	snprintf(text, sizeof(text), "heal: %s", line);
+	env->note(env, text);
+}
+
+/* What is none of its values, or cannot be read, is as if it were not set. */
+static enum heal_policy policy_of_root(struct vol *vol)
+{
+	char value[16];
+	struct inode root;
+	s64 length;
+
+	if (inode_get(vol, inum_of(vol->geo.root_ino), &root)) {
+		trail_clear();
+		return HEAL_UNSET;
+	}
+	length = attr_get(vol, &root, ATTR_ROOT, PROPERTY, strlen(PROPERTY), value, sizeof(value));
+	inode_put(vol, &root);
+	trail_clear();
+	return length > 0 ? heal_policy_named(value, (size_t)length) : HEAL_UNSET;
+}
+
+static void choose_policy(struct heal *heal)
+{
+	char line[80];
+
+	if (heal->options.policy != HEAL_UNSET)
+		return;
+	heal->options.policy = policy_of_root(heal->vol);
+	if (heal->options.policy == HEAL_UNSET) {
+		heal->options.policy = HEAL_NONE;
+		return;
+	}
+	snprintf(line, sizeof(line), "%s, as the filesystem's property autofsck says",
+		 policy_names[heal->options.policy]);
+	say(heal, line);
+}
+
+int heal_open(struct vol *vol, const struct heal_options *options, struct heal **out)
 {
 	struct heal *heal = env_alloc(vol->env, sizeof(*heal));
 
@@ -39,8 +111,12 @@ int heal_open(struct vol *vol, struct heal **out)
 	if (!heal)
 		return fail(-ENOMEM, "self-healing: out of memory");
 	heal->vol = vol;
+	heal->options = *options;
 	heal->lock = vol->env->lock_create(vol->env);
-	return heal->lock ? 0 : fail(-ENOMEM, "self-healing: out of memory");
+	if (!heal->lock)
+		return fail(-ENOMEM, "self-healing: out of memory");
+	choose_policy(heal);
+	return 0;
 }
 
 void heal_close(struct heal *heal)
@@ -52,14 +128,7 @@ void heal_close(struct heal *heal)
 	env_free(heal->vol->env, heal);
 }
 
-static void say(void *arg, const char *line)
-{
-	struct env *env = ((struct heal *)arg)->vol->env;
-	char text[TRAIL_MAX + 16];
-
-	snprintf(text, sizeof(text), "heal: %s", line);
-	env->note(env, text);
-}
+/* ---- repair ---- */
 
 static void repair(struct heal *heal)
 {
@@ -83,7 +152,7 @@ static void repair(struct heal *heal)
 }
 
 /* True when there has been a repair since there were `before`. */
-static bool repaired(struct heal *heal, u32 before)
+static bool repaired(struct heal *heal, u32 before, bool *left)
 {
 	struct env *env = heal->vol->env;
 	bool done;
@@ -94,30 +163,87 @@ static bool repaired(struct heal *heal, u32 before)
 		repair(heal);
 		done = true;
 	}
+	*left = heal->left;
 	env->lock_drop(heal->lock);
 	return done;
 }
 
+/* The trail is that of what has failed. */
+static void remember(const struct heal *heal, struct met *met)
+{
+	snprintf(met->text, sizeof(met->text), "%s", trail_text());
+	met->event = (struct event){.ag = NO_AG, .ino = NO_INO};
+	health_blamed(heal->vol->health, &met->event.items, &met->event.ag, &met->event.ino);
+}
+
+/* Tells how long the request has waited. */
+static bool wait_for_repair(struct heal *heal, u32 before, struct met *met)
+{
+	struct env *env = heal->vol->env;
+	u64 start = env->now(env);
+	bool left = false;
+	char line[TRAIL_MAX + 48];
+
+	if (!repaired(heal, before, &left))
+		return false;
+	met->event.kind = left ? EVENT_UNHEALED : EVENT_HEALED;
+	met->event.waited = env->now(env) - start;
+	health_healed(heal->vol->health, &met->event);
+	snprintf(line, sizeof(line), "a request has waited %" PRIu64 ".%03" PRIu64 " ms: %s",
+		 met->event.waited / 1000000, met->event.waited / 1000 % 1000, met->text);
+	say(heal, line);
+	return true;
+}
+
+/* ---- requests ---- */
+
+/* True when an AG is fenced since. */
+static bool mark(struct heal *heal, int err)
+{
+	u32 what = health_met(heal->vol->health, err);
+	bool checks = heal->options.policy == HEAL_CHECK || heal->options.policy == HEAL_OPTIMIZE;
+
+	if (what & HEALTH_MET_NEW && checks) {
+		atomic_store(&heal->wanted, true);
+		heal->options.wake(heal->options.arg);
+	}
+	return what & HEALTH_MET_FENCED;
+}
+
 bool heal_changed(struct heal *heal, int err, bool *tried)
 {
-	if (!heal || *tried || !err_is_damage(err))
+	struct met met;
+	bool fenced;
+
+	if (!err_is_damage(err))
 		return false;
+	fenced = mark(heal, err);
+	if (heal->options.policy != HEAL_REPAIR || *tried)
+		return fenced;
 	*tried = true;
-	return repaired(heal, atomic_load(&heal->repairs));
+	remember(heal, &met);
+	if (wait_for_repair(heal, atomic_load(&heal->repairs), &met))
+		return true;
+	fail(err, "%s", met.text);
+	return fenced;
 }
 
 void heal_arm(struct heal *heal)
 {
 	request.met = false;
-	request.armed = heal != NULL;
+	request.armed = heal && heal->options.policy == HEAL_REPAIR;
 	if (heal)
 		request.repairs = atomic_load(&heal->repairs);
 }
 
-bool heal_takes(int err)
+bool heal_takes(struct heal *heal, int err)
 {
-	if (!request.armed || !err_is_damage(err))
+	if (!err_is_damage(err))
 		return false;
+	mark(heal, err);
+	if (!request.armed)
+		return false;
+	remember(heal, &request.what);
 	request.met = true;
 	return true;
 }
@@ -128,6 +254,71 @@ bool heal_again(struct heal *heal)
 
 	request.armed = request.met = false;
 	if (met)
-		repaired(heal, request.repairs);
+		wait_for_repair(heal, request.repairs, &request.what);
 	return met;
+}
+
+/* ---- the background ---- */
+
+static void phase_say(void *arg, enum phase_word word, const char *line)
+{
+	if (word == PHASE_ERROR || word == PHASE_REPAIRED)
+		say(arg, line);
+}
+
+static void phase_begins(void *arg, u32 number, const char *title)
+{
+	(void)arg;
+	(void)number;
+	(void)title;
+}
+
+static void phase_goes_on(void *arg, u32 number, u64 done, u64 max)
+{
+	(void)arg;
+	(void)number;
+	(void)done;
+	(void)max;
+}
+
+/* Marks are set by the survey that it makes. */
+static int check(struct heal *heal)
+{
+	const struct survey_options options = {.memory = HEAL_MEMORY};
+	struct survey survey;
+	int err = survey_run(heal->vol, &options, &survey);
+
+	survey_free(&survey);
+	return err;
+}
+
+static int optimize(struct heal *heal)
+{
+	const struct phases_options options = {.memory = HEAL_MEMORY,
+					       .preen_only = true,
+					       .no_trim = true,
+					       .phase = phase_begins,
+					       .progress = phase_goes_on,
+					       .say = phase_say,
+					       .arg = heal};
+	struct phases_result result;
+
+	return phases_run(heal->vol, &options, &result);
+}
+
+void heal_work(struct heal *heal)
+{
+	struct env *env = heal->vol->env;
+	u64 now = env->now(env);
+	int err;
+
+	if (!atomic_load(&heal->wanted) || (heal->checked && now - heal->checked < HEAL_REST * NS))
+		return;
+	atomic_store(&heal->wanted, false);
+	err = heal->options.policy == HEAL_OPTIMIZE ? optimize(heal) : check(heal);
+	heal->checked = env->now(env);
+	say(heal, err ? trail_text()
+		  : health_all_well(heal->vol->health)
+		      ? "checked, since a request has met damage: nothing is found any more"
+		      : "checked, since a request has met damage: see `mendfs health'");
 }

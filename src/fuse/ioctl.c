@@ -10,7 +10,9 @@
 #include "fuse/exchange.h"
 
 #include "format/inode.h"
+#include "format/ag.h"
 #include "format/super.h"
+#include "fs/health.h"
 #include "fuse/node.h"
 
 #include <errno.h>
@@ -37,6 +39,13 @@ _Static_assert(sizeof(struct geometry_answer) == 256, "XFS_IOC_FSGEOMETRY");
 #define IOC_GEOMETRY_V1 _IOC(_IOC_READ, 'X', 100, GEOMETRY_OLD_SIZE)
 #define IOC_GEOMETRY_V4 _IOC(_IOC_READ, 'X', 124, GEOMETRY_OLD_SIZE)
 _Static_assert(offsetof(struct geometry_answer, sick) == GEOMETRY_OLD_SIZE, "version 4");
+
+struct ag_geometry_answer {
+	u32 number, length, freeblks, icount, ifree, sick, checked, flags;
+	u64 reserved[12];
+};
+_Static_assert(sizeof(struct ag_geometry_answer) == 128, "XFS_IOC_AG_GEOMETRY");
+#define IOC_AG_GEOMETRY _IOWR('X', 61, struct ag_geometry_answer)
 
 struct counts_answer {
 	u64 data, rt_extents, inodes_free, inodes;
@@ -167,17 +176,76 @@ static void inode_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, size_t ou
 
 static void geometry_ioctl(fuse_req_t req, unsigned cmd, size_t out_size)
 {
+	struct health_marks marks;
 	struct geometry_answer a;
 	struct geometry g;
 
 	geometry_now(server_of(req), &g);
 	a = geometry_answer(&g);
+	marks = health_of_fs(server_of(req)->vol->health);
+	a.sick = health_kernel_bits(SCOPE_FS, marks.sick);
+	a.checked = health_kernel_bits(SCOPE_FS, marks.checked);
 	if (cmd != (unsigned)IOC_GEOMETRY)
 		a.version = 0;
 	if (cmd == (unsigned)IOC_GEOMETRY_V1) { /* which knows no second version of the log */
 		a.logsunit = 0;
 		a.flags &= ~GEOMETRY_LOGV2;
 	}
+	answer(req, &a, sizeof(a), out_size);
+}
+
+/* What a header says of its AG; zeroes where it cannot be read: the answer tells that it is sick.
+ */
+static void ag_counts(struct vol *vol, enum meta_id id, struct ag_geometry_answer *a)
+{
+	const struct meta_type *type = vol_type(vol, id);
+	struct daddr at = type->place(&vol->geo, a->number);
+	const struct where where = {
+	    .type = type->name, .ag = a->number, .ino = NO_INO, .daddr = at.v, .owner = NO_OWNER};
+	struct buf *buf;
+	int err = cache_get(vol->cache, type, &where, at, vol->geo.sector_size, &buf);
+
+	if (err) {
+		health_met(vol->health, err);
+		return;
+	}
+	if (id == META_AGF) {
+		a->freeblks = be32_get(((const struct agf *)buf->data)->freeblks) +
+			      be32_get(((const struct agf *)buf->data)->flcount) +
+			      be32_get(((const struct agf *)buf->data)->btreeblks);
+	} else {
+		a->icount = be32_get(((const struct agi *)buf->data)->count);
+		a->ifree = be32_get(((const struct agi *)buf->data)->freecount);
+	}
+	cache_put(vol->cache, buf);
+}
+
+static void ag_geometry_ioctl(fuse_req_t req, fuse_ino_t node, const void *in, size_t in_size,
+			      size_t out_size)
+{
+	struct vol *vol = server_of(req)->vol;
+	struct ag_geometry_answer a = {0}, wanted;
+	struct health_marks marks;
+
+	(void)node;
+	if (in_size < sizeof(wanted)) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	memcpy(&wanted, in, sizeof(wanted));
+	if (wanted.number >= vol->geo.ag_count || wanted.flags) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	a.number = wanted.number;
+	a.length = geometry_ag_blocks(&vol->geo, a.number);
+	vol_read_begin(vol);
+	ag_counts(vol, META_AGF, &a);
+	ag_counts(vol, META_AGI, &a);
+	vol_read_end(vol);
+	marks = health_of_ag(vol->health, a.number);
+	a.sick = health_kernel_bits(SCOPE_AG, marks.sick);
+	a.checked = health_kernel_bits(SCOPE_AG, marks.checked);
 	answer(req, &a, sizeof(a), out_size);
 }
 
@@ -222,6 +290,9 @@ void do_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
 	case (unsigned)IOC_GEOMETRY_V1:
 	case (unsigned)IOC_GEOMETRY_V4:
 		geometry_ioctl(req, cmd, out_size);
+		break;
+	case (unsigned)IOC_AG_GEOMETRY:
+		ag_geometry_ioctl(req, node, in_buf, in_size, out_size);
 		break;
 	case (unsigned)IOC_COUNTS:
 		counts_ioctl(req, out_size);

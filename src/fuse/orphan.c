@@ -1,7 +1,8 @@
 /*
  * Inodes without a name; see change.h.
  *
- * 1. An orphan is `waiting`, in a chain by its number, until the kernel forgets it, or `ready`.
+ * 1. An orphan is `waiting`, in a chain by its number, until the kernel forgets it, or `ready`, or
+ *    `fenced`: what it lies in is damaged, and it is tried again when something has been released.
  * 2. A ready one is out of everybody's reach: it has no name, and a lookup by handle of what has
  *    none is refused. So it is taken apart without the file's lock.
  *
@@ -11,6 +12,7 @@
  */
 #include "base/trail.h"
 #include "fs/file_share.h"
+#include "fs/health.h"
 #include "fs/ialloc.h"
 #include "fuse/change.h"
 #include "fuse/node.h"
@@ -52,13 +54,48 @@ static int inactive_step(struct vol *vol, struct txn *txn, void *arg, bool *more
 	return names_inactive_step(vol, txn, *ino, more);
 }
 
-/* -EBUSY: it has got a name again. */
-static void take_apart(struct changer *c, struct inum ino)
+/* -EBUSY: it has got a name again. False: what it lies in is damaged; it can be tried again when
+ * that is repaired. */
+static bool take_apart(struct changer *c, struct inum ino)
 {
 	int err = change_series(c, inactive_step, &ino);
 
 	if (err && err != -EBUSY && c->vol->env->note)
 		c->vol->env->note(c->vol->env, trail_text());
+	return !err_is_damage(err);
+}
+
+/* Takes the orphan over. */
+static void take_or_keep(struct changer *c, struct orphan *o)
+{
+	if (take_apart(c, o->ino)) {
+		env_free(c->vol->env, o);
+		return;
+	}
+	c->vol->env->lock_take(c->lock);
+	o->next = c->fenced;
+	c->fenced = o;
+	c->vol->env->lock_drop(c->lock);
+}
+
+void orphans_retry(struct changer *c)
+{
+	u64 releases = health_releases(c->vol->health);
+	struct orphan *list;
+
+	if (releases == c->releases)
+		return;
+	c->releases = releases;
+	c->vol->env->lock_take(c->lock);
+	list = c->fenced;
+	c->fenced = NULL;
+	c->vol->env->lock_drop(c->lock);
+	while (list) {
+		struct orphan *next = list->next;
+
+		take_or_keep(c, list);
+		list = next;
+	}
 }
 
 /* All of the list, in one transaction, or nothing. */
@@ -81,8 +118,9 @@ static void take_all_apart(struct changer *c, struct orphan *list)
 		struct orphan *next = list->next;
 
 		if (err)
-			take_apart(c, list->ino);
-		env_free(c->vol->env, list);
+			take_or_keep(c, list);
+		else
+			env_free(c->vol->env, list);
 		list = next;
 	}
 }
@@ -157,8 +195,7 @@ void orphan_forget(struct changer *c, struct inum ino)
 	if (!o)
 		return;
 	if (!is_small(c, ino)) {
-		take_apart(c, ino);
-		env_free(c->vol->env, o);
+		take_or_keep(c, o);
 		return;
 	}
 	c->vol->env->lock_take(c->lock);
@@ -176,6 +213,27 @@ void orphans_close(struct changer *c)
 		while (c->waiting[i])
 			orphan_forget(c, c->waiting[i]->ino);
 	orphans_flush(c);
+	orphans_retry(c);
+	while (c->fenced) { /* the next mount finds them on their lists */
+		struct orphan *next = c->fenced->next;
+
+		env_free(c->vol->env, c->fenced);
+		c->fenced = next;
+	}
+}
+
+/* As orphan_add() and orphan_forget(), when it has failed already. */
+static void keep_for_later(struct changer *c, struct inum ino)
+{
+	struct orphan *o = env_alloc(c->vol->env, sizeof(*o));
+
+	if (!o)
+		return;
+	o->ino = ino;
+	c->vol->env->lock_take(c->lock);
+	o->next = c->fenced;
+	c->fenced = o;
+	c->vol->env->lock_drop(c->lock);
 }
 
 struct staging {
@@ -205,7 +263,8 @@ int changer_recover(struct changer *c)
 			continue;
 		}
 		last = ino;
-		take_apart(c, ino);
+		if (!take_apart(c, ino))
+			keep_for_later(c, ino);
 	}
 	return err == -ENOENT ? 0 : err;
 }

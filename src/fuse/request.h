@@ -5,7 +5,6 @@
 #define MENDFS_FUSE_REQUEST_H
 
 #include "fs/inode.h"
-#include "fuse/heal.h"
 #include "fuse/server.h"
 
 #include <stdatomic.h>
@@ -14,7 +13,6 @@ struct node_cache;
 struct changer;
 struct scrub;
 struct exchanges;
-struct leave;
 
 #define NOTES_REMEMBERED 1024
 
@@ -30,11 +28,10 @@ struct server {
 	struct server_options options;
 	struct node_cache *nodes;
 	struct changer *changer; /* NULL: read-only */
-	struct heal *heal;	 /* NULL: damage is not mended by itself */
+	struct heal *heal;	 /* NULL: read-only */
 	struct scrub *scrub;	 /* items that are asked for by ioctl */
 	struct background *background;
-	struct leave *leave;
-	struct exchanges *exchanges; /* NULL: read-only, or not served yet */
+	struct exchanges *exchanges; /* NULL: read-only */
 	bool no_open, no_opendir;    /* the kernel can do without open requests */
 	atomic_bool down;	     /* shut down: nothing is answered any more but EIO */
 	struct env_lock *lock;	     /* of what follows */
@@ -63,6 +60,9 @@ void scratch_drop(struct server *server, struct scratch *scratch);
 void geometry_now(struct server *server, struct geometry *g);
 /* A program with the powers of who administers this mount. */
 bool request_is_admin(fuse_req_t req);
+
+/* The background has work, now. arg: a server. */
+void server_wake(void *arg);
 
 /* What every open file is: of the device's failed flushes it remembers how many there were. */
 void opened(struct server *server, struct fuse_file_info *fi);

@@ -9,8 +9,10 @@
 #include "base/trail.h"
 #include "format/super.h"
 #include "fs/dir.h"
+#include "fs/health.h"
 #include "fs/symlink.h"
 #include "fuse/change.h"
+#include "fuse/exchange.h"
 #include "fuse/ioctl.h"
 #include "fuse/node.h"
 #include "fuse/request.h"
@@ -26,6 +28,8 @@
 int server_create(struct vol *vol, const struct server_options *options, struct server **out)
 {
 	struct server *server = env_alloc(vol->env, sizeof(*server));
+	const struct heal_options heal = {
+	    .policy = options->heal, .wake = server_wake, .arg = server};
 	int err;
 
 	if (!server)
@@ -35,13 +39,15 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 	server->lock = vol->env->lock_create(vol->env);
 	err = server->lock ? node_cache_open(vol, &server->nodes) : fail(-ENOMEM, "out of memory");
 	if (!err)
+		err = health_open(vol);
+	if (!err)
 		err = changer_open(vol, &server->changer);
 	if (!err && server->changer)
 		server->changer->sync = options->sync;
 	if (!err && server->changer && options->discard)
 		err = discards_open(server->changer);
-	if (!err && server->changer && options->heal)
-		err = heal_open(vol, &server->heal);
+	if (!err && server->changer)
+		err = heal_open(vol, &heal, &server->heal);
 	if (!err && server->changer)
 		server->changer->heal = server->heal;
 	if (!err)
@@ -64,9 +70,11 @@ void server_destroy(struct server *server)
 		env_free(server->vol->env, server->scratches);
 		server->scratches = next;
 	}
+	exchanges_close(server);
 	changer_close(server->changer);
 	heal_close(server->heal);
 	scrub_close(server->scrub);
+	health_close(server->vol);
 	node_cache_close(server->nodes);
 	if (server->lock)
 		server->vol->env->lock_destroy(server->vol->env, server->lock);
@@ -157,7 +165,9 @@ void reply_failure(fuse_req_t req, int err, const char *what, fuse_ino_t node)
 	struct server *server = server_of(req);
 	char number[24];
 
-	if (heal_takes(err))
+	if (!server->heal)
+		health_met(server->vol->health, err);
+	else if (heal_takes(server->heal, err))
 		return; /* it will be tried again */
 	if (tells_of_damage(err)) {
 		snprintf(number, sizeof(number), "%llu",
@@ -224,6 +234,7 @@ static int name_find(struct server *server, const struct inode *dir, const char 
 
 	if (!err_is_damage(err))
 		return err;
+	health_met(server->vol->health, err);
 	fail_in(err, "lookup");
 	note_failure(server, err);
 	err = dir_each(server->vol, dir, 0, search_entry, &search);
@@ -295,6 +306,15 @@ static void do_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
+/* A root that cannot be read has to be there all the same: by it a repair is asked for. */
+static void stand_in(fuse_req_t req)
+{
+	const struct stat st = {
+	    .st_ino = FUSE_ROOT_ID, .st_mode = S_IFDIR | 0500, .st_nlink = 2, .st_uid = geteuid()};
+
+	fuse_reply_attr(req, &st, 0);
+}
+
 static void do_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	struct server *server = server_of(req);
@@ -303,6 +323,12 @@ static void do_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	int err = request_node(server, node, &inode);
 
 	(void)fi;
+	if (node == FUSE_ROOT_ID && err_is_damage(err) &&
+	    !(server->heal && heal_takes(server->heal, err))) {
+		note_failure(server, err);
+		stand_in(req);
+		return;
+	}
 	if (err) {
 		reply_failure(req, err, "stat", node);
 		return;

@@ -19,6 +19,7 @@
 
 #include "fs/vol.h"
 #include "fuse/control.h"
+#include "fuse/heal.h"
 
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
@@ -32,7 +33,7 @@ struct server;
 struct server_options {
 	bool permissions;	   /* the kernel checks modes and POSIX ACLs */
 	bool sync, discard, grpid; /* the mount options */
-	bool heal;		   /* damage is mended when a request meets it; see heal.h */
+	enum heal_policy heal;	   /* what is done where a request meets damage */
 	void (*up)(void *arg);	   /* the kernel has said hello; NULL: nobody waits */
 	void *arg;
 	const struct control_address *control; /* where commands are taken; NULL: nowhere */
@@ -43,10 +44,13 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 void server_destroy(struct server *server);
 /* What fuse_session_new() gets, with the server as user data. */
 struct fuse_lowlevel_ops server_ops(const struct server *server);
+/* Before the session is mounted, and before there are threads: starts a process that has nothing of
+ * it. */
+int server_prepare(struct server *server);
 /* Of a session that is mounted on `directory`: what a crash has left without a name is taken apart,
  * and what is pending goes to the log, now and then; from a thread of its own, until server_stop().
  */
-int server_start(struct server *server, struct fuse_session *session, const char *directory);
+int server_start(struct server *server, const char *directory);
 void server_stop(struct server *server);
 /* Serves a mounted session until it ends; one_thread for debugging. */
 int server_run(struct fuse_session *session, bool one_thread);

@@ -12,6 +12,7 @@
 #include "fs/file_write.h"
 #include "fs/fork_modify.h"
 #include "fuse/change.h"
+#include "fuse/exchange.h"
 #include "fuse/node.h"
 
 #include <errno.h>
@@ -407,6 +408,10 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, o
 	int err = 0;
 
 	(void)fi;
+	if (exchanges_flush_asks(server, req)) {
+		fuse_reply_err(req, 0);
+		return;
+	}
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		err = -EOPNOTSUPP;
 	if (!err && (off < 0 || len <= 0))

@@ -124,7 +124,8 @@ static int choose_runs(struct rebuild *b, u64 *gaps)
 		u32 blocks = ~be32_get(room->not_blocks), take = (u32)min_u64(blocks, left);
 
 		b->run[b->runs++] = (struct run){be32_get(room->start), take};
-		*gaps += 1u - room->at_start - (room->at_end && take == blocks);
+		/* one where room of an old tree is cut open, none or one fewer in a gap */
+		*gaps = *gaps + 1 - room->at_start - (room->at_end && take == blocks);
 		left -= take;
 	}
 	if (left)

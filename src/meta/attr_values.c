@@ -1,6 +1,5 @@
 /* Remote values of damaged attribute forks; see attr_salvage.h. */
 #include "base/trail.h"
-#include "format/verify.h"
 #include "fs/da.h"
 #include "meta/attr_salvage.h"
 
@@ -18,7 +17,7 @@ static struct buf *read_block(struct attr_salvage *s, u64 off)
 	return NULL;
 }
 
-/* Its checksum is right, and most of its header says so. */
+/* Most of its header says so. One behind a wrong checksum counts: a value is better than none. */
 static bool is_piece(const struct attr_salvage *s, const struct buf *buf)
 {
 	const struct attr_remote *h = (const struct attr_remote *)buf->data;
@@ -26,8 +25,7 @@ static bool is_piece(const struct attr_salvage *s, const struct buf *buf)
 		   !memcmp(h->uuid, s->g->meta_uuid.b, sizeof(h->uuid)) +
 		   (be64_get(h->owner) == s->inode.ino.v) + (be64_get(h->blkno) == buf->at.v / 512);
 
-	return says >= 3 && verify_crc(buf->data, buf->size, offsetof(struct attr_remote, crc)) ==
-				le32_get(h->crc);
+	return says >= 3;
 }
 
 static int add_chain(struct attr_salvage *s, u32 block)
@@ -106,16 +104,42 @@ static bool read_pieces(struct attr_salvage *s, u32 block, u32 length, u8 *to)
 	return true;
 }
 
+/* How many blocks from there on say that they are what a value of that length has there; *most: as
+ * many as it has. */
+static u32 count_pieces(struct attr_salvage *s, u32 block, u32 length, u32 *most)
+{
+	u32 room = attr_remote_room(s->g), count = 0;
+
+	*most = 0;
+	for (u32 at = 0; block && length <= ATTR_VALUE_MAX && at < length; at += room) {
+		struct buf *buf = read_block(s, (u64)block + (*most)++);
+		const struct attr_remote *h;
+
+		if (!buf)
+			continue;
+		h = (const struct attr_remote *)buf->data;
+		count += is_piece(s, buf) && be32_get(h->offset) == at &&
+			 be32_get(h->bytes) == min_u64(room, length - at);
+		cache_put(s->vol->cache, buf);
+	}
+	return count;
+}
+
 /* The place and length that the blocks tell, where the entry's cannot be. */
 static void mend_place(struct attr_salvage *s, struct attr_slot *slot)
 {
 	const struct value_chain *found = NULL;
-	u32 alike = 0;
+	u32 most, other, alike = 0,
+			 here = count_pieces(s, slot->value_block, slot->value_length, &most);
+
+	if (most && here == most)
+		return;
 
 	for (u32 i = 0; i < s->chains; i++) {
 		const struct value_chain *c = &s->chain[i];
 
-		if (c->block == slot->value_block) {
+		if (c->block == slot->value_block &&
+		    here < count_pieces(s, c->block, c->length, &other)) {
 			s->mended += c->length != slot->value_length;
 			slot->value_length = c->length;
 			return;
@@ -125,7 +149,8 @@ static void mend_place(struct attr_salvage *s, struct attr_slot *slot)
 			alike++;
 		}
 	}
-	if (alike != 1)
+	/* a block of it is damaged, but it is the one */
+	if (alike != 1 || here * 2 > most)
 		return;
 	slot->value_block = found->block;
 	s->mended++;

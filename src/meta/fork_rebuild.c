@@ -15,9 +15,11 @@
 #include "btree/bulk.h"
 #include "format/ag.h"
 #include "format/btree.h"
+#include "format/verify.h"
 #include "fs/ag.h"
 #include "fs/rmap.h"
 #include "fs/space.h"
+#include "meta/fork_settle.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,6 +39,8 @@ struct reading {
 	u64 *map;  /* blocks of the tree, where they are to be freed */
 	u64 map_room;
 	bool whole, realtime, freeing;
+	struct broken broken;
+	bool worn; /* what it maps is all there, but a block of it has to be made anew */
 };
 
 /* Where no block of the fork can be any more. */
@@ -57,6 +61,12 @@ static int take_record(struct reading *r, const struct bmbt_rec *rec)
 
 	extent_load(rec, &e);
 	r->records++;
+	/* directories, attributes and links begin at the beginning */
+	if (r->records == 1 && e.off && (r->which == FORK_ATTR || !S_ISREG(r->inode->mode))) {
+		e.off = 0;
+		r->whole = false;
+		r->moved++;
+	}
 	/* blocks that are somewhere in the file are most likely behind the others */
 	if (e.off < r->after || e.off + e.count > r->end) {
 		e.off = r->after;
@@ -76,6 +86,8 @@ static int take_record(struct reading *r, const struct bmbt_rec *rec)
 	}
 	if (!good) {
 		r->whole = false;
+		if (r->broken.count < BROKEN_MAX)
+			r->broken.extent[r->broken.count++] = e;
 		return 0;
 	}
 	r->after = e.off + e.count;
@@ -125,6 +137,46 @@ static int note_block(struct reading *r, u64 ptr)
 	return 0;
 }
 
+/* Is it a block of this map, whatever else is wrong with it? */
+static bool is_mine(const struct reading *r, const struct meta_type *type, const struct buf *buf)
+{
+	struct be64 owner, blkno;
+	struct be32 magic;
+
+	memcpy(&magic, buf->data, sizeof(magic));
+	memcpy(&owner, buf->data + type->owner_offset, sizeof(owner));
+	memcpy(&blkno, buf->data + type->blkno_offset, sizeof(blkno));
+	return (be32_get(magic) == type->magic) + (be64_get(owner) == r->inode->ino.v) +
+		   (be64_get(blkno) == buf->at.v / 512) +
+		   !memcmp(buf->data + type->uuid_offset, r->vol->geo.meta_uuid.b,
+			   sizeof(r->vol->geo.meta_uuid.b)) >=
+	       3;
+}
+
+/* A block of which only the header is damaged tells what it maps all the same: who else knows would
+ * be the reverse map, where there is one. False: nothing can be read. */
+static bool get_block(struct reading *r, const struct meta_type *type, const struct where *where,
+		      struct fsblock at, struct buf **buf)
+{
+	const struct geometry *g = &r->vol->geo;
+	struct daddr daddr = fsblock_daddr(g, at);
+	struct verdict quiet = {.where = *where};
+	struct be64 lsn;
+
+	if (cache_get_raw(r->vol->cache, daddr, g->block_size, buf)) {
+		trail_clear();
+		return false;
+	}
+	memcpy(&lsn, (*buf)->data + type->lsn_offset, sizeof(lsn));
+	verify(&quiet, type, g, (*buf)->data, (*buf)->size);
+	if (quiet.count || vol_lsn_ahead(r->vol, be64_get(lsn)))
+		r->worn = true;
+	if (!verdict_bad(&quiet) || is_mine(r, type, *buf))
+		return true;
+	cache_put(r->vol->cache, *buf);
+	return false;
+}
+
 static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 {
 	const struct geometry *g = &r->vol->geo;
@@ -141,8 +193,7 @@ static int take_block(struct reading *r, u64 ptr, u32 level, u64 key)
 	}
 	where.ag = fsblock_ag(g, at);
 	where.daddr = fsblock_daddr(g, at).v;
-	if (cache_get(r->vol->cache, type, &where, fsblock_daddr(g, at), g->block_size, &buf)) {
-		trail_clear();
+	if (!get_block(r, type, &where, at, &buf)) {
 		r->whole = false;
 		return 0;
 	}
@@ -257,11 +308,13 @@ static bool others(struct fork_work *w, u64 fsblock)
 	return rmap_owner_at(w->view, w->txn, fsblock_of(fsblock), &owner) && owner != w->m->ino;
 }
 
-/* Free, or in the reverse map as another's. */
+/* Free, or in the reverse map as another's; but who shares blocks has them beside others. */
 static u64 count_foreign(struct fork_work *w, u64 start, u64 blocks)
 {
 	u64 free = count_free(w, start, blocks);
 
+	if (be64_get(((const struct dinode *)w->m->raw)->flags2) & INODE_FLAG2_REFLINK)
+		return free;
 	return free ? free : others(w, start) || others(w, start + blocks - 1) ? blocks : 0;
 }
 
@@ -428,6 +481,7 @@ struct one {
 	struct mapped read;
 	struct reading r;
 	bool mapped; /* else there is nothing to read */
+	bool settled;
 };
 
 static int read_one(struct fork_work *w, enum fork_id which, struct one *o)
@@ -455,7 +509,7 @@ static const struct mapped *choose(struct fork_work *w, const struct one *o, enu
 	if (!o->r.realtime && f->rmaps && !alike(&o->read, seen) &&
 	    (!o->r.whole || fork_is_wrong(w, &o->read, seen, rest)))
 		return seen;
-	return o->r.whole && !w->r->force ? NULL : &o->read;
+	return o->r.whole && !o->r.worn && !o->settled && !w->r->force ? NULL : &o->read;
 }
 
 /* Of a tree that was whole: nobody else claims them. */
@@ -489,7 +543,9 @@ static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct on
 	use = choose(w, o, which, rest + map_blocks);
 	if (use) {
 		if (use != seen)
-			w->lost += o->r.records - o->read.count;
+			w->lost += o->r.records > o->read.count && !o->settled
+				       ? o->r.records - o->read.count
+				       : 0;
 		err = write_fork(w, which, use, &map_blocks);
 		if (!err && o->r.freeing && o->r.whole && use == &o->read)
 			err = free_old_map(w, &o->r);
@@ -500,14 +556,39 @@ static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct on
 	return err;
 }
 
+static int settle(struct fork_work *w, enum fork_id which, struct one o[2])
+{
+	struct settling s = {.w = w,
+			     .inode = &o[which].inode,
+			     .which = which,
+			     .map = &o[which].read,
+			     .broken = &o[which].r.broken,
+			     .rest = o[0].read.map_blocks + o[1].read.map_blocks +
+				     o[1 - which].read.blocks};
+	int err = o[which].mapped && !o[which].r.realtime ? fork_settle(&s) : 0;
+
+	o[which].settled = s.changed;
+	if (!err && o[which].mapped && !o[which].r.realtime && which == FORK_DATA &&
+	    fork_is_shared(&s))
+		inode_set(w->m, "flags2", o[which].inode.flags2 | INODE_FLAG2_REFLINK);
+	return err;
+}
+
 int forks_rebuild(struct fork_work *w)
 {
 	struct one o[2] = {{.mapped = false}, {.mapped = false}};
+	enum fork_id first;
 	u64 blocks = 0;
 	int err = 0;
 
 	for (u32 i = 0; i < 2 && !err; i++)
 		err = read_one(w, (enum fork_id)i, &o[i]);
+	/* where records are broken, blocks are missing for certain */
+	first = o[FORK_ATTR].r.broken.count ? FORK_ATTR : FORK_DATA;
+	if (!err)
+		err = settle(w, first, o);
+	if (!err)
+		err = settle(w, 1 - first, o);
 	for (u32 i = 0; i < 2 && !err; i++) {
 		const struct mapped *other = &o[1 - i].read;
 

@@ -5,6 +5,7 @@
 #include "base/trail.h"
 #include "format/btree.h"
 #include "ledger/sweep.h"
+#include "meta/space_claims.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ struct facts {
 	struct vol *vol;
 	const struct facts_options *options;
 	struct sorter *owned, *names, *frees;
+	struct claims *claims; /* NULL: not wanted */
+	bool claims_known;
 	struct free_run *run; /* by place; NULL: not known */
 	u32 runs;
 	struct owned next;
@@ -104,6 +107,9 @@ static void on_posting(void *arg, const struct sweep_posting *p)
 		  : p->account == ACCOUNT_FREE ? add_free(f, p)
 					       : add_name(f, p);
 
+	if (!err && f->claims && p->account != ACCOUNT_LINKS)
+		err = claims_post(f->claims, p);
+
 	if (err && !f->err)
 		f->err = err;
 }
@@ -133,6 +139,16 @@ static int next_name(struct facts *f)
 	return sorter_take(f->names, &f->name, &f->has_name);
 }
 
+/* Where the reverse map of any AG is damaged, what it says of an inode may lack something. */
+static bool rmaps_whole(const struct facts *f)
+{
+	bool whole = geometry_has(&f->vol->geo, FEATURE_RMAPBT);
+
+	for (u32 ag = 0; whole && ag < f->vol->geo.ag_count; ag++)
+		whole = !f->options->damaged(f->options->arg, ag);
+	return whole;
+}
+
 static int prepare(struct facts *f)
 {
 	const struct sweep_options options = {
@@ -147,6 +163,8 @@ static int prepare(struct facts *f)
 	    sorter_open(env, sizeof(struct owned), sizeof(struct owned), OWNED_MEMORY, &f->owned);
 
 	if (!err)
+		err = claims_open(f->vol, &f->claims);
+	if (!err)
 		err = sorter_open(env, sizeof(struct named), NAMED_KEY, NAMES_MEMORY, &f->names);
 	if (!err)
 		err = sorter_open(env, sizeof(struct free_run), sizeof(struct free_run),
@@ -157,6 +175,8 @@ static int prepare(struct facts *f)
 		err = f->err;
 	if (!err)
 		err = keep_free(f);
+	if (!err && f->claims)
+		err = claims_sort(f->claims, &f->claims_known);
 	if (!err)
 		err = sorter_sort(f->owned);
 	if (!err)
@@ -200,6 +220,7 @@ void facts_free(struct facts *f)
 	sorter_close(f->owned);
 	sorter_close(f->names);
 	sorter_close(f->frees);
+	claims_close(f->claims);
 	env_free(f->vol->env, f->run);
 	env_free(f->vol->env, f);
 }
@@ -291,16 +312,6 @@ static bool same(const struct mapped *a, const struct mapped *b)
 	return same;
 }
 
-/* Where the reverse map of any AG is damaged, what it says of an inode may lack something. */
-static bool rmaps_whole(const struct facts *f)
-{
-	bool whole = geometry_has(&f->vol->geo, FEATURE_RMAPBT);
-
-	for (u32 ag = 0; whole && ag < f->vol->geo.ag_count; ag++)
-		whole = !f->options->damaged(f->options->arg, ag);
-	return whole;
-}
-
 static int take_inode(struct facts *f, u64 ino)
 {
 	int err = 0;
@@ -309,12 +320,27 @@ static int take_inode(struct facts *f, u64 ino)
 	f->now.ino = ino;
 	f->now.rmaps = rmaps_whole(f);
 	f->now.named = !f->options->names;
+	f->now.claims = f->claims_known ? f->claims : NULL;
 	while (!err && f->has_next && be64_get(f->next.ino) == ino) {
 		err = take_owned(f);
 		if (!err)
 			err = next_owned(f);
 	}
 	return err ? err : take_names(f);
+}
+
+/* Does anybody else claim some of it? */
+static bool contested(const struct facts *f)
+{
+	for (u32 which = 0; f->now.claims && which < 2; which++)
+		for (u32 i = 0; i < f->now.said[which].count; i++) {
+			const struct extent *e = &f->now.said[which].extent[i];
+			s64 owner;
+
+			if (claims_of_others(f->now.claims, f->now.ino, e->start, e->count, &owner))
+				return true;
+		}
+	return false;
 }
 
 int facts_next(struct facts *f, struct inode_facts **out)
@@ -339,6 +365,8 @@ int facts_next(struct facts *f, struct inode_facts **out)
 			return 1;
 		if (f->now.rmaps && (!same(&f->now.said[0], &f->now.seen[0]) ||
 				     !same(&f->now.said[1], &f->now.seen[1])))
+			return 1;
+		if (contested(f))
 			return 1;
 	}
 }

@@ -3,7 +3,7 @@
  *
  * Gathered from the postings of one sweep and read once, inode by inode in rising order.  An inode
  * comes up when it is on the list that was given, or when its forks and the reverse map do not
- * tell the same.
+ * tell the same, or when others claim some of its blocks, too.
  */
 #ifndef MENDFS_META_INODE_FACTS_H
 #define MENDFS_META_INODE_FACTS_H
@@ -24,6 +24,7 @@ struct inode_facts {
 	bool named;			/* it may have names that nobody has seen */
 	u8 ftype;			/* as most of them have it; 0: not known */
 	bool rmaps;			/* there is a reverse map that can be believed */
+	const struct claims *claims;	/* of all blocks; NULL: not known */
 	struct mapped said[2], seen[2]; /* by its forks, by the reverse map; enum fork_id */
 };
 
@@ -33,7 +34,7 @@ struct facts_options {
 	const u64 *ino; /* sorted */
 	u32 count;
 	bool names; /* all directories have been seen */
-	bool all;   /* compare the forks of all inodes with the reverse map */
+	bool all;   /* compare the forks of all inodes with the reverse map, or with each other */
 	/* The reverse map of this AG has been seen to be damaged. */
 	bool (*damaged)(void *arg, u32 ag);
 	void *arg;

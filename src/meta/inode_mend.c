@@ -6,6 +6,7 @@
 #include "format/dir.h"
 #include "format/verify.h"
 #include "meta/inode.h"
+#include "meta/inode_mend_impl.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -68,8 +69,7 @@ void inode_set(struct mend_inode *m, const char *name, u64 value)
 	note(m, name);
 }
 
-/* Sets it when fewer rules are broken then. */
-static bool better(struct mend_inode *m, const char *name, u64 value)
+bool inode_better(struct mend_inode *m, const char *name, u64 value)
 {
 	const struct field *f = field_of(m, name);
 	u32 before = inode_broken(m);
@@ -217,8 +217,7 @@ static bool short_attr_whole(const u8 *fork, u32 size, bool *any)
 	return c.index == c.count && c.at == c.size;
 }
 
-/* Records of mappings that could be those of one fork: how many, from the start on. */
-static u32 records_valid(const struct geometry *g, const struct fork *fork, u32 most)
+u32 inode_records_valid(const struct geometry *g, const struct fork *fork, u32 most)
 {
 	const struct bmbt_rec *rec = (const struct bmbt_rec *)fork->data;
 	u64 after = 0;
@@ -239,7 +238,7 @@ static u32 records_valid(const struct geometry *g, const struct fork *fork, u32 
 u32 inode_count_extents(const struct geometry *g, const struct fork *fork, u64 blocks)
 {
 	const struct bmbt_rec *rec = (const struct bmbt_rec *)fork->data;
-	u32 valid = records_valid(g, fork, NULL32);
+	u32 valid = inode_records_valid(g, fork, NULL32);
 	u64 sum = 0;
 
 	for (u32 i = 0; i < valid; i++) {
@@ -266,7 +265,7 @@ static bool attr_fork_at(const struct mend_inode *m, u32 forkoff, u32 aformat, u
 		return short_attr_whole(fork.data, fork.size, &any) && any;
 	if (aformat == FORMAT_EXTENTS)
 		return anextents && anextents <= fork_capacity(&fork) &&
-		       records_valid(m->g, &fork, (u32)anextents) == anextents;
+		       inode_records_valid(m->g, &fork, (u32)anextents) == anextents;
 	return false;
 }
 
@@ -303,6 +302,22 @@ static void mend_attr_header(struct mend_inode *m, u32 at)
 }
 
 /* Looks for the attribute fork where it is said to be, and then everywhere. */
+/* Without a reverse map, a record that cannot be is no reason to look for the fork elsewhere,
+ * unless all that the inode counts is mapped then. */
+static bool fork_is_there(struct mend_inode *m, u32 off, u32 aformat)
+{
+	struct dinode *d = core(m), old = *d;
+	bool is;
+
+	if (m->facts->rmaps || aformat != FORMAT_EXTENTS)
+		return true;
+	d->forkoff = (u8)(off / 8);
+	d->aformat = (u8)aformat;
+	is = inode_has_all_blocks(m);
+	*d = old;
+	return is;
+}
+
 static void find_attr_fork(struct mend_inode *m)
 {
 	u32 room = m->g->inode_size - (u32)sizeof(struct dinode);
@@ -314,7 +329,7 @@ static void find_attr_fork(struct mend_inode *m)
 		const struct fork *attr = &inode.fork[FORK_ATTR];
 
 		if (attr->format == FORMAT_EXTENTS && attr->extents <= fork_capacity(attr) &&
-		    records_valid(m->g, attr, (u32)attr->extents) == attr->extents)
+		    inode_records_valid(m->g, attr, (u32)attr->extents) == attr->extents)
 			return;
 		if (attr->format == FORMAT_BTREE && !inode_broken(m))
 			return;
@@ -334,7 +349,8 @@ static void find_attr_fork(struct mend_inode *m)
 		if (!extents)
 			extents = m->facts->seen[FORK_ATTR].count;
 		for (u32 i = 0; i < ARRAY_COUNT(formats); i++) {
-			if (!attr_fork_at(m, off, formats[i], extents))
+			if (!attr_fork_at(m, off, formats[i], extents) ||
+			    !fork_is_there(m, off, formats[i]))
 				continue;
 			inode_set(m, "forkoff", off / 8);
 			inode_set(m, "aformat", formats[i]);
@@ -371,8 +387,8 @@ static void drop_attr_fork(struct mend_inode *m)
 	if (!before)
 		return;
 	memcpy(&old, m->raw, sizeof(old));
-	better(m, "aformat", FORMAT_EXTENTS);
-	better(m, large ? "big_anextents" : "anextents", 0);
+	inode_better(m, "aformat", FORMAT_EXTENTS);
+	inode_better(m, large ? "big_anextents" : "anextents", 0);
 	if (!inode_broken(m))
 		return;
 	core(m)->forkoff = 0;
@@ -397,9 +413,9 @@ static void mend_flags(struct mend_inode *m)
 	inode_set(m, "flags2", inode_flags2_possible(g, &inode));
 	/* which of two ways to count and to keep time it has is told by what makes more sense */
 	if (geometry_has(g, FEATURE_NREXT64))
-		better(m, "flags2", be64_get(core(m)->flags2) ^ INODE_FLAG2_NREXT64);
+		inode_better(m, "flags2", be64_get(core(m)->flags2) ^ INODE_FLAG2_NREXT64);
 	if (geometry_has(g, FEATURE_BIGTIME))
-		better(m, "flags2", be64_get(core(m)->flags2) | INODE_FLAG2_BIGTIME);
+		inode_better(m, "flags2", be64_get(core(m)->flags2) | INODE_FLAG2_BIGTIME);
 }
 
 /* A hint without its flag is none, and so is a flag without a hint. */
@@ -410,11 +426,11 @@ static void mend_hints(struct mend_inode *m)
 	u64 most = min_u64(EXTENT_COUNT_MAX, m->g->ag_blocks / 2);
 
 	if (!be32_get(d->extsize) || be32_get(d->extsize) > most)
-		better(m, "flags", be16_get(d->flags) & ~flags);
-	better(m, "extsize", 0);
+		inode_better(m, "flags", be16_get(d->flags) & ~flags);
+	inode_better(m, "extsize", 0);
 	if (!be32_get(d->cowextsize) || be32_get(d->cowextsize) > most)
-		better(m, "flags2", be64_get(d->flags2) & ~INODE_FLAG2_COWEXTSIZE);
-	better(m, "cowextsize", 0);
+		inode_better(m, "flags2", be64_get(d->flags2) & ~INODE_FLAG2_COWEXTSIZE);
+	inode_better(m, "cowextsize", 0);
 	if (!inode_broken(m))
 		return;
 	/* both are wrong in a way that neither alone mends */
@@ -435,25 +451,38 @@ static void mend_times(struct mend_inode *m)
 	for (u32 i = 0; i < ARRAY_COUNT(name); i++) {
 		u64 t = field_get(field_of(m, name[i]), m->raw, 0);
 
-		better(m, name[i], t & ~(u64)NULL32);
+		inode_better(m, name[i], t & ~(u64)NULL32);
 	}
+}
+
+/* No program can give a file to nobody: to whom it belongs is lost, and it becomes root's, with no
+ * more power than before. */
+static void mend_owner(struct mend_inode *m)
+{
+	struct dinode *d = core(m);
+	u16 power = 0;
+
+	if (be32_get(d->uid) == NULL32) {
+		inode_set(m, "uid", 0);
+		power |= S_ISUID;
+	}
+	if (be32_get(d->gid) == NULL32) {
+		inode_set(m, "gid", 0);
+		power |= S_ISGID;
+	}
+	if (S_ISREG(be16_get(d->mode)))
+		inode_set(m, "mode", be16_get(d->mode) & ~power);
 }
 
 static void mend_rest(struct mend_inode *m)
 {
-	bool internal = inode_internal(m->g, inum_of(m->ino));
-
 	struct dinode *d = core(m);
 	bool large = be64_get(d->flags2) & INODE_FLAG2_NREXT64;
 
 	inode_set(m, large ? "nrext64_pad" : "v3_pad", 0);
-	better(m, "next_unlinked", NULL32);
-	better(m, "projid_hi", 0);
-	/* root's, always */
-	if (internal && be32_get(d->uid) == NULL32)
-		inode_set(m, "uid", 0);
-	if (internal && be32_get(d->gid) == NULL32)
-		inode_set(m, "gid", 0);
+	inode_better(m, "next_unlinked", NULL32);
+	inode_better(m, "projid_hi", 0);
+	mend_owner(m);
 	if (be32_get(d->nlink) > INODE_NLINK_MAX)
 		inode_set(m, "nlink", min_u64(m->facts->names, INODE_NLINK_MAX));
 	mend_times(m);
@@ -481,7 +510,8 @@ static void mend_type(struct mend_inode *m)
 	u16 mode = be16_get(core(m)->mode), named = mode_of_ftype(m->facts->ftype);
 	u16 bits = mode & 07777;
 
-	if (inode_internal(m->g, inum_of(m->ino)))
+	/* one that has a name is what the superblock has wrong */
+	if (inode_internal(m->g, inum_of(m->ino)) && !m->facts->names)
 		named = S_IFREG;
 	if (m->ino == m->g->root_ino)
 		named = S_IFDIR;
@@ -492,7 +522,7 @@ static void mend_type(struct mend_inode *m)
 		return;
 	}
 	if (named && (mode & S_IFMT) != named)
-		better(m, "mode", named | bits);
+		inode_better(m, "mode", named | bits);
 }
 
 /* Is the content of a directory or symbolic link in the inode, whatever the format says? */
@@ -526,94 +556,9 @@ static void mend_format(struct mend_inode *m)
 		return;
 	if (!inode.fork[FORK_DATA].extents || inode.fork[FORK_DATA].format == FORMAT_EXTENTS)
 		for (u32 i = 0; i < ARRAY_COUNT(formats); i++)
-			better(m, "format", formats[i]);
+			inode_better(m, "format", formats[i]);
 	for (u32 i = ARRAY_COUNT(formats); i--;)
-		better(m, "format", formats[i]);
-}
-
-/* As many as are counted can be there. */
-static bool extents_possible(const struct mend_inode *m, const struct fork *fork)
-{
-	return fork->extents <= fork_capacity(fork) &&
-	       records_valid(m->g, fork, (u32)fork->extents) == fork->extents;
-}
-
-/* As many extents as come to what the reverse map says, or to what the inode counts? One of the two
- * may be what is damaged. */
-static bool has_witness(const struct mend_inode *m, const struct inode *inode, u32 which)
-{
-	const struct fork *fork = &inode->fork[which];
-	u64 other = m->facts->seen[1 - which].blocks;
-
-	if (!extents_possible(m, fork))
-		return false;
-	return (m->facts->rmaps &&
-		inode_count_extents(m->g, fork, m->facts->seen[which].blocks) == fork->extents) ||
-	       (inode->nblocks >= other &&
-		inode_count_extents(m->g, fork, inode->nblocks - other) == fork->extents);
-}
-
-/* Do the extents that are counted have all blocks of the inode? Where one of the maps is a tree, it
- * is enough that they can be extents. */
-static bool have_all_blocks(const struct mend_inode *m)
-{
-	struct inode inode;
-	bool tree = false;
-	u64 sum = 0;
-
-	parse(m, &inode);
-	for (u32 which = FORK_DATA; which <= FORK_ATTR; which++) {
-		const struct fork *fork = &inode.fork[which];
-
-		if (which == FORK_ATTR && !inode.forkoff)
-			continue;
-		tree |= fork->format == FORMAT_BTREE;
-		if (fork->format != FORMAT_EXTENTS)
-			continue;
-		if (!extents_possible(m, fork))
-			return false;
-		for (u32 i = 0; i < fork->extents; i++) {
-			struct extent e;
-
-			extent_load((const struct bmbt_rec *)fork->data + i, &e);
-			sum += e.count;
-		}
-	}
-	return tree ? sum < inode.nblocks : sum == inode.nblocks;
-}
-
-/* How many extents, of forks that are in the inode. */
-static void mend_counts(struct mend_inode *m)
-{
-	bool large = be64_get(core(m)->flags2) & INODE_FLAG2_NREXT64;
-	const char *const name[2][2] = {{"nextents", "anextents"},
-					{"big_nextents", "big_anextents"}};
-
-	/* what lies behind the last extent may look like one */
-	if (!m->facts->rmaps && have_all_blocks(m))
-		return;
-	for (u32 which = FORK_DATA; which <= FORK_ATTR; which++) {
-		const struct mapped *seen = &m->facts->seen[which];
-		const char *count = name[large][which];
-		const struct fork *fork;
-		struct inode inode;
-		u64 blocks;
-
-		parse(m, &inode);
-		fork = &inode.fork[which];
-		if (fork->format != FORMAT_EXTENTS || (which == FORK_ATTR && !inode.forkoff)) {
-			if (fork->format != FORMAT_BTREE)
-				better(m, count, 0);
-			continue;
-		}
-		blocks = m->facts->rmaps ? seen->blocks : inode.nblocks;
-		if (inode_realtime(&inode) || has_witness(m, &inode, which))
-			continue;
-		/* more than fit: it may be a tree */
-		if (fork->extents > fork_capacity(fork) && better(m, "format", FORMAT_BTREE))
-			continue;
-		inode_set(m, count, inode_count_extents(m->g, fork, blocks));
-	}
+		inode_better(m, "format", formats[i]);
 }
 
 /* ---- size ---- */
@@ -731,15 +676,15 @@ void inode_mend(struct mend_inode *m)
 	mend_rest(m);
 	mend_hints(m);
 	if (core(m)->aformat == FORMAT_EXTENTS && !attr_extents(m))
-		better(m, "forkoff", 0);
+		inode_better(m, "forkoff", 0);
 	if (!attr_place_possible(m) || (core(m)->forkoff && core(m)->aformat == FORMAT_LOCAL))
 		find_attr_fork(m);
 	inode_mend_size(m);
 	mend_format(m);
-	mend_counts(m);
+	inode_mend_counts(m);
 	find_attr_fork(m);
 	drop_attr_fork(m);
-	mend_counts(m);
+	inode_mend_counts(m);
 	inode_mend_size(m);
 	mend_format(m);
 	mend_hints(m);

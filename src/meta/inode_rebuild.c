@@ -102,8 +102,9 @@ static void mend_target_size(struct mend_inode *m, struct vol *view)
 	struct inode inode;
 
 	inode_parse(m->g, inum_of(m->ino), m->raw, &inode);
+	/* between a size that can be and another, the rebuild of the target decides */
 	if (!S_ISLNK(inode.mode) || inode.fork[FORK_DATA].format != FORMAT_EXTENTS ||
-	    !inode.fork[FORK_DATA].extents)
+	    !inode.fork[FORK_DATA].extents || inode.size)
 		return;
 	if (fork_each(view, &inode, FORK_DATA, fileoff_of(0), add_target, &t) || !t.bytes ||
 	    t.bytes > SYMLINK_TARGET_MAX)

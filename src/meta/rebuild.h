@@ -31,6 +31,7 @@ struct repair {
 	struct lost_names *lost;
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;
+	u32 daring;			 /* nothing has moved: what is undecided is to be decided */
 	bool others;			 /* something is sick besides the superblock */
 	bool quota_done, rt_done;	 /* in this round */
 	struct facts *facts;		 /* about inodes; NULL: none */

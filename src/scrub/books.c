@@ -2,7 +2,6 @@
 #include "scrub/books.h"
 
 #include "base/trail.h"
-#include "format/btree.h"
 #include "format/verify.h"
 
 #include <errno.h>
@@ -30,64 +29,6 @@ u32 books_flag_of(const struct finding *finding)
 		break;
 	}
 	return 0;
-}
-
-/* Which of the two maps: a block says so by its offset, the others by the name of the field. */
-static u64 which_map(const struct finding *f)
-{
-	if (f->where.offset & RMAP_OFFSET_BMBT)
-		return f->where.offset & RMAP_OFFSET_ATTR ? SCRUB_BIT(BMBTA) : SCRUB_BIT(BMBTD);
-	if (!strncmp(f->field, "attr", 4))
-		return SCRUB_BIT(BMBTA);
-	if (!strncmp(f->field, "data", 4))
-		return SCRUB_BIT(BMBTD);
-	return SCRUB_BIT(BMBTA) | SCRUB_BIT(BMBTD);
-}
-
-static u64 which_quota(const struct geometry *g, u64 ino)
-{
-	switch (quota_type_of(g, ino)) {
-	case DQUOT_USER:
-		return SCRUB_BIT(UQUOTA);
-	case DQUOT_GROUP:
-		return SCRUB_BIT(GQUOTA);
-	case DQUOT_PROJECT:
-		return SCRUB_BIT(PQUOTA);
-	default:
-		return SCRUB_BIT(UQUOTA) | SCRUB_BIT(GQUOTA) | SCRUB_BIT(PQUOTA);
-	}
-}
-
-/* Those of an account that are its derived side's, if that side has any of its own. */
-static u64 of_account(const struct account_def *account, const struct meta_type *type)
-{
-	u64 both = type ? account->items & type->items : 0;
-
-	return both ? both : account->items & ~scrub_of_scope(SCOPE_AG);
-}
-
-u64 books_items_of(const struct scrub *s, const struct finding *f)
-{
-	const u64 maps = SCRUB_BIT(BMBTD) | SCRUB_BIT(BMBTA);
-	const u64 quotas = SCRUB_BIT(UQUOTA) | SCRUB_BIT(GQUOTA) | SCRUB_BIT(PQUOTA);
-	const struct meta_types *types = s->vol->types;
-	const struct meta_type *type = survey_type_of(types, f);
-	const struct meta_type *other = survey_type_named(types, f->def->type);
-	enum account account = survey_account_of(f);
-	u64 items = type ? type->items : 0;
-
-	if (account < ACCOUNT_COUNT)
-		return of_account(&account_defs[account], type);
-	/* a record that does not tell what its map has is no less wrong than the map */
-	if (other && f->def != sweep_defs->loop)
-		items |= other->items;
-	if (items & maps)
-		items &= ~maps | which_map(f);
-	if (items & quotas)
-		items &= ~quotas | which_quota(&s->vol->geo, f->where.ino);
-	if (f->where.ino != NO_INO && items & scrub_of_scope(SCOPE_INODE))
-		items &= scrub_of_scope(SCOPE_INODE);
-	return items;
 }
 
 /* ---- gathering ---- */
@@ -124,11 +65,9 @@ static void keep(struct scrub *s, u64 ino, u32 type, u32 flags)
 static void on_finding(void *arg, const struct finding *f)
 {
 	struct scrub *s = arg;
-	u64 items = books_items_of(s, f);
-	u32 flags = books_flag_of(f), ag = f->where.ag;
+	u64 items = survey_items_of(s->vol->types, &s->vol->geo, f);
+	u32 flags = books_flag_of(f), ag = finding_ag(&s->vol->geo, f);
 
-	if (f->where.ino != NO_INO && inum_valid(&s->vol->geo, inum_of(f->where.ino)))
-		ag = inum_ag(&s->vol->geo, inum_of(f->where.ino));
 	if (flags & SCRUB_SICK)
 		s->findings++;
 	s->fs[SCRUB_HEALTHY] |= flags & SCRUB_SICK ? SCRUB_XCORRUPT : flags;

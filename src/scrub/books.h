@@ -36,8 +36,7 @@ void books_drop(struct scrub *s);
 bool books_speak_of(enum scrub_type type);
 u32 books_flags(const struct scrub *s, enum scrub_type type, u32 ag, u64 ino);
 
-/* Which items a finding is about, and what it is for them. */
-u64 books_items_of(const struct scrub *s, const struct finding *finding);
+/* What a finding is for the items that it is about. */
 u32 books_flag_of(const struct finding *finding);
 
 #endif

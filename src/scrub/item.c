@@ -172,7 +172,7 @@ struct looking {
 static void on_finding(void *arg, const struct finding *finding)
 {
 	struct looking *l = arg;
-	u64 items = books_items_of(l->s, finding);
+	u64 items = survey_items_of(l->s->vol->types, &l->s->vol->geo, finding);
 
 	for (u32 i = 0; i < SCRUB_COUNT; i++)
 		if (items >> i & 1)
@@ -269,6 +269,28 @@ static int rebuild(struct scrub *s, const struct scrub_item *item)
 	return err ? err : result.failed ? result.error : 0;
 }
 
+/* The health knows of this item now, and of everything if the books have just been made. */
+static void tell(const struct scrub *s, const struct scrub_item *item, u32 flags)
+{
+	if (s->vol->health && !(flags & SCRUB_INCOMPLETE))
+		health_set(s->vol->health, item->type, item->ag, item->ino,
+			   flags & (SCRUB_CORRUPT | SCRUB_XCORRUPT));
+}
+
+static int mend(struct scrub *s, const struct scrub_item *item, u32 *flags)
+{
+	int err = rebuild(s, item);
+
+	if (err)
+		return err;
+	health_repairing(s->vol->health, true);
+	err = check(s, item, flags);
+	if (!err)
+		tell(s, item, *flags);
+	health_repairing(s->vol->health, false);
+	return err;
+}
+
 int scrub_item(struct scrub *s, struct scrub_item *item)
 {
 	u32 in = item->flags & SCRUB_FLAGS_IN, flags = 0;
@@ -284,15 +306,17 @@ int scrub_item(struct scrub *s, struct scrub_item *item)
 		return 0;
 	}
 	err = check(s, item, &flags);
+	if (!err)
+		tell(s, item, flags);
 	if (!err && in & SCRUB_REPAIR) {
-		if (!(flags & SCRUB_SICK) && !(in & SCRUB_FORCE)) {
+		if (!(flags & SCRUB_SICK) && !(in & SCRUB_FORCE))
 			flags |= SCRUB_UNTOUCHED;
-		} else {
-			err = rebuild(s, item);
-			if (!err)
-				err = check(s, item, &flags);
-		}
+		else
+			err = mend(s, item, &flags);
 	}
+	if (!err && item->type == SCRUB_HEALTHY && s->vol->health &&
+	    !health_all_well(s->vol->health))
+		flags |= SCRUB_XCORRUPT;
 	item->flags = in | flags;
 	return err;
 }

@@ -27,6 +27,7 @@ struct round {
 	u64 stuck;  /* types that nothing can rebuild */
 	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
 	bool moved; /* the superblock is another, see struct repair */
+	bool told;  /* the health of the filesystem knows that something has been made anew */
 	/* Inodes that are rebuilt by force, [from, from + FORCE_WINDOW); the least behind. */
 	u64 force_from, force_next;
 	int force_err;
@@ -341,6 +342,7 @@ static int run_round(struct round *r)
 	r->repair = (struct repair){.vol = r->vol,
 				    .lost = r->lost,
 				    .wanted = r->wanted,
+				    .daring = r->daring,
 				    .force = r->options->force && r->force_from != NULL64,
 				    .others = (r->survey.any & ~(1ull << META_SUPERBLOCK)) != 0,
 				    .say = r->options->say,
@@ -472,6 +474,10 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 		add_forced(r);
 	r->moved = false;
 	err = run_round(r);
+	if (result->rebuilt && !r->told) {
+		health_repairing(r->vol->health, true);
+		r->told = true;
+	}
 	r->force_from = r->force_next;
 	/* in another light the same findings need not be the same */
 	if (r->moved)
@@ -506,6 +512,8 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 		survey_free(&r.survey);
 		vol_alone_end(&alone);
 	}
+	if (r.told)
+		health_repairing(vol->health, false);
 	env_free(vol->env, r.lost);
 	return err;
 }

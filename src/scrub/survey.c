@@ -10,6 +10,8 @@
 struct listener {
 	struct survey *survey;
 	const struct survey_options *options;
+	const struct vol *vol;
+	struct health_survey *health;
 	int err;
 };
 
@@ -53,6 +55,39 @@ const struct meta_type *survey_type_of(const struct meta_types *types, const str
 	if (!type)
 		type = survey_type_named(types, f->where.type);
 	return type ? type : survey_type_named(types, f->def->type);
+}
+
+/* Those of an account that are its derived side's, if that side has any of its own. */
+static u64 items_of_account(const struct account_def *account, const struct meta_type *type)
+{
+	u64 both = type ? account->items & type->items : 0;
+
+	return both ? both : account->items & ~scrub_of_scope(SCOPE_AG);
+}
+
+u64 survey_items_of(const struct meta_types *types, const struct geometry *g,
+		    const struct finding *f)
+{
+	const struct meta_type *type = survey_type_of(types, f);
+	const struct meta_type *other = survey_type_named(types, f->def->type);
+	enum account account = survey_account_of(f);
+	u64 items = type ? type->items : 0;
+
+	if (account < ACCOUNT_COUNT)
+		return items_of_account(&account_defs[account], type);
+	/* a record that does not tell what its map has is no less wrong than the map */
+	if (other && f->def != sweep_defs->loop)
+		items |= other->items;
+	return scrub_narrow(g, f, items);
+}
+
+void survey_tell(struct health_survey *health, const struct vol *vol, const struct finding *f)
+{
+	const struct geometry *g = &vol->geo;
+
+	if (health && f->def->severity >= SEVERITY_DISAGREES)
+		health_survey_add(health, survey_items_of(vol->types, g, f), finding_ag(g, f),
+				  f->where.ino);
 }
 
 static int grow(struct survey *s)
@@ -143,6 +178,7 @@ static void on_finding(void *arg, const struct finding *f)
 
 	if (l->options->finding)
 		l->options->finding(l->options->arg, f);
+	survey_tell(l->health, l->vol, f);
 	if (f->def->severity < SEVERITY_PREEN)
 		return;
 	s->findings++;
@@ -187,7 +223,10 @@ void survey_sort(struct survey *s)
 
 int survey_run(struct vol *vol, const struct survey_options *options, struct survey *out)
 {
-	struct listener l = {.survey = out, .options = options};
+	struct listener l = {.survey = out,
+			     .options = options,
+			     .vol = vol,
+			     .health = health_survey_begin(vol->health)};
 	const struct sweep_options sweep = {
 	    .finding = on_finding,
 	    .finding_arg = &l,
@@ -211,6 +250,7 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	if (!err)
 		err = sweep_run(snapshot, &sweep, &out->stats);
 	vol_close(snapshot);
+	health_survey_end(l.health, !err);
 	survey_sort(out);
 	return err ? err : l.err;
 }

@@ -8,6 +8,7 @@
 #ifndef MENDFS_SCRUB_SURVEY_H
 #define MENDFS_SCRUB_SURVEY_H
 
+#include "fs/health.h"
 #include "ledger/sweep.h"
 
 #define SURVEY_INODES (1u << 20)
@@ -53,6 +54,12 @@ void survey_free(struct survey *s);
 const struct meta_type *survey_type_named(const struct meta_types *types, const char *name);
 /* Which type a finding asks to be rebuilt; NULL: nothing that could be. */
 const struct meta_type *survey_type_of(const struct meta_types *types, const struct finding *f);
+/* Which scrub items it is about: bits. */
+u64 survey_items_of(const struct meta_types *types, const struct geometry *g,
+		    const struct finding *finding);
+/* Tells the health of a mounted filesystem; health NULL: nobody. */
+void survey_tell(struct health_survey *health, const struct vol *vol,
+		 const struct finding *finding);
 /* The account that it is about; ACCOUNT_COUNT: none. */
 enum account survey_account_of(const struct finding *f);
 /* Puts types of an inode on the list, besides what was found; then survey_sort(). */

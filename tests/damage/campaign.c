@@ -16,14 +16,19 @@
  *goes unnoticed it is said whether the replay comes to another filesystem ("effect")
  *	--repair        repair each, check and judge what comes out, and put it back
  *	--cuts=N        and cut the power at N places of each repair, and repair what that leaves
+ *	--census        and say how many names and bytes of files are lost after it
+ *	--repairer=NAME=COMMAND  and repair the same by running COMMAND with the image's path; any
+ *	                number of them; "by" says which repair a line is about
  *	--types=A,B,..  only objects of these types
  *	--list          print the objects and fields
  *
  * Output: a JSON object for each damaged image, one a line; the first line is about the image as it
  * was.  Exit status 0, or 2 when the check of the image itself is not silent.
  */
+#include "census.h"
 #include "log_objects.h"
 #include "mend.h"
+#include "outside.h"
 
 #include "base/trail.h"
 
@@ -32,7 +37,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 struct campaign {
 	struct world world;
@@ -44,8 +48,12 @@ struct campaign {
 	u32 per;
 	const char *types; /* NULL: all */
 	u32 chosen;	   /* groups of these types, the first */
-	bool list, log, repair;
-	u64 digest; /* of the sound log's replay */
+	bool list, log, repair, census;
+	struct outside outside[OUTSIDE_MAX];
+	u32 outsiders;
+	struct sound *sound;  /* with outsiders */
+	struct census before; /* with census */
+	u64 digest;	      /* of the sound log's replay */
 };
 
 /* One damage, and what puts it back. */
@@ -141,17 +149,6 @@ static void print_found(const struct campaign *c, int err)
 		printf("null");
 }
 
-static int judge(struct campaign *c)
-{
-	char command[4096];
-	int status;
-
-	snprintf(command, sizeof(command), "%s '%s'", c->judge, c->path);
-	fflush(stdout);
-	status = system(command);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static int check(struct campaign *c)
 {
 	world_reset(&c->world);
@@ -169,7 +166,7 @@ static void report(struct campaign *c, const struct damage *d, u32 damages, int 
 	printf("],");
 	print_found(c, err);
 	if (c->judge)
-		printf(",\"judge\":%d", judge(c));
+		printf(",\"judge\":%d", outside_run(c->judge, c->path));
 	if (c->log && !err && !c->world.findings &&
 	    log_replay_digest(&c->world, &c->images) == c->digest)
 		printf(",\"effect\":false");
@@ -195,33 +192,88 @@ static u64 count_bad_cuts(struct campaign *c, u64 writes)
 	return bad;
 }
 
-/* The damage has been found; what does a repair make of it? */
-static void report_repair(struct campaign *c, const struct damage *d, u32 damages)
+/* What a repair made of the damage. refused: why it could not be done. */
+static void report_mended(struct campaign *c, const struct damage *d, u32 damages, const char *by,
+			  const char *refused)
 {
-	struct mend mend = {.power = 0};
-	u64 left;
-	int err = mend_image(&c->world, &mend, &c->data, c->images.rt, &left);
-	char text[TRAIL_MAX];
+	int err = check(c);
 
-	snprintf(text, sizeof(text), "%s", err ? trail_text() : "");
-	if (!err)
-		err = check(c);
-	printf("{\"base\":\"%s\",\"repair\":[", c->name);
+	printf("{\"base\":\"%s\",\"by\":\"%s\",\"repair\":[", c->name, by);
 	for (u32 i = 0; i < damages; i++) {
 		if (i)
 			putchar(',');
 		print_damage(c, &d[i]);
 	}
 	printf("],\"refused\":");
-	print_string(text);
-	printf(",\"left\":%" PRIu64 ",", left);
+	print_string(refused);
+	putchar(',');
 	print_found(c, err);
 	if (c->judge)
-		printf(",\"judge\":%d", judge(c));
+		printf(",\"judge\":%d", outside_run(c->judge, c->path));
+	if (c->census) {
+		struct census after;
+		u64 names, bytes;
+
+		if (census_take(&c->world, &c->images, &after))
+			trail_clear();
+		census_lost(&c->before, &after, &names, &bytes);
+		census_free(&after);
+		printf(",\"lost_names\":%" PRIu64 ",\"lost_bytes\":%" PRIu64, names, bytes);
+	}
+}
+
+static void repair_inside(struct campaign *c, const struct damage *d, u32 damages)
+{
+	struct mend mend = {.power = 0};
+	char text[TRAIL_MAX];
+	u64 left;
+	int err = mend_image(&c->world, &mend, &c->data, c->images.rt, &left);
+
+	snprintf(text, sizeof(text), "%s", err ? trail_text() : "");
+	report_mended(c, d, damages, "mendfs", text);
+	printf(",\"left\":%" PRIu64, left);
 	mend_undo(&mend);
 	if (c->cuts)
 		printf(",\"bad_cuts\":%" PRIu64, count_bad_cuts(c, mend.writes));
 	printf("}\n");
+}
+
+static void repair_outside(struct campaign *c, const struct damage *d, u32 damages,
+			   const struct outside *o)
+{
+	char text[32] = "";
+	u8 *damaged[2];
+	int status;
+
+	for (u32 i = 0; i < damages; i++) {
+		const struct object *object = &c->objects.object[d[i].spot->object];
+
+		damaged[i] = malloc(object->size);
+		if (!damaged[i])
+			abort();
+		object_read(object, &c->data, damaged[i]);
+	}
+	status = outside_run(o->command, c->path);
+	if (status)
+		snprintf(text, sizeof(text), "exit status %d", status);
+	report_mended(c, d, damages, o->name, text);
+	printf("}\n");
+	sound_restore(c->sound, &c->data);
+	for (u32 i = 0; i < damages; i++) {
+		object_write(&c->objects.object[d[i].spot->object], &c->data, damaged[i]);
+		free(damaged[i]);
+	}
+}
+
+/* All repair the same. Not what nobody can find: there is nothing to repair. */
+static void report_repair(struct campaign *c, const struct damage *d, u32 damages)
+{
+	if (c->census && !check(c) && !c->world.findings)
+		return;
+	trail_clear();
+	repair_inside(c, d, damages);
+	for (u32 i = 0; i < c->outsiders; i++)
+		repair_outside(c, d, damages, &c->outside[i]);
 }
 
 /* --- the campaign --- */
@@ -373,13 +425,17 @@ static int run(struct campaign *c)
 		       c->objects.groups);
 		print_found(c, err);
 		if (c->judge)
-			printf(",\"judge\":%d", judge(c));
+			printf(",\"judge\":%d", outside_run(c->judge, c->path));
 		printf("}\n");
 	}
 	if (err) {
 		fprintf(stderr, "%s: %s\n", c->path, trail_text());
 		return 2;
 	}
+	if (c->census && census_take(&c->world, &c->images, &c->before))
+		return 2;
+	if (c->outsiders)
+		c->sound = sound_keep(&c->data);
 	choose_types(c);
 	if (c->list)
 		list(c);
@@ -396,24 +452,24 @@ static int run(struct campaign *c)
 
 static int usage(void)
 {
-	fprintf(
-	    stderr,
-	    "usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
-	    "[--pairs=N] [--judge=COMMAND] [--log] [--repair] [--cuts=N] [--types=A,B] [--list] "
-	    "[--verbose] IMAGE\n");
+	fprintf(stderr,
+		"usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
+		"[--pairs=N] [--judge=COMMAND] [--log] [--repair] [--cuts=N] [--census] "
+		"[--repairer=NAME=COMMAND] [--types=A,B] [--list] [--verbose] IMAGE\n");
 	return 1;
 }
 
 static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 {
 	static const struct option options[] = {
-	    {"rt", required_argument, NULL, 'r'},    {"name", required_argument, NULL, 'n'},
-	    {"seed", required_argument, NULL, 's'},  {"per", required_argument, NULL, 'p'},
-	    {"count", required_argument, NULL, 'c'}, {"pairs", required_argument, NULL, '2'},
-	    {"judge", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},     {"log", no_argument, NULL, 'g'},
-	    {"types", required_argument, NULL, 't'}, {"repair", no_argument, NULL, 'R'},
-	    {"cuts", required_argument, NULL, 'C'},  {0},
+	    {"rt", required_argument, NULL, 'r'},	{"name", required_argument, NULL, 'n'},
+	    {"seed", required_argument, NULL, 's'},	{"per", required_argument, NULL, 'p'},
+	    {"count", required_argument, NULL, 'c'},	{"pairs", required_argument, NULL, '2'},
+	    {"judge", required_argument, NULL, 'j'},	{"list", no_argument, NULL, 'l'},
+	    {"verbose", no_argument, NULL, 'v'},	{"log", no_argument, NULL, 'g'},
+	    {"types", required_argument, NULL, 't'},	{"repair", no_argument, NULL, 'R'},
+	    {"cuts", required_argument, NULL, 'C'},	{"census", no_argument, NULL, 'S'},
+	    {"repairer", required_argument, NULL, 'o'}, {0},
 	};
 	int o;
 
@@ -442,6 +498,11 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 			c->repair = true;
 		else if (o == 'C')
 			c->cuts = strtoull(optarg, NULL, 0);
+		else if (o == 'S')
+			c->census = true;
+		else if (o == 'o' && c->outsiders < OUTSIDE_MAX &&
+			 outside_parse(&c->outside[c->outsiders], optarg))
+			c->outsiders++;
 		else if (o == 'v')
 			c->world.print = true;
 		else
@@ -463,7 +524,8 @@ int main(int argc, char **argv)
 	c.per = 2;
 	c.seed = 1;
 	world_init(&c.world);
-	if (parse(&c, argc, argv, &rt) || image_map(&c.world, c.path, c.judge != NULL, &c.data))
+	if (parse(&c, argc, argv, &rt) ||
+	    image_map(&c.world, c.path, c.judge || c.outsiders, &c.data))
 		return 1;
 	c.images.data = &c.data;
 	if (rt) {
@@ -473,6 +535,8 @@ int main(int argc, char **argv)
 	}
 	status = run(&c);
 	objects_free(&c.objects);
+	census_free(&c.before);
+	sound_free(c.sound);
 	image_unmap(&c.rt);
 	image_unmap(&c.data);
 	return status;

@@ -161,8 +161,11 @@ def write_docs(summary, path):
             if missed:
                 verbs = "" if field.found == 0 else f" ({', '.join(sorted(field.missed))})"
                 out.append(f"| {key}{verbs} | {field.images} | {missed} | {' '.join(field.reasons)} |")
+    # what tests/damage/matrix.sh has put there stays
+    with open(path, encoding="utf-8") as file:
+        _, mark, matrix = file.read().partition("<!-- repair matrix -->")
     with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(out) + "\n")
+        file.write("\n".join(out) + "\n" + (f"\n{mark}{matrix}" if mark else ""))
 
 
 def main():

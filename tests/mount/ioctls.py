@@ -9,6 +9,7 @@ READ, WRITE = 2, 1
 GETFLAGS, SETFLAGS = ior(READ, 'f', 1, 8), ior(WRITE, 'f', 2, 8)
 FSGETXATTR, FSSETXATTR = ior(READ, 'X', 31, 28), ior(WRITE, 'X', 32, 28)
 GEOMETRY = {1: ior(READ, 'X', 100, 112), 4: ior(READ, 'X', 124, 112), 5: ior(READ, 'X', 126, 256)}
+AG_GEOMETRY = ior(READ | WRITE, 'X', 61, 128)
 COUNTS, GOINGDOWN = ior(READ, 'X', 113, 32), ior(READ, 'X', 125, 4)
 GETLABEL, SETLABEL = ior(READ, '\x94', 49, 256), ior(WRITE, '\x94', 50, 256)
 FITRIM = ior(READ | WRITE, 'X', 121, 24)
@@ -65,6 +66,10 @@ def tell(root):
     for version, number in GEOMETRY.items():
         print('geometry', version, call(root, number, bytes(number >> 16 & 0x3fff)).hex())
     print('counts', struct.unpack('4Q', call(root, COUNTS, bytes(32))))
+    for ag in range(struct.unpack('I', call(root, GEOMETRY[5], bytes(256))[12:16])[0]):
+        told = list(struct.unpack('8I', call(root, AG_GEOMETRY, struct.pack('I', ag) + bytes(124))[:32]))
+        told[2] = 0    # free blocks, less what the kernel reserves
+        print('AG', told)
     print('label', call(root, GETLABEL, bytes(256)).rstrip(b'\0'))
     for folder, folders, files in os.walk(root):
         folders.sort()
