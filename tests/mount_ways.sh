@@ -67,7 +67,6 @@ refuses refuses-missing 4 "No such file" -o ro "$SCRATCH/none" "$ours"
 refuses refuses-no-directory 4 "" -o ro "$image" "$SCRATCH/none"
 head -c 1M /dev/zero >"$SCRATCH/zeroes"
 refuses refuses-zeroes 4 "superblock" -o ro "$SCRATCH/zeroes" "$ours"
-refuses refuses-quota 8 'quotas are not supported' -o uquota "$image" "$ours"
 refuses refuses-norecovery 8 'norecovery goes with ro' -o norecovery "$image" "$ours"
 check ro-quota mount_up "$image" "$ours" ro,uquota,norecovery
 down "$ours"

@@ -33,6 +33,8 @@ struct env {
 	void *(*alloc_bytes)(struct env *env, size_t size);
 	void (*free)(struct env *env, void *memory);
 	u64 (*now)(struct env *env); /* ns of a monotonic clock */
+	/* The time of day, seconds since 1970. NULL: it stands still. */
+	u64 (*wall)(struct env *env);
 	int (*random)(struct env *env, void *to, size_t size);
 	/* Run job(arg, 0..jobs-1), some at a time, in any order; returns when all ended, with the
 	 * first error.  The trail of that error is the caller's trail afterwards. */
@@ -95,6 +97,10 @@ static inline void *env_grow(struct env *env, void *old, size_t count, size_t ro
 	memcpy(more, old, count * size);
 	env->free(env, old);
 	return more;
+}
+static inline u64 env_wall(struct env *env)
+{
+	return env->wall ? env->wall(env) : 1;
 }
 static inline bool env_stopped(struct env *env)
 {

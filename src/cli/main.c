@@ -4,15 +4,13 @@
 #include <stdio.h>
 
 extern const struct command command_check, command_info, command_inspect, command_damage,
-    command_mount, command_unmount, command_checks, command_mkfs, command_repair, command_scrub,
-    command_undo, command_health, command_events;
+    command_mount, command_unmount, command_checks, command_mkfs, command_quota, command_repair,
+    command_scrub, command_undo, command_health, command_events;
 
 const struct command *const cli_commands[] = {
-    &command_check,  &command_info,  &command_inspect,
-    &command_damage, &command_mount, &command_unmount,
-    &command_checks, &command_mkfs,  &command_repair,
-    &command_scrub,  &command_undo,  &command_health,
-    &command_events, NULL,
+    &command_check,   &command_info,   &command_inspect, &command_damage, &command_mount,
+    &command_unmount, &command_checks, &command_mkfs,	 &command_quota,  &command_repair,
+    &command_scrub,   &command_undo,   &command_health,	 &command_events, NULL,
 };
 
 static void print_usage(FILE *to)

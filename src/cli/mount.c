@@ -17,6 +17,7 @@
 #include "cli/mount_options.h"
 #include "cli/progress.h"
 #include "fuse/server.h"
+#include "meta/quota_turn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +115,8 @@ static int mount_open(struct mount *mount)
 
 	if (!err)
 		err = cli_open(&mount->env, &image, &mount->vol);
+	if (!err && o->read_write)
+		err = quota_turn(mount->vol, o->quota_kept, o->quota_enforced);
 	if (!err)
 		err = control_open(mount->vol, &mount->control);
 	if (err)
@@ -288,6 +291,9 @@ const struct command command_mount = {
 	"  -o allow_other        let other users in, too\n"
 	"  -o no_default_permissions\n"
 	"                        let whoever gets in read everything\n"
+	"  -o uquota, gquota, pquota\n"
+	"                        count and limit what users, groups and projects use;\n"
+	"                        uqnoenforce, gqnoenforce, pqnoenforce: only count\n"
 	"  -o fsname=NAME        what the mount table shows instead of the image's path\n"
 	"  -f                    stay in the foreground; damage is told on stderr\n"
 	"  -d                    the same, and print all requests\n"

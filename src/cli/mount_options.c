@@ -6,6 +6,8 @@
  */
 #include "cli/mount_options.h"
 
+#include "format/quota.h"
+
 #include <stdio.h>
 
 /* `name` alone, or `name=VALUE` where the entry ends in `=`; one with `*` stands for all that begin
@@ -18,12 +20,21 @@ static const char *const swallowed[] = {
     "X-*", "comment=", "uhelper=", "helper=", "default_permissions",
     /* of XFS: for writers, or nothing since long */
     "nouuid", "inode64", "inode32", "attr2", "noattr2", "ikeep", "noikeep", "largeio", "nolargeio",
-    "swalloc", "allocsize=", "logbufs=", "logbsize=", "sunit=", "swidth=", "noalign", "noquota"};
+    "swalloc", "allocsize=", "logbufs=", "logbsize=", "sunit=", "swidth=", "noalign"};
 
-/* What counts space and limits it: not there yet, and whoever asks for it relies on it. */
-static const char *const quota[] = {"quota",	  "uquota",   "usrquota",   "uqnoenforce",
-				    "qnoenforce", "gquota",   "grpquota",   "gqnoenforce",
-				    "pquota",	  "prjquota", "pqnoenforce"};
+/* The words that turn quotas on. */
+static const struct {
+	const char *name;
+	u32 type;
+	bool enforced;
+} quota[] = {
+    {"quota", DQUOT_USER, true},	   {"uquota", DQUOT_USER, true},
+    {"usrquota", DQUOT_USER, true},	   {"uqnoenforce", DQUOT_USER, false},
+    {"qnoenforce", DQUOT_USER, false},	   {"gquota", DQUOT_GROUP, true},
+    {"grpquota", DQUOT_GROUP, true},	   {"gqnoenforce", DQUOT_GROUP, false},
+    {"pquota", DQUOT_PROJECT, true},	   {"prjquota", DQUOT_PROJECT, true},
+    {"pqnoenforce", DQUOT_PROJECT, false},
+};
 
 /* What libfuse, or the kernel behind it, understands. */
 static const char *const passed[] = {"allow_other", "allow_root", "auto_unmount", "suid",
@@ -112,6 +123,22 @@ static bool take_value(struct mount_options *options, const char *word)
 	return false;
 }
 
+static bool take_quota(struct mount_options *options, const char *word)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(quota); i++) {
+		if (strcmp(word, quota[i].name) != 0)
+			continue;
+		options->quota_kept |= quota[i].type;
+		options->quota_enforced &= ~quota[i].type;
+		options->quota_enforced |= quota[i].enforced ? quota[i].type : 0;
+		return true;
+	}
+	if (strcmp(word, "noquota") != 0)
+		return false;
+	options->quota_kept = options->quota_enforced = 0;
+	return true;
+}
+
 /* What takes an option back. */
 static bool take_negation(struct mount_options *options, const char *word)
 {
@@ -145,12 +172,10 @@ static int take_list(struct mount_options *options, const struct command *comman
 						  "heal is none, check, optimize or repair");
 			continue;
 		}
-		if (take_negation(options, word))
+		if (take_negation(options, word) || take_quota(options, word))
 			continue;
-		if (listed(quota, ARRAY_COUNT(quota), word))
-			options->quota = word;
-		if (!*word || options->quota == word || take_flag(options, word) ||
-		    take_value(options, word) || listed(swallowed, ARRAY_COUNT(swallowed), word))
+		if (!*word || take_flag(options, word) || take_value(options, word) ||
+		    listed(swallowed, ARRAY_COUNT(swallowed), word))
 			continue;
 		if (!listed(passed, ARRAY_COUNT(passed), word))
 			return cli_misuse(command, "there is no mount option \"%s\"", word);
@@ -170,11 +195,6 @@ static int take_arguments(struct mount_options *options, const struct command *c
 	options->image = argv[0];
 	options->directory = argv[1];
 	options->read_write = !options->read_only;
-	if (options->quota && options->read_write)
-		return cli_misuse(
-		    command,
-		    "\"%s\": quotas are not supported yet; with ro they are shown as they are",
-		    options->quota);
 	if (options->no_recovery && options->read_write)
 		return cli_misuse(
 		    command, "norecovery goes with ro alone: what is written to needs its log");

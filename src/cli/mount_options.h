@@ -16,8 +16,8 @@ struct mount_options {
 	bool no_recovery, no_permissions, foreground, debug, one_thread;
 	bool discard, sync, grpid;
 	enum heal_policy heal;
-	const char *quota;	       /* the word that asks for it; NULL */
-	char passed[MOUNT_PASSED_MAX]; /* for libfuse, comma separated */
+	u32 quota_kept, quota_enforced; /* DQUOT_USER ... */
+	char passed[MOUNT_PASSED_MAX];	/* for libfuse, comma separated */
 };
 
 /* Strings are kept, not copied: argv is changed, and must live on. 0, or an exit status after a

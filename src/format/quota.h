@@ -60,5 +60,9 @@ u32 quota_type_of(const struct geometry *g, u64 ino);
 u32 quota_types_there(const struct geometry *g);
 /* The types whose usage is kept and has been counted: only these must be right. */
 u32 quota_types_counted(const struct geometry *g);
+/* sb_qflags for types that are kept and counted. */
+u32 quota_flags_of(u32 types, bool enforced);
+/* Those of them whose limits hold. */
+u32 quota_types_enforced(const struct geometry *g);
 
 #endif

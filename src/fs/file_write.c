@@ -199,6 +199,7 @@ int file_write_finish(struct vol *vol, struct txn *txn, const struct file_plan *
 	int err = file_edit_begin(vol, txn, plan->ino, &f);
 	u64 size = err ? 0 : file_size(&f);
 
+	txn_set_forced(txn); /* the blocks were charged when they were taken */
 	if (!err && size != plan->size && plan->end > min_u64(size, plan->size))
 		err = changed(plan);
 	for (u32 i = 0; i < plan->count && !err; i++)

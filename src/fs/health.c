@@ -370,12 +370,13 @@ int health_may_change(const struct vol *vol, u64 ino)
 
 u64 health_releases(const struct health *h)
 {
-	return atomic_load(&h->releases);
+	return h ? atomic_load(&h->releases) : 0;
 }
 
 void health_healed(struct health *h, const struct event *event)
 {
-	events_add(h->events, event);
+	if (h)
+		events_add(h->events, event);
 }
 
 /* ---- operations ---- */

@@ -12,9 +12,11 @@
 #include "fs/vol.h"
 
 #include "base/trail.h"
+#include "format/quota.h"
 #include "format/super.h"
 #include "format/verify.h"
 #include "fs/finish.h"
+#include "fs/quota.h"
 #include "fs/super_find.h"
 
 #include <errno.h>
@@ -130,9 +132,15 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 static int finish_log(struct vol *vol, const struct vol_options *options, u8 *block)
 {
 	struct log_status *status = &vol->log_status;
+	u16 qflags = vol->geo.quota_flags;
 	bool pending = status->pending;
-	int err = pending ? finish_pending(vol, status) : 0;
+	int err;
 
+	/* a repair counts anew: damaged quotas are not to keep it from beginning */
+	if (options->repair)
+		vol->geo.quota_flags = 0;
+	err = pending ? finish_pending(vol, status) : 0;
+	vol->geo.quota_flags = qflags;
 	if (!err && pending)
 		err = load_superblock(vol, options, block);
 	if (!err && options->verdict)
@@ -160,8 +168,6 @@ static int check_writable(const struct vol *vol, const struct vol_options *optio
 		why = "it needs repair (needsrepair)";
 	else if (vol->geo.rt_blocks)
 		why = "it has a realtime section";
-	else if (vol->geo.quota_flags & SB_QFLAG_ACCOUNTING)
-		why = "quotas are kept on it, and would be wrong";
 	return why ? fail(-EROFS, "%s: cannot be written to: %s", vol->data->name, why) : 0;
 }
 
@@ -250,6 +256,9 @@ int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
 
 int vol_end(struct vol *vol, struct txn *txn, int err)
 {
+	/* a repair brings the records to what it has found, when it comes to them */
+	if (!err && !vol->alone && quota_types_counted(&vol->geo))
+		err = quota_settle(vol, txn);
 	if (vol->journal)
 		return journal_end(vol->journal, vol->alone, txn, err);
 	if (!err)

@@ -47,9 +47,12 @@ int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn,
 /* A transaction, durable with -o sync; when only space that was just freed is left, the log is
  * forced and the step done again; so it is when orphans still have space. */
 int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg), void *arg);
-/* The same until *more is false. */
+/* The same until *more is false. As far as the steps move arg on (so many bytes of it), it is in
+ * the end where the last commit has brought it. */
+#define SERIES_ARG_MAX 512
 int change_series(struct changer *c,
-		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg);
+		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg,
+		  size_t moves);
 void file_lock(struct changer *c, struct inum ino);
 void file_unlock(struct changer *c, struct inum ino);
 /* The content of a file has changed; for who has it locked. */

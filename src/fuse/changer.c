@@ -3,6 +3,7 @@
 #include "fuse/change.h"
 #include "fuse/heal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <time.h>
 
@@ -70,6 +71,12 @@ static int settle(struct changer *c, int err)
 	return err == -EAGAIN ? -ENOSPC : err;
 }
 
+/* What has no name any more may still have what is wanted. */
+static bool room_made(struct changer *c, int err)
+{
+	return (err == -ENOSPC || err == -EDQUOT) && orphans_flush(c);
+}
+
 int change_once(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void *arg),
 		void *arg)
 {
@@ -87,25 +94,30 @@ int change(struct changer *c, int (*step)(struct vol *vol, struct txn *txn, void
 
 	do
 		err = change_once(c, step, arg);
-	while (again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
-	       heal_changed(c->heal, err, &healed));
+	while (again(c, err, tries++) || room_made(c, err) || heal_changed(c->heal, err, &healed));
 	return settle(c, err);
 }
 
 int change_series(struct changer *c,
-		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg)
+		  int (*step)(struct vol *vol, struct txn *txn, void *arg, bool *more), void *arg,
+		  size_t moves)
 {
+	u8 before[SERIES_ARG_MAX];
 	struct txn *txn;
 	bool more, healed = false;
 	u32 tries = 0;
 	int err;
 
+	assert(moves <= sizeof(before));
 	do {
 		more = false;
+		memcpy(before, arg, moves);
 		err = vol_begin(c->vol, NULL, &txn);
 		if (!err)
 			err = vol_end(c->vol, txn, step(c->vol, txn, arg, &more));
-	} while ((!err && more) || again(c, err, tries++) || (err == -ENOSPC && orphans_flush(c)) ||
+		if (err) /* it has not gone there */
+			memcpy(arg, before, moves);
+	} while ((!err && more) || again(c, err, tries++) || room_made(c, err) ||
 		 heal_changed(c->heal, err, &healed));
 	return settle(c, err);
 }

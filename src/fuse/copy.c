@@ -95,7 +95,7 @@ static int share_bytes(struct copy *c, u64 bytes)
 			       .to_at = c->to_at >> g->block_log,
 			       .blocks = div_up_u64(bytes, g->block_size),
 			       .size = c->to_at + bytes};
-	int err = change_series(c->server->changer, share_step, &s);
+	int err = change_series(c->server->changer, share_step, &s, sizeof(s));
 	u64 done = (s.to_at << g->block_log) - c->to_at;
 
 	went(c, min_u64(done, bytes));

@@ -37,12 +37,15 @@ struct flags_request {
 	struct inum ino;
 	struct names_flags wanted;
 	struct names_time now;
+	bool forced; /* may give to who has too much already */
 };
 
 static int flags_step(struct vol *vol, struct txn *txn, void *arg)
 {
 	const struct flags_request *r = arg;
 
+	if (r->forced)
+		txn_set_forced(txn);
 	return names_set_flags(vol, txn, r->ino, &r->wanted, &r->now);
 }
 
@@ -93,10 +96,10 @@ static int current_fsx(struct server *server, struct inum ino, struct fsxattr *f
 	return err;
 }
 
-static int set_flags(struct server *server, struct inum ino, unsigned cmd, const void *in,
-		     size_t in_size)
+static int set_flags(fuse_req_t req, struct inum ino, unsigned cmd, const void *in, size_t in_size)
 {
-	struct flags_request r = {.ino = ino, .now = time_now()};
+	struct server *server = server_of(req);
+	struct flags_request r = {.ino = ino, .now = time_now(), .forced = request_is_root(req)};
 	struct fsxattr fsx;
 	u32 fl = 0;
 	int err = 0;
@@ -140,7 +143,7 @@ static int set_label(struct server *server, const void *in, size_t in_size)
 	struct label_request r = {.ag = 0};
 
 	memcpy(r.label, in, min_u64(in_size, IOCTL_LABEL_SIZE));
-	return change_series(server->changer, label_step, &r);
+	return change_series(server->changer, label_step, &r, sizeof(r));
 }
 
 enum going { GOING_FLUSH, GOING_LOG, GOING_NOW };
@@ -219,7 +222,7 @@ void change_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, const void *use
 	else if (!server->changer)
 		fuse_reply_err(req, EROFS);
 	else if (of_inode)
-		reply(req, set_flags(server, node_inum(server, node), cmd, in, in_size),
+		reply(req, set_flags(req, node_inum(server, node), cmd, in, in_size),
 		      "setting flags", node);
 	else if (cmd == (unsigned)FS_IOC_SETFSLABEL)
 		reply(req, set_label(server, in, in_size), "setting the label", node);

@@ -58,7 +58,7 @@ static int inactive_step(struct vol *vol, struct txn *txn, void *arg, bool *more
  * that is repaired. */
 static bool take_apart(struct changer *c, struct inum ino)
 {
-	int err = change_series(c, inactive_step, &ino);
+	int err = change_series(c, inactive_step, &ino, 0);
 
 	if (err && err != -EBUSY && c->vol->env->note)
 		c->vol->env->note(c->vol->env, trail_text());
@@ -256,7 +256,7 @@ int changer_recover(struct changer *c)
 
 	for (struct staging s = {0}; s.ag < c->vol->geo.ag_count && !err; s.ag++)
 		if (geometry_has(&c->vol->geo, FEATURE_REFLINK))
-			err = change_series(c, staging_step, &s);
+			err = change_series(c, staging_step, &s, 0);
 	while (!err && !(err = iunlink_first(c->vol, &ag, &ino))) {
 		if (ino.v == last.v) {
 			ag++;

@@ -58,6 +58,11 @@ void scratch_drop(struct server *server, struct scratch *scratch);
 
 /* The geometry with the counts and the label of the superblock as it is now. */
 void geometry_now(struct server *server, struct geometry *g);
+/* A program of the superuser. */
+static inline bool request_is_root(fuse_req_t req)
+{
+	return !fuse_req_ctx(req)->uid;
+}
 /* A program with the powers of who administers this mount. */
 bool request_is_admin(fuse_req_t req);
 
@@ -70,6 +75,9 @@ void opened(struct server *server, struct fuse_file_info *fi);
 /* stat.c */
 void stat_fill(const struct geometry *g, const struct inode *inode, struct stat *st);
 void statfs_fill(const struct geometry *g, struct statvfs *st);
+/* In a directory whose files get its project: as if the limits were the filesystem's. */
+struct dquot;
+void statfs_limit(const struct dquot *d, struct statvfs *st);
 
 /* The stored attribute that a name of Linux means; name NULL if none can. */
 struct wanted {

@@ -10,6 +10,7 @@
 #include "format/super.h"
 #include "fs/dir.h"
 #include "fs/health.h"
+#include "fs/quota.h"
 #include "fs/symlink.h"
 #include "fuse/change.h"
 #include "fuse/exchange.h"
@@ -453,16 +454,37 @@ bool request_is_admin(fuse_req_t req)
 	return !ctx->uid || ctx->uid == geteuid();
 }
 
+/* The record of the project whose limits hold for what is made in there. */
+static bool project_of(struct server *server, fuse_ino_t node, struct dquot *out)
+{
+	const struct inode *inode;
+	bool found = false;
+
+	if (!(quota_types_enforced(&server->vol->geo) & DQUOT_PROJECT))
+		return false;
+	vol_read_begin(server->vol);
+	if (!request_node(server, node, &inode)) {
+		found = inode->flags & INODE_FLAG_PROJINHERIT &&
+			!quota_read(server->vol, DQUOT_PROJECT, inode->projid, out);
+		node_put(server->nodes, inode);
+	}
+	vol_read_end(server->vol);
+	return found;
+}
+
 static void do_statfs(fuse_req_t req, fuse_ino_t node)
 {
+	struct server *server = server_of(req);
 	struct geometry g;
 	struct statvfs st;
+	struct dquot d;
 
-	(void)node;
-	if (server_of(req)->changer)
-		orphans_flush(server_of(req)->changer);
-	geometry_now(server_of(req), &g);
+	if (server->changer)
+		orphans_flush(server->changer);
+	geometry_now(server, &g);
 	statfs_fill(&g, &st);
+	if (project_of(server, node, &d))
+		statfs_limit(&d, &st);
 	fuse_reply_statfs(req, &st);
 }
 
@@ -493,7 +515,9 @@ static void do_init(void *data, struct fuse_conn_info *conn)
 	/* The content never changes under the kernel. */
 	want(conn, FUSE_CAP_AUTO_INVAL_DATA, false);
 	want(conn, FUSE_CAP_EXPLICIT_INVAL_DATA, true);
-	want(conn, FUSE_CAP_WRITEBACK_CACHE, server->changer);
+	/* Who has used up his quota hears it from write(2), and not when it is too late. */
+	want(conn, FUSE_CAP_WRITEBACK_CACHE,
+	     server->changer && !quota_types_enforced(&server->vol->geo));
 	/* The kernel knows who may keep setuid bits, and takes them away by setattr. */
 	want(conn, FUSE_CAP_HANDLE_KILLPRIV, false);
 	/* Answers come from memory: splicing small ones costs more than copying them. */

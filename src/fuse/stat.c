@@ -4,6 +4,7 @@
  * The free blocks that XFS reports leave out what it sets aside in each AG; the number of inodes is
  * what there is and what the free space could hold, up to the limit that the superblock gives.
  */
+#include "format/quota.h"
 #include "fuse/request.h"
 
 #include "base/trail.h"
@@ -80,4 +81,25 @@ void statfs_fill(const struct geometry *g, struct statvfs *st)
 	st->f_ffree = files - used;
 	st->f_favail = st->f_ffree;
 	st->f_namemax = NAME_LENGTH_MAX;
+}
+
+/* What of a resource its limit leaves; the soft one where there is one, as in the kernel. */
+static u64 limit_of(const struct be64 *hard, const struct be64 *soft)
+{
+	return be64_get(*soft) ? be64_get(*soft) : be64_get(*hard);
+}
+
+void statfs_limit(const struct dquot *d, struct statvfs *st)
+{
+	u64 blocks = limit_of(&d->blk_hardlimit, &d->blk_softlimit), used = be64_get(d->bcount);
+	u64 files = limit_of(&d->ino_hardlimit, &d->ino_softlimit), inodes = be64_get(d->icount);
+
+	if (blocks && blocks < st->f_blocks) {
+		st->f_blocks = blocks;
+		st->f_bfree = st->f_bavail = blocks - min_u64(used, blocks);
+	}
+	if (files && files < st->f_files) {
+		st->f_files = files;
+		st->f_ffree = st->f_favail = files - min_u64(inodes, files);
+	}
 }

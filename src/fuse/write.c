@@ -100,7 +100,7 @@ static int work_through(struct changer *c, struct piece_of_work *w, u64 *done)
 			ends = file_plan_ends(&w->plan, end);
 			continue;
 		}
-		step = err == -ENOSPC ? less(c, w) : 0;
+		step = err == -ENOSPC || err == -EDQUOT ? less(c, w) : 0;
 		err = step ? 0 : err;
 	}
 	return err;
@@ -127,12 +127,15 @@ static bool overwrite(struct server *server, struct piece_of_work *w)
 struct touch {
 	struct inum ino;
 	struct names_attr attr;
+	bool forced; /* may give to who has too much already */
 };
 
 static int touch_step(struct vol *vol, struct txn *txn, void *arg)
 {
 	const struct touch *t = arg;
 
+	if (t->forced)
+		txn_set_forced(txn);
 	return names_setattr(vol, txn, t->ino, &t->attr);
 }
 
@@ -221,7 +224,7 @@ static int set_size(struct server *server, struct inum ino, u32 forbidden, u64 s
 	if (err)
 		return err;
 	if (size < old) {
-		err = change_series(server->changer, shrink_step, &w);
+		err = change_series(server->changer, shrink_step, &w, 0);
 		w.kind = FILE_PLAN_ZERO;
 		w.len = size % g->block_size ? g->block_size - size % g->block_size : 0;
 		if (!err && w.len)
@@ -305,7 +308,7 @@ static void do_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int wha
 		       struct fuse_file_info *fi)
 {
 	struct server *server = server_of(req);
-	struct touch t = {node_inum(server, node), wanted_attr(st, what)};
+	struct touch t = {node_inum(server, node), wanted_attr(st, what), request_is_root(req)};
 	struct fuse_entry_param e;
 	const struct inode *inode;
 	int err = 0;
@@ -367,7 +370,7 @@ static int make_zero(struct server *server, struct inum ino, u64 off, u64 end, b
 	int err = 0;
 
 	if (punch && a.at < a.end)
-		err = change_series(server->changer, allocation_step, &a);
+		err = change_series(server->changer, allocation_step, &a, sizeof(a));
 	return err ? err : work_through(server->changer, &w, &done);
 }
 
@@ -377,7 +380,7 @@ static int allocate(struct server *server, struct inum ino, u64 off, u64 end)
 	struct allocation a = {
 	    .ino = ino, .at = off >> g->block_log, .end = div_up_u64(end, g->block_size)};
 
-	return change_series(server->changer, allocation_step, &a);
+	return change_series(server->changer, allocation_step, &a, sizeof(a));
 }
 
 static int fallocate_range(struct server *server, struct inum ino, int mode, u64 off, u64 end)

@@ -58,6 +58,12 @@ static u64 host_now(struct env *env)
 	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
 }
 
+static u64 host_wall(struct env *env)
+{
+	(void)env;
+	return (u64)time(NULL);
+}
+
 static int host_random(struct env *env, void *to, size_t size)
 {
 	(void)env;
@@ -295,6 +301,7 @@ void host_env_init(struct env *env, u32 workers)
 	    .alloc_bytes = host_alloc_bytes,
 	    .free = host_free,
 	    .now = host_now,
+	    .wall = host_wall,
 	    .random = host_random,
 	    .parallel = host_parallel,
 	    .pause = host_pause,

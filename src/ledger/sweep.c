@@ -678,6 +678,10 @@ int sweep_gather(struct vol *vol, size_t memory, const struct sweep_options *opt
 	int err = vol_snapshot(vol, vol->env, &how, &snapshot);
 
 	gather.gather = true;
+	/* who is about to count may ask for more than the superblock says yet (meta/quota_turn.c)
+	 */
+	if (!err)
+		snapshot->geo.quota_flags = vol->geo.quota_flags;
 	if (!err)
 		err = sweep_run(snapshot, &gather, &stats);
 	vol_close(snapshot);

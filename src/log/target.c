@@ -13,6 +13,7 @@
 #include "format/btree.h"
 #include "format/dir.h"
 #include "format/inode.h"
+#include "format/quota.h"
 #include "format/super.h"
 #include "format/symlink.h"
 #include "format/verify.h"
@@ -83,12 +84,29 @@ static const struct kind *identify(const u8 *bytes)
 	return NULL;
 }
 
+/* The first record has the type of all. */
+static u32 type_of_dquots(const u8 *bytes)
+{
+	switch (bytes[offsetof(struct dquot, type)] & DQUOT_TYPES) {
+	case DQUOT_USER:
+		return LOG_BUF_TYPE_UDQUOT;
+	case DQUOT_PROJECT:
+		return LOG_BUF_TYPE_PDQUOT;
+	case DQUOT_GROUP:
+		return LOG_BUF_TYPE_GDQUOT;
+	default:
+		return LOG_BUF_TYPE_UNKNOWN;
+	}
+}
+
 u32 log_buf_type_of(const u8 *bytes)
 {
 	const struct kind *kind = identify(bytes);
 
 	if (kind)
 		return kind->type;
+	if (load(bytes, 2) == DQUOT_MAGIC)
+		return type_of_dquots(bytes);
 	return load(bytes, 2) == INODE_MAGIC ? LOG_BUF_TYPE_DINO : LOG_BUF_TYPE_UNKNOWN;
 }
 

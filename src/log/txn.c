@@ -31,7 +31,7 @@ struct txn {
 	u64 memory, memory_max;
 	struct journal *journal; /* NULL: commits go to the device */
 	struct txn_guard *guard; /* NULL: none */
-	bool giving;
+	bool giving, forced;
 	struct version_freed *freed;
 	u32 freed_count, freed_room;
 };
@@ -114,6 +114,16 @@ void txn_set_giving(struct txn *txn)
 bool txn_giving(const struct txn *txn)
 {
 	return txn->giving;
+}
+
+void txn_set_forced(struct txn *txn)
+{
+	txn->forced = true;
+}
+
+bool txn_forced(const struct txn *txn)
+{
+	return txn->forced;
 }
 
 struct cache *txn_view(struct txn *txn)

@@ -97,6 +97,9 @@ void txn_dirty(struct txn *txn, struct txn_buf *buf);
  * (fs/space.h), so that removing something succeeds where nothing else does. */
 void txn_set_giving(struct txn *txn);
 bool txn_giving(const struct txn *txn);
+/* Whoever asks for it may exceed limits of quotas (fs/quota.h). */
+void txn_set_forced(struct txn *txn);
+bool txn_forced(const struct txn *txn);
 /* These bytes of the device belong to nobody any more: they have become free space, and objects
  * inside are dropped. data: of a file, so no snapshot shows them. */
 int txn_freed(struct txn *txn, struct daddr at, u64 size, bool data);

@@ -10,6 +10,7 @@
 
 #include "format/verify.h"
 #include "fs/fork.h"
+#include "ledger/guard.h"
 #include "meta/findings.h"
 #include "meta/forks.h"
 #include "meta/internal.h"
@@ -24,50 +25,64 @@ struct resource {
 	u32 timer;
 };
 
-static void check_resource(struct verdict *v, const char *record, u32 id, const struct resource *r)
+/* What findings call a record, or one of its resources; made when there is one, since each commit
+ * looks at all records of a block. */
+struct record_name {
+	u32 index;
+	char text[48];
+};
+
+static const char *name_of(struct record_name *n, const char *resource)
 {
-	char name[48];
+	snprintf(n->text, sizeof(n->text), "dquot[%u]%s%s", n->index, resource ? "." : "",
+		 resource ? resource : "");
+	return n->text;
+}
+
+static void check_resource(struct verdict *v, struct record_name *n, u32 id,
+			   const struct resource *r)
+{
 	bool over = (r->soft && r->count > r->soft) || (r->hard && r->count > r->hard);
 
-	snprintf(name, sizeof(name), "%s.%s", record, r->name);
 	if (r->hard && r->soft > r->hard)
-		raise_u64(v, FOUND(DQUOT_SOFT), name, r->soft, r->hard);
+		raise_u64(v, FOUND(DQUOT_SOFT), name_of(n, r->name), r->soft, r->hard);
 	if (!id)
 		return; /* its timers are the times of grace for all */
 	if (over && !r->timer)
-		raise_value(v, FOUND(DQUOT_TIMER_MISSING), name, r->count);
+		raise_value(v, FOUND(DQUOT_TIMER_MISSING), name_of(n, r->name), r->count);
 	if (!over && r->timer)
-		raise_value(v, FOUND(DQUOT_TIMER), name, r->timer);
+		raise_value(v, FOUND(DQUOT_TIMER), name_of(n, r->name), r->timer);
 }
 
-static void check_identity(struct verdict *v, const struct geometry *g, const char *name,
+static void check_identity(struct verdict *v, const struct geometry *g, struct record_name *n,
 			   const struct dquot *d)
 {
 	u32 type = d->type, expected = quota_type_of(g, v->where.owner);
 	u32 crc = verify_crc(d, sizeof(*d), offsetof(struct dquot, crc));
 
 	if (crc != le32_get(d->crc))
-		raise_hex(v, verify_defs->crc, name, le32_get(d->crc), crc);
+		raise_hex(v, verify_defs->crc, name_of(n, NULL), le32_get(d->crc), crc);
 	if (memcmp(d->uuid, g->meta_uuid.b, sizeof(d->uuid)))
-		raise_text(v, verify_defs->uuid, name, "another", "the filesystem's");
+		raise_text(v, verify_defs->uuid, name_of(n, NULL), "another", "the filesystem's");
 	if (d->version != DQUOT_VERSION)
-		raise_u64(v, FOUND(DQUOT_VERSION_FIELD), name, d->version, DQUOT_VERSION);
+		raise_u64(v, FOUND(DQUOT_VERSION_FIELD), name_of(n, NULL), d->version,
+			  DQUOT_VERSION);
 	if (!expected) /* the inode is not known: any one type will do */
 		expected = type & DQUOT_TYPES;
 	if (expected != DQUOT_USER && expected != DQUOT_GROUP && expected != DQUOT_PROJECT)
 		expected = DQUOT_USER;
 	if ((type & ~DQUOT_BIGTIME) != expected)
-		raise_hex(v, FOUND(DQUOT_TYPE), name, type, expected);
+		raise_hex(v, FOUND(DQUOT_TYPE), name_of(n, NULL), type, expected);
 	/* the record of id 0 holds no points in time */
 	if ((type & DQUOT_BIGTIME) && (!geometry_has(g, FEATURE_BIGTIME) || !be32_get(d->id)))
-		raise_hex(v, FOUND(DQUOT_TYPE), name, type, expected);
+		raise_hex(v, FOUND(DQUOT_TYPE), name_of(n, NULL), type, expected);
 }
 
 static void check_record(struct verdict *v, const struct geometry *g, u32 index, u32 first,
 			 const struct dquot *d)
 {
 	u32 id = be32_get(d->id);
-	char name[24];
+	struct record_name n = {.index = index};
 	static const u8 zero[sizeof(d->fill)];
 	const struct resource resource[] = {
 	    {"blk", be64_get(d->blk_hardlimit), be64_get(d->blk_softlimit), be64_get(d->bcount),
@@ -78,18 +93,18 @@ static void check_record(struct verdict *v, const struct geometry *g, u32 index,
 	     be32_get(d->rtbtimer)},
 	};
 
-	snprintf(name, sizeof(name), "dquot[%u]", index);
 	if (be16_get(d->magic) != DQUOT_MAGIC) {
-		raise_hex(v, verify_defs->magic, name, be16_get(d->magic), DQUOT_MAGIC);
+		raise_hex(v, verify_defs->magic, name_of(&n, NULL), be16_get(d->magic),
+			  DQUOT_MAGIC);
 		return;
 	}
-	check_identity(v, g, name, d);
+	check_identity(v, g, &n, d);
 	if (id != first + index)
-		raise_u64(v, FOUND(DQUOT_ID), name, id, (u64)first + index);
+		raise_u64(v, FOUND(DQUOT_ID), name_of(&n, NULL), id, (u64)first + index);
 	for (u32 i = 0; i < ARRAY_COUNT(resource); i++)
-		check_resource(v, name, id, &resource[i]);
+		check_resource(v, &n, id, &resource[i]);
 	if (be32_get(d->pad0) || be16_get(d->pad) || memcmp(d->fill, zero, sizeof(zero)))
-		raise_text(v, FOUND(DQUOT_PAD), name, NULL, NULL);
+		raise_text(v, FOUND(DQUOT_PAD), name_of(&n, NULL), NULL, NULL);
 }
 
 static void dquot_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
@@ -209,6 +224,41 @@ static int dquot_post_inode(struct sweep *sweep, const struct inode *inode)
 	return quota_type_of(sweep->g, inode->ino.v) ? check_file(sweep, inode) : 0;
 }
 
+/* ---- in a commit ---- */
+
+static void changed_record(struct sweep *sweep, const struct txn_change *c, const void *before,
+			   const void *after)
+{
+	static const struct dquot none;
+	const struct dquot *was = before ? before : &none, *is = after ? after : &none;
+	u32 id = be32_get((after ? is : was)->id);
+	const struct {
+		enum quota_resource resource;
+		struct be64 was, is;
+	} count[] = {{QUOTA_BLOCKS, was->bcount, is->bcount},
+		     {QUOTA_INODES, was->icount, is->icount},
+		     {QUOTA_RT_BLOCKS, was->rtbcount, is->rtbcount}};
+
+	for (u32 i = 0; i < ARRAY_COUNT(count); i++) {
+		const struct fact fact = {
+		    {quota_type_of(sweep->g, c->where->owner), id, count[i].resource, 0}};
+
+		guard_amount(sweep, ACCOUNT_QUOTA, SIDE_RIGHT, &fact, be64_get(count[i].was),
+			     be64_get(count[i].is));
+	}
+}
+
+static int dquot_change(struct sweep *sweep, const struct txn_change *c)
+{
+	const u32 all = c->size / (u32)sizeof(struct dquot);
+	const struct guard_array before = {c->before, c->before ? all : 0};
+	const struct guard_array after = {c->after, c->after ? all : 0};
+
+	if (quota_types_counted(sweep->g) & quota_type_of(sweep->g, c->where->owner))
+		guard_entries(sweep, c, before, after, sizeof(struct dquot), changed_record);
+	return 0;
+}
+
 static bool dquot_present(const struct geometry *g)
 {
 	return geometry_has(g, FEATURE_QUOTA);
@@ -232,6 +282,7 @@ const struct meta_type meta_dquot = {
     .parts = dquot_parts,
     .rules = dquot_rules,
     .post_inode = dquot_post_inode,
+    .change = dquot_change,
     .rebuild = dquot_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,

@@ -12,6 +12,7 @@
 #include "format/verify.h"
 #include "fs/fork.h"
 #include "fs/fork_modify.h"
+#include "fs/quota.h"
 #include "ledger/sweep.h"
 #include "meta/rebuild.h"
 
@@ -38,6 +39,7 @@ struct quota_work {
 	/* of the file at hand */
 	u64 ino;
 	u32 type;
+	struct dquot defaults; /* the record of id 0 */
 	u8 *block;
 	u64 done; /* blocks with ids below are done */
 	u64 changed, lost;
@@ -95,22 +97,10 @@ static int usage_of(struct quota_work *w, u64 id, u64 amount[3])
 
 /* ---- one record ---- */
 
-/* A time of grace runs if usage is above a limit, and only then. 1: it is over, as of old. */
-static void settle_timer(struct be64 *hard, struct be64 *soft, u64 used, struct be32 *timer,
-			 bool is_default)
+static void settle_limits(const struct be64 *hard, struct be64 *soft)
 {
-	u64 h = be64_get(*hard), s = be64_get(*soft);
-	bool over;
-
-	if (h && s > h)
+	if (be64_get(*hard) && be64_get(*soft) > be64_get(*hard))
 		*soft = *hard;
-	over = (s && used > be64_get(*soft)) || (h && used > h);
-	if (is_default)
-		return;
-	if (!over)
-		*timer = be32_make(0);
-	else if (!be32_get(*timer))
-		*timer = be32_make(1);
 }
 
 static void put_usage(struct dquot *d, const u64 amount[3])
@@ -150,10 +140,10 @@ static void make_record(struct quota_work *w, struct dquot *d, u64 id, const u64
 	memcpy(d->uuid, w->g->meta_uuid.b, sizeof(d->uuid));
 	if (amount)
 		put_usage(d, amount);
-	settle_timer(&d->blk_hardlimit, &d->blk_softlimit, be64_get(d->bcount), &d->btimer, !id);
-	settle_timer(&d->ino_hardlimit, &d->ino_softlimit, be64_get(d->icount), &d->itimer, !id);
-	settle_timer(&d->rtb_hardlimit, &d->rtb_softlimit, be64_get(d->rtbcount), &d->rtbtimer,
-		     !id);
+	settle_limits(&d->blk_hardlimit, &d->blk_softlimit);
+	settle_limits(&d->ino_hardlimit, &d->ino_softlimit);
+	settle_limits(&d->rtb_hardlimit, &d->rtb_softlimit);
+	quota_adjust_timers(w->r->vol, d, &w->defaults);
 	d->crc = le32_make(verify_crc(d, sizeof(*d), offsetof(struct dquot, crc)));
 }
 
@@ -282,6 +272,9 @@ static int mend_file(struct quota_work *w)
 	int err = 0;
 
 	w->changed = w->lost = 0;
+	if (quota_read(vol, w->type, 0, &w->defaults))
+		w->defaults = (struct dquot){.magic = be16_make(DQUOT_MAGIC)};
+	trail_clear();
 	for (u64 off = 0; off < end && !err;) {
 		struct inode inode;
 		struct extent e;
@@ -331,9 +324,22 @@ static int mend_files(struct quota_work *w)
 	return err;
 }
 
-int dquot_rebuild(struct repair *r, u32 ag, u64 ino)
+int dquot_count(struct repair *r)
 {
 	struct quota_work w = {.r = r, .g = &r->vol->geo};
+	int err;
+
+	w.block = env_alloc(r->vol->env, w.g->block_size);
+	err = w.block ? gather(&w) : fail(-ENOMEM, "quota: out of memory");
+	if (!err)
+		err = mend_files(&w);
+	sorter_close(w.charges);
+	env_free(r->vol->env, w.block);
+	return err;
+}
+
+int dquot_rebuild(struct repair *r, u32 ag, u64 ino)
+{
 	int err;
 
 	(void)ag;
@@ -344,12 +350,7 @@ int dquot_rebuild(struct repair *r, u32 ag, u64 ino)
 	err = super_rebuild(r, 0, NO_INO);
 	if (err || r->moved)
 		return err;
-	w.block = env_alloc(r->vol->env, w.g->block_size);
-	err = w.block ? gather(&w) : fail(-ENOMEM, "quota: out of memory");
-	if (!err)
-		err = mend_files(&w);
+	err = dquot_count(r);
 	r->quota_done = !err;
-	sorter_close(w.charges);
-	env_free(r->vol->env, w.block);
 	return err;
 }

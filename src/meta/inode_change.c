@@ -64,6 +64,22 @@ static void change_next(struct sweep *sweep, const struct txn_change *c, u32 was
 	}
 }
 
+/* Who is charged, and for how much; the records are in dquot.c. */
+static void change_charge(struct sweep *sweep, const struct pair *p)
+{
+	const struct inode *a = p->before, *b = p->after;
+
+	if (a && b && a->uid == b->uid && a->gid == b->gid && a->projid == b->projid &&
+	    a->nblocks == b->nblocks)
+		return;
+	sweep->times = -1;
+	if (a)
+		quota_charge(sweep, a, 0);
+	sweep->times = 1;
+	if (b)
+		quota_charge(sweep, b, 0);
+}
+
 /* ---- parent pointers ---- */
 
 struct parents {
@@ -144,6 +160,7 @@ static int change_used(struct sweep *sweep, const struct txn_change *c, const st
 	if (!p->before != !p->after)
 		post_used(sweep, c, p->after ? 1 : -1);
 	change_links(sweep, p);
+	change_charge(sweep, p);
 	forks_change(sweep, c, p->before, p->after);
 	if (directory(p->before) || directory(p->after))
 		err = dir_change_inode(sweep, directory(p->before), directory(p->after));

@@ -61,6 +61,8 @@ int inode_rebuild(struct repair *r, u32 ag, u64 ino);
 int rt_rebuild(struct repair *r, u32 ag, u64 ino);
 /* All quota records: their usage from what inodes are charged; what else they say stays. */
 int dquot_rebuild(struct repair *r, u32 ag, u64 ino);
+/* The same, where nothing else is damaged: for a quota check. */
+int dquot_count(struct repair *r);
 
 /* Inodes can be read, and space can be had. */
 #define NAMES_NEED_SPACE                                                                       \

@@ -20,8 +20,10 @@
 #include "fs/ialloc.h"
 #include "fs/mkfs.h"
 #include "fs/names.h"
+#include "format/quota.h"
 #include "ledger/sweep.h"
 #include "log/journal.h"
+#include "meta/quota_turn.h"
 #include "meta/types_table.h"
 #include "world.h"
 
@@ -201,7 +203,10 @@ static int link_name(struct work *w, const struct names_entry *from, const struc
 static int name_step(struct work *w, struct inum *gone)
 {
 	static const u16 modes[] = {0100644, 0100600, 0040755, 0120777, 0010644};
-	struct names_new new = {.mode = modes[draw(w, 5)], .target = "somewhere/else"};
+	struct names_new new = {.mode = modes[draw(w, 5)],
+				.target = "somewhere/else",
+				.uid = draw(w, 3) * 40,
+				.gid = draw(w, 2)};
 	const struct names_time now = {1000, 0};
 	char a[64], b[64];
 	struct names_entry from = some_name(w, a), to = some_name(w, b);
@@ -356,13 +361,22 @@ static void unshare(struct work *w, struct inum ino)
 	end(w, file_write_cancel(w->vol, w->txn, &plan));
 }
 
+static void give_away(struct work *w, struct inum ino)
+{
+	const struct names_attr attr = {
+	    .what = SETATTR_UID | SETATTR_GID, .uid = draw(w, 3) * 40, .gid = draw(w, 2)};
+
+	begin(w);
+	end(w, names_setattr(w->vol, w->txn, ino, &attr));
+}
+
 static void file_round(struct work *w)
 {
 	u32 block = w->vol->geo.block_size, blocks = FILE_BYTES / block;
 	struct inum ino = w->file[draw(w, FILES)], other = w->file[draw(w, FILES)];
 	u32 at = draw(w, blocks), count = 1 + draw(w, blocks - at);
 
-	switch (draw(w, 9)) {
+	switch (draw(w, 10)) {
 	case 0:
 		cut_file(w, ino, (u64)at * block);
 		break;
@@ -378,6 +392,9 @@ static void file_round(struct work *w)
 		break;
 	case 4:
 		unshare(w, ino);
+		break;
+	case 5:
+		give_away(w, ino);
 		break;
 	default:
 		write_file(w, ino, (u64)at * block, min_u64(count * (u64)block, 9000));
@@ -497,6 +514,7 @@ static void open_image(struct work *w, u8 *bytes)
 	map_image(w, bytes);
 	options.data = &w->image.dev;
 	must(w, "open", vol_open(&w->world.env, &meta_types, &options, &w->vol));
+	must(w, "quotas", quota_turn(w->vol, DQUOT_TYPES, 0));
 }
 
 /* What the work needs is made without errors. */

@@ -180,7 +180,7 @@ static int set_size(struct grove *g, struct grove_node *n, u64 size)
 
 	if (size > n->size)
 		return work_through(g, &w);
-	err = change_series(g->changer, shrink_step, &w);
+	err = change_series(g->changer, shrink_step, &w, 0);
 	w.kind = FILE_PLAN_ZERO;
 	w.len = size % block ? block - size % block : 0;
 	return err || !w.len ? err : work_through(g, &w);
@@ -219,7 +219,7 @@ int grove_punch(struct grove *g, struct grove_node *n, u64 off, u64 length)
 	if (off < n->size)
 		memset(want.bytes + off, 0, min_u64(length, n->size - off));
 	if (w.at < w.end)
-		err = change_series(g->changer, punch_step, &w);
+		err = change_series(g->changer, punch_step, &w, 0);
 	return conclude(g, n, &want, err ? err : work_through(g, &w));
 }
 
@@ -239,7 +239,7 @@ int grove_allocate(struct grove *g, struct grove_node *n, u64 at, u64 count)
 	struct want want = want_of(g, n, n->size);
 	struct work w = {.ino = n->ino, .at = at, .end = at + count};
 
-	return conclude(g, n, &want, change_series(g->changer, allocate_step, &w));
+	return conclude(g, n, &want, change_series(g->changer, allocate_step, &w, 0));
 }
 
 static int shift_step(struct vol *vol, struct txn *txn, void *arg, bool *more)
@@ -334,7 +334,7 @@ int grove_share(struct grove *g, struct grove_node *from, struct grove_node *to,
 	if (place > to->size)
 		err = set_size(g, to, place);
 	if (!err)
-		err = change_series(g->changer, share_step, &w);
+		err = change_series(g->changer, share_step, &w, 0);
 	return conclude(g, to, &want, err);
 }
 

@@ -3,7 +3,7 @@
  * what has been flushed. After each write of it the power fails: of what was not flushed any subset
  * is there, in sectors, each the old or the new. What is then opened, with its log replayed, must
  * be sound, and must be the filesystem as it was after some operation, not before the last that was
- * said to be durable.
+ * said to be durable. One run is with quotas, which are turned on when the power fails already.
  *
  * SEED and CUTS (of how many writes one is looked at; CUTS=1: all) in the environment; the seed is
  * printed.
@@ -16,12 +16,14 @@
 
 #include "cut.h"
 #include "tree.h"
+#include "format/quota.h"
 #include "fs/dir.h"
 #include "fs/mkfs.h"
 #include "fs/names.h"
 #include "host/host.h"
 #include "ledger/sweep.h"
 #include "log/journal.h"
+#include "meta/quota_turn.h"
 #include "meta/types_table.h"
 
 #define SIZE (40u << 20)
@@ -127,7 +129,11 @@ static int destroy(struct world *w, struct inum ino)
 static int step(struct world *w, struct txn *txn, struct inum *gone)
 {
 	static const u16 modes[] = {0100644, 0100600, 0040755, 0120777, 0010644};
-	struct names_new new = {.mode = modes[sim_draw(&w->seed, 5)], .target = "somewhere/else"};
+	struct names_new new = {.mode = modes[sim_draw(&w->seed, 5)],
+				.target = "somewhere/else",
+				.uid = sim_draw(&w->seed, 4) * 9,
+				.gid = sim_draw(&w->seed, 2)};
+	const struct names_attr owner = {.what = SETATTR_UID, .uid = new.uid};
 	const struct names_time now = {w->done, 0};
 	char a[64], b[64];
 	struct names_entry from = some_name(w, a), to = some_name(w, b);
@@ -154,6 +160,8 @@ static int step(struct world *w, struct txn *txn, struct inum *gone)
 		inode_put(&view, &dir);
 		return err ? err : names_link(w->vol, txn, &to, ino, &now);
 	}
+	case 6:
+		return names_setattr(w->vol, txn, from.dir, &owner);
 	default:
 		return names_create(w->vol, txn, &from, &new, &ino);
 	}
@@ -208,7 +216,35 @@ static void make_dirs(struct world *w)
 	assert_int_equal(journal_push(w->vol->journal), 0);
 }
 
-static void run(u32 block_size, u64 seed, u32 every)
+/* While the sweep counts, what has been committed goes to the log. */
+static void force_meanwhile(struct env *env, const struct progress *progress)
+{
+	struct world *w = env->front;
+
+	(void)progress;
+	if (!w->cutting)
+		assert_int_equal(
+		    journal_force(w->vol->journal, journal_number(w->vol->journal), true), 0);
+}
+
+/* Each write of the count is cut. */
+static void turn_quotas_on(struct world *w)
+{
+	void (*progress)(struct env * env, const struct progress *progress) = w->env.progress;
+	u32 every = w->every, writes = w->writes;
+
+	w->every = 1;
+	w->env.progress = force_meanwhile;
+	w->tree[1] = w->tree[0];
+	assert_int_equal(quota_turn(w->vol, DQUOT_TYPES, DQUOT_TYPES), 0);
+	assert_true(w->writes > writes); /* before all was done */
+	w->env.progress = progress;
+	assert_int_equal(journal_push(w->vol->journal), 0);
+	assert_int_equal(quota_types_counted(&w->vol->geo), DQUOT_TYPES);
+	w->every = every;
+}
+
+static void run(u32 block_size, u64 seed, u32 every, bool quotas)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct vol_options options = {.write = true};
@@ -226,6 +262,8 @@ static void run(u32 block_size, u64 seed, u32 every)
 	w->tree[0] = sim_tree(w->vol);
 	w->sim.arg = w;
 	w->sim.written = cut;
+	if (quotas)
+		turn_quotas_on(w);
 	while (w->done < OPERATIONS - 1)
 		operate(w);
 	w->tree[w->done + 1] = w->tree[w->done];
@@ -244,13 +282,13 @@ static void run(u32 block_size, u64 seed, u32 every)
 static void cuts_1k(void **state)
 {
 	(void)state;
-	run(1024, test_number("SEED", 1), (u32)test_number("CUTS", TEST_STRIDE));
+	run(1024, test_number("SEED", 1), (u32)test_number("CUTS", TEST_STRIDE), true);
 }
 
 static void cuts_4k(void **state)
 {
 	(void)state;
-	run(4096, test_number("SEED", 2), (u32)test_number("CUTS", TEST_STRIDE));
+	run(4096, test_number("SEED", 2), (u32)test_number("CUTS", TEST_STRIDE), false);
 }
 
 int main(void)

@@ -246,7 +246,7 @@ static void empty(struct worker *w, u32 i)
 {
 	struct request r = {.ino = w->file[i].ino};
 
-	if (done(w, change_series(w->test->changer, shrink_step, &r)))
+	if (done(w, change_series(w->test->changer, shrink_step, &r, 0)))
 		w->file[i].size = 0;
 }
 
@@ -320,7 +320,7 @@ static void copy(struct worker *w, u32 i)
 		return;
 	r.share =
 	    (struct file_share){from->ino, f->ino, 0, 0, div_up_u64(from->size, block), from->size};
-	if (!done(w, change_series(w->test->changer, share_step, &r))) {
+	if (!done(w, change_series(w->test->changer, share_step, &r, 0))) {
 		f->size = 1; /* some of it */
 		empty(w, i);
 		return;
