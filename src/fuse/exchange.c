@@ -121,6 +121,7 @@ static int look_at(int pid, int fd, struct held *out)
 	char path[64];
 	struct statx st;
 
+	*out = (struct held){0};
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
 	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, 0, &st))
 		return errno == ENOENT ? -EBADF : -errno;
