@@ -173,8 +173,10 @@ static int mount_serve(struct mount *mount)
 	if (fuse_arguments(mount, &args))
 		session = fuse_session_new(&args, &ops, sizeof(ops), mount->server);
 	if (session && !fuse_set_signal_handlers(session)) {
-		if (!fuse_session_mount(session, mount->options.directory)) {
-			if (!server_start(mount->server) && !control_start(mount->control) &&
+		if (!server_prepare(mount->server) &&
+		    !fuse_session_mount(session, mount->options.directory)) {
+			if (!server_start(mount->server, mount->options.directory) &&
+			    !control_start(mount->control) &&
 			    server_run(session, mount->options.one_thread) >= 0)
 				status = 0;
 			control_close(mount->control);

@@ -4,6 +4,7 @@
  */
 #include "base/trail.h"
 #include "fs/finish_impl.h"
+#include "fs/fork_exchange.h"
 
 #include <errno.h>
 
@@ -58,48 +59,10 @@ int finish_bui(struct finish *f, const struct log_pending *p)
 
 struct exchange {
 	struct fork_edit a, b;
-	u64 off_a, off_b, count, flags;
+	struct fork_exchange range;
+	u64 flags;
 	struct be64 size_a, size_b; /* when it begins */
 };
-
-static bool stays(const struct exchange *x, const struct extent *a, const struct extent *b)
-{
-	if (x->flags & LOG_XMI_WRITTEN && (a->start == NULL64 || a->unwritten))
-		return true;
-	return a->start == b->start;
-}
-
-static int put(struct fork_edit *f, u64 off, struct extent e)
-{
-	e.off = off;
-	return e.start == NULL64 ? 0 : fork_map(f, &e);
-}
-
-/* One piece that is one extent, or one hole, on either side. */
-static int exchange_piece(struct exchange *x)
-{
-	struct extent a, b;
-	int err = fork_piece(&x->a, x->off_a, x->off_a + x->count, &a);
-
-	if (!err)
-		err = fork_piece(&x->b, x->off_b, x->off_b + a.count, &b);
-	if (err)
-		return err;
-	a.count = b.count;
-	if (!stays(x, &a, &b)) {
-		err = fork_unmap(&x->a, x->off_a, a.count);
-		if (!err)
-			err = fork_unmap(&x->b, x->off_b, b.count);
-		if (!err)
-			err = put(&x->a, x->off_a, b);
-		if (!err)
-			err = put(&x->b, x->off_b, a);
-	}
-	x->off_a += a.count;
-	x->off_b += a.count;
-	x->count -= a.count;
-	return err;
-}
 
 static struct dinode *core_of(struct fork_edit *f)
 {
@@ -127,6 +90,7 @@ static void end_exchange(struct exchange *x)
 static int begin_exchange(struct finish *f, struct exchange *x, const struct log_xmi *l)
 {
 	enum fork_id which = x->flags & LOG_XMI_ATTR ? FORK_ATTR : FORK_DATA;
+	const struct fork_exchange *r = &x->range;
 	int err = finish_fork(f, le64_get(l->inode1), which, &x->a);
 
 	if (!err)
@@ -146,8 +110,8 @@ static int begin_exchange(struct finish *f, struct exchange *x, const struct log
 	if (x->flags & ~LOG_XMI_KNOWN)
 		return fail(-EUCLEAN, "an exchange with flags 0x%llx",
 			    (unsigned long long)x->flags);
-	if (x->off_a >= FILEOFF_END || x->off_b >= FILEOFF_END || x->count > FILEOFF_END ||
-	    x->off_a + x->count > FILEOFF_END || x->off_b + x->count > FILEOFF_END)
+	if (r->first_at >= FILEOFF_END || r->second_at >= FILEOFF_END || r->count > FILEOFF_END ||
+	    r->first_at + r->count > FILEOFF_END || r->second_at + r->count > FILEOFF_END)
 		return fail(-EUCLEAN, "an exchange beyond the end of any file");
 	return 0;
 }
@@ -161,13 +125,16 @@ int finish_xmi(struct finish *f, const struct log_pending *p)
 
 	if (!p->regions || p->region_end[0] < sizeof(*l))
 		return fail(-EUCLEAN, "an exchange intent: too short");
-	x.off_a = le64_get(l->startoff1);
-	x.off_b = le64_get(l->startoff2);
-	x.count = le64_get(l->blockcount);
 	x.flags = le64_get(l->flags);
+	x.range = (struct fork_exchange){.first = &x.a,
+					 .second = &x.b,
+					 .first_at = le64_get(l->startoff1),
+					 .second_at = le64_get(l->startoff2),
+					 .count = le64_get(l->blockcount),
+					 .written = x.flags & LOG_XMI_WRITTEN};
 	err = begin_exchange(f, &x, l);
-	while (!err && x.count)
-		err = exchange_piece(&x);
+	if (!err)
+		err = fork_exchange(&x.range);
 	if (!err)
 		end_exchange(&x);
 	return err;

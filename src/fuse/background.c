@@ -4,6 +4,7 @@
  */
 #include "base/trail.h"
 #include "fuse/change.h"
+#include "fuse/exchange.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -65,7 +66,12 @@ void server_wake(void *arg)
 	pthread_mutex_unlock(&b->mutex);
 }
 
-int server_start(struct server *server)
+int server_prepare(struct server *server)
+{
+	return exchanges_open(server);
+}
+
+int server_start(struct server *server, const char *directory)
 {
 	struct background *b;
 
@@ -83,13 +89,14 @@ int server_start(struct server *server)
 		return fail(-EAGAIN, "no thread to be had");
 	}
 	server->background = b;
-	return 0;
+	return exchanges_start(server, directory);
 }
 
 void server_stop(struct server *server)
 {
 	struct background *b = server->background;
 
+	exchanges_stop(server);
 	if (!b)
 		return;
 	pthread_mutex_lock(&b->mutex);

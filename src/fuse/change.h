@@ -16,6 +16,7 @@
 
 #define FILE_LOCKS 64
 #define ORPHAN_CHAINS 256
+#define CHANGE_COUNTERS 16384
 
 struct orphan;
 
@@ -29,6 +30,7 @@ struct changer {
 	struct discards *discards; /* NULL: what is freed is not discarded */
 	bool sync;		   /* a request is durable when it is answered */
 	struct heal *heal;
+	atomic_uint changes[CHANGE_COUNTERS];
 };
 
 /* NULL for a volume that is only read. */
@@ -53,6 +55,10 @@ int change_series(struct changer *c,
 		  size_t moves);
 void file_lock(struct changer *c, struct inum ino);
 void file_unlock(struct changer *c, struct inum ino);
+/* The content of a file has changed; for who has it locked. */
+void file_changed(struct changer *c, struct inum ino);
+/* How often since the mount, or more often: some files are counted together. */
+u32 file_changes(struct changer *c, struct inum ino);
 /* Two at a time, in the one order; they may be the same. */
 void files_lock(struct changer *c, struct inum a, struct inum b);
 void files_unlock(struct changer *c, struct inum a, struct inum b);

@@ -142,6 +142,21 @@ void file_unlock(struct changer *c, struct inum ino)
 	c->vol->env->lock_drop(lock_of(c, ino));
 }
 
+static atomic_uint *counter_of(struct changer *c, struct inum ino)
+{
+	return &c->changes[ino.v * 0x9e3779b97f4a7c15ull >> 40 & (CHANGE_COUNTERS - 1)];
+}
+
+void file_changed(struct changer *c, struct inum ino)
+{
+	atomic_fetch_add(counter_of(c, ino), 1);
+}
+
+u32 file_changes(struct changer *c, struct inum ino)
+{
+	return atomic_load(counter_of(c, ino));
+}
+
 void files_lock(struct changer *c, struct inum a, struct inum b)
 {
 	bool first = lock_index(a) <= lock_index(b);

@@ -152,6 +152,7 @@ void do_copy_file_range(fuse_req_t req, fuse_ino_t node, off_t off, struct fuse_
 		return;
 	}
 	files_lock(server->changer, c.from, c.to);
+	file_changed(server->changer, c.to);
 	err = copy_range(&c);
 	if (c.done)
 		data_touch(server, c.to);

@@ -7,6 +7,8 @@
  */
 #include "fuse/ioctl.h"
 
+#include "fuse/exchange.h"
+
 #include "format/inode.h"
 #include "format/ag.h"
 #include "format/super.h"
@@ -297,6 +299,11 @@ void do_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
 		break;
 	case (unsigned)FS_IOC_GETFSLABEL:
 		label_ioctl(req, out_size);
+		break;
+	case IOC_EXCHANGE_RANGE:
+	case IOC_START_COMMIT:
+	case IOC_COMMIT_RANGE:
+		exchange_ioctl(req, node, cmd, in_buf, in_size, out_size);
 		break;
 	case (unsigned)IOC_SCRUB:
 		scrub_ioctl(req, node, in_buf, in_size, out_size);

@@ -12,6 +12,7 @@
 struct node_cache;
 struct changer;
 struct scrub;
+struct exchanges;
 
 #define NOTES_REMEMBERED 1024
 
@@ -30,9 +31,10 @@ struct server {
 	struct heal *heal;	 /* NULL: read-only */
 	struct scrub *scrub;	 /* items that are asked for by ioctl */
 	struct background *background;
-	bool no_open, no_opendir; /* the kernel can do without open requests */
-	atomic_bool down;	  /* shut down: nothing is answered any more but EIO */
-	struct env_lock *lock;	  /* of what follows */
+	struct exchanges *exchanges; /* NULL: read-only */
+	bool no_open, no_opendir;    /* the kernel can do without open requests */
+	atomic_bool down;	     /* shut down: nothing is answered any more but EIO */
+	struct env_lock *lock;	     /* of what follows */
 	struct scratch *scratches;
 	u64 noted[NOTES_REMEMBERED]; /* hashes of lines that have been noted */
 };

@@ -13,6 +13,7 @@
 #include "fs/quota.h"
 #include "fs/symlink.h"
 #include "fuse/change.h"
+#include "fuse/exchange.h"
 #include "fuse/ioctl.h"
 #include "fuse/node.h"
 #include "fuse/request.h"
@@ -70,6 +71,7 @@ void server_destroy(struct server *server)
 		env_free(server->vol->env, server->scratches);
 		server->scratches = next;
 	}
+	exchanges_close(server);
 	changer_close(server->changer);
 	heal_close(server->heal);
 	scrub_close(server->scrub);

@@ -44,9 +44,13 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 void server_destroy(struct server *server);
 /* What fuse_session_new() gets, with the server as user data. */
 struct fuse_lowlevel_ops server_ops(const struct server *server);
-/* What a crash has left without a name is taken apart, and what is pending goes to the log, now and
- * then; from a thread of its own, until server_stop(). */
-int server_start(struct server *server);
+/* Before the session is mounted, and before there are threads: starts a process that has nothing of
+ * it. */
+int server_prepare(struct server *server);
+/* Of a session that is mounted on `directory`: what a crash has left without a name is taken apart,
+ * and what is pending goes to the log, now and then; from a thread of its own, until server_stop().
+ */
+int server_start(struct server *server, const char *directory);
 void server_stop(struct server *server);
 /* Serves a mounted session until it ends; one_thread for debugging. */
 int server_run(struct fuse_session *session, bool one_thread);

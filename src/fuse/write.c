@@ -12,6 +12,7 @@
 #include "fs/file_write.h"
 #include "fs/fork_modify.h"
 #include "fuse/change.h"
+#include "fuse/exchange.h"
 #include "fuse/node.h"
 
 #include <errno.h>
@@ -166,6 +167,7 @@ static void do_write(fuse_req_t req, fuse_ino_t node, const char *bytes, size_t 
 	int err = 0;
 
 	file_lock(server->changer, w.ino);
+	file_changed(server->changer, w.ino);
 	if (overwrite(server, &w))
 		done = size;
 	else
@@ -312,12 +314,14 @@ static void do_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int wha
 	int err = 0;
 
 	file_lock(server->changer, t.ino);
-	if (what & FUSE_SET_ATTR_SIZE)
+	if (what & FUSE_SET_ATTR_SIZE) {
+		file_changed(server->changer, t.ino);
 		err = st->st_size < 0
 			  ? -EINVAL
 			  : set_size(server, t.ino,
 				     INODE_FLAG_APPEND | (fi ? 0 : INODE_FLAG_IMMUTABLE),
 				     (u64)st->st_size);
+	}
 	if (!err && !for_nobody(server, t.ino, what))
 		err = change(server->changer, touch_step, &t);
 	file_unlock(server->changer, t.ino);
@@ -407,6 +411,10 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, o
 	int err = 0;
 
 	(void)fi;
+	if (exchanges_flush_asks(server, req)) {
+		fuse_reply_err(req, 0);
+		return;
+	}
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		err = -EOPNOTSUPP;
 	if (!err && (off < 0 || len <= 0))
@@ -418,6 +426,7 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, o
 		return;
 	}
 	file_lock(server->changer, ino);
+	file_changed(server->changer, ino);
 	err = fallocate_range(server, ino, mode, (u64)off, (u64)off + (u64)len);
 	if (!err)
 		err = touch_now(server->changer, ino);

@@ -49,6 +49,7 @@ static void in_overlay(struct files *f, const char *image, u64 seed, u32 rounds,
 static void in_journal(struct files *f, const char *image, u64 seed, u32 rounds, bool killed)
 {
 	files_open_journal(f, image, seed);
+	f->apart = killed;
 	for (u32 done = 0; done < rounds; done += FORCE_EVERY) {
 		files_run(f, FORCE_EVERY);
 		files_must(f,

@@ -32,7 +32,7 @@ broken(struct files *f, const char *format, ...)
 	exit(1);
 }
 
-static u32 draw(struct files *f, u32 below)
+u32 files_draw(struct files *f, u32 below)
 {
 	f->seed ^= f->seed << 13;
 	f->seed ^= f->seed >> 7;
@@ -42,7 +42,7 @@ static u32 draw(struct files *f, u32 below)
 
 static bool abandons(struct files *f)
 {
-	if (f->quiet || draw(f, 24))
+	if (f->quiet || files_draw(f, 24))
 		return false;
 	f->abandoned++;
 	return true;
@@ -71,8 +71,7 @@ void files_force(struct files *f)
 	files_must(f, journal_force(journal, journal_number(journal), true));
 }
 
-/* A step that may find no space; true when it did what it should. */
-static bool stepped(struct files *f, int err)
+bool files_stepped(struct files *f, int err)
 {
 	if (err == -ENOSPC || (err == -EAGAIN && f->vol->journal)) {
 		vol_end(f->vol, f->txn, err);
@@ -180,7 +179,7 @@ static void model_in_place(struct files *f, const struct change *c, const struct
 static int prepare(struct files *f, const struct change *c, u64 at, struct file_plan *plan)
 {
 	struct inum ino = f->file[c->file].ino;
-	u64 len = c->end - at, spare = f->quiet || draw(f, 2) ? 0 : draw(f, 40);
+	u64 len = c->end - at, spare = f->quiet || files_draw(f, 2) ? 0 : files_draw(f, 40);
 
 	switch (c->kind) {
 	case FILE_PLAN_WRITE:
@@ -207,7 +206,7 @@ static bool carry_out(struct files *f, const struct change *c, const struct file
 		files_must(f, file_write_flush(plan)); /* the journal does it */
 	if (!c->whole && abandons(f)) {
 		model_in_place(f, c, plan);
-		if (draw(f, 2))
+		if (files_draw(f, 2))
 			return false;
 		files_begin(f);
 		files_must(f, file_write_cancel(f->vol, f->txn, plan));
@@ -218,7 +217,7 @@ static bool carry_out(struct files *f, const struct change *c, const struct file
 	err = file_write_finish(f->vol, f->txn, plan);
 	if (err == -EAGAIN)
 		files_must(f, err);
-	if (!stepped(f, err)) {
+	if (!files_stepped(f, err)) {
 		model_in_place(f, c, plan);
 		return false;
 	}
@@ -236,7 +235,7 @@ static bool change(struct files *f, const struct change *c)
 
 	for (u32 steps = 0;; steps++) {
 		files_begin(f);
-		if (!stepped(f, prepare(f, c, at, &plan)))
+		if (!files_stepped(f, prepare(f, c, at, &plan)))
 			return false;
 		if (!carry_out(f, c, &plan))
 			return false;
@@ -271,14 +270,14 @@ void files_write(struct files *f, u32 file, u64 off, u64 len)
 {
 	static u8 bytes[FILES_MAX];
 	struct change c = {.file = file, .kind = FILE_PLAN_WRITE, .off = off, .bytes = bytes};
-	u8 first = (u8)draw(f, 256);
+	u8 first = (u8)files_draw(f, 256);
 
 	if (off >= FILES_MAX)
 		return;
 	c.end = min_u64(off + len, FILES_MAX);
 	for (u64 i = 0; i < c.end - off; i++)
 		bytes[i] = (u8)(0x20 * (file + 1) + (first + i * 7 + (i >> 8)) % 0x20);
-	if (f->quiet || draw(f, 2) || !overwrite(f, &c))
+	if (f->quiet || files_draw(f, 2) || !overwrite(f, &c))
 		change(f, &c);
 }
 
@@ -414,7 +413,8 @@ void files_allocate(struct files *f, u32 file, u64 at, u64 end)
 		u64 before = at;
 
 		files_begin(f);
-		if (!stepped(f, file_allocate_step(f->vol, f->txn, f->file[file].ino, &at, end)))
+		if (!files_stepped(f,
+				   file_allocate_step(f->vol, f->txn, f->file[file].ino, &at, end)))
 			return;
 		f->stepped += at < end;
 		if (at == before && ++idle > STEPS_MAX)
@@ -517,7 +517,7 @@ void files_share(struct files *f, u32 from, u32 to, u64 from_at, u64 to_at, u64 
 		u64 at = s.to_at << log, done;
 
 		files_begin(f);
-		if (!stepped(f, file_share_step(f->vol, f->txn, &s)))
+		if (!files_stepped(f, file_share_step(f->vol, f->txn, &s)))
 			return;
 		done = min_u64(s.to_at << log, end) - at;
 		model_share(a, b, source + (at - place), at, done);
@@ -558,14 +558,14 @@ static void set_hint(struct files *f, u32 file, u32 blocks)
 
 static void try_share(struct files *f, u32 file)
 {
-	u32 to = draw(f, FILES_COUNT), log = f->vol->geo.block_log, room = FILES_MAX >> log;
+	u32 to = files_draw(f, FILES_COUNT), log = f->vol->geo.block_log, room = FILES_MAX >> log;
 	u64 have = block_up(f, f->file[file].size) >> log, from_at, to_at, blocks;
 
 	if (!have || !geometry_has(&f->vol->geo, FEATURE_REFLINK))
 		return;
-	from_at = draw(f, (u32)have);
-	blocks = 1 + draw(f, (u32)(have - from_at));
-	to_at = draw(f, 3) ? draw(f, room) : from_at;
+	from_at = files_draw(f, (u32)have);
+	blocks = 1 + files_draw(f, (u32)(have - from_at));
+	to_at = files_draw(f, 3) ? files_draw(f, room) : from_at;
 	if (to_at + blocks > room)
 		return;
 	if (file == to && max_u64(from_at, to_at) - min_u64(from_at, to_at) < blocks)
@@ -578,32 +578,33 @@ static u64 some_length(struct files *f)
 {
 	static const u32 most[] = {10, 3000, 9000, 60000, 400000};
 
-	return 1 + draw(f, most[draw(f, ARRAY_COUNT(most))]);
+	return 1 + files_draw(f, most[files_draw(f, ARRAY_COUNT(most))]);
 }
 
 static void write_some(struct files *f, u32 file)
 {
 	u64 size = f->file[file].size;
 
-	switch (draw(f, 4)) {
+	switch (files_draw(f, 4)) {
 	case 0:
 		files_write(f, file, size, some_length(f)); /* append */
 		break;
 	case 1:
-		files_write(f, file, draw(f, FILES_MAX), some_length(f));
+		files_write(f, file, files_draw(f, FILES_MAX), some_length(f));
 		break;
 	default:
-		files_write(f, file, draw(f, (u32)min_u64(size + 5000, FILES_MAX)), some_length(f));
+		files_write(f, file, files_draw(f, (u32)min_u64(size + 5000, FILES_MAX)),
+			    some_length(f));
 	}
 }
 
 static void resize(struct files *f, u32 file)
 {
-	u64 size = draw(f, (u32)f->file[file].size + 1);
+	u64 size = files_draw(f, (u32)f->file[file].size + 1);
 
-	switch (draw(f, 6)) {
+	switch (files_draw(f, 6)) {
 	case 0:
-		files_truncate(f, file, draw(f, 3) ? size : 0);
+		files_truncate(f, file, files_draw(f, 3) ? size : 0);
 		break;
 	case 1:
 		lose_end(f, file, size);
@@ -612,7 +613,7 @@ static void resize(struct files *f, u32 file)
 		trim(f, file);
 		break;
 	default:
-		files_grow(f, file, f->file[file].size + draw(f, 60000));
+		files_grow(f, file, f->file[file].size + files_draw(f, 60000));
 	}
 }
 
@@ -623,11 +624,11 @@ static void shift(struct files *f, u32 file)
 
 	if (!blocks)
 		return;
-	off = draw(f, (u32)blocks);
-	if (draw(f, 2))
-		files_collapse(f, file, off, 1 + draw(f, (u32)min_u64(blocks - off, 50)));
+	off = files_draw(f, (u32)blocks);
+	if (files_draw(f, 2))
+		files_collapse(f, file, off, 1 + files_draw(f, (u32)min_u64(blocks - off, 50)));
 	else
-		files_insert(f, file, off, 1 + draw(f, 50));
+		files_insert(f, file, off, 1 + files_draw(f, 50));
 }
 
 /* All space goes to a file, or is given back. */
@@ -636,7 +637,7 @@ static void hog(struct files *f, u32 file)
 	u32 log = f->vol->geo.block_log;
 	u64 first = (u64)FILES_MAX >> log, last = first + f->vol->geo.data_blocks;
 
-	if (draw(f, 2))
+	if (files_draw(f, 2))
 		files_allocate(f, file, first, last);
 	else
 		cut_clean(f, file);
@@ -653,7 +654,7 @@ static u32 choose(struct files *f, const struct kind *kinds)
 
 	for (i = 0; kinds[i].name; i++)
 		sum += kinds[i].weight;
-	at = draw(f, sum);
+	at = files_draw(f, sum);
 	for (i = 0; at >= kinds[i].weight; i++)
 		at -= kinds[i].weight;
 	f->doing = kinds[i].name;
@@ -663,11 +664,11 @@ static u32 choose(struct files *f, const struct kind *kinds)
 static void one_round(struct files *f)
 {
 	static const struct kind kinds[] = {
-	    {"write", 30},   {"resize", 10}, {"punch", 6},   {"zero", 4}, {"shift", 8},
-	    {"allocate", 4}, {"share", 14},  {"unshare", 3}, {"comb", 3}, {"hint", 1},
-	    {"hog", 1},	     {"recover", 1}, {NULL, 0}};
-	u32 file = draw(f, FILES_COUNT), log = f->vol->geo.block_log;
-	u64 off = draw(f, FILES_MAX), size = f->file[file].size;
+	    {"write", 30},   {"resize", 10},  {"punch", 6},   {"zero", 4}, {"shift", 8},
+	    {"allocate", 4}, {"share", 14},   {"unshare", 3}, {"comb", 3}, {"hint", 1},
+	    {"hog", 1},	     {"exchange", 8}, {"recover", 1}, {NULL, 0}};
+	u32 file = files_draw(f, FILES_COUNT), log = f->vol->geo.block_log;
+	u64 off = files_draw(f, FILES_MAX), size = f->file[file].size;
 	u32 kind = choose(f, kinds);
 
 	switch (kind) {
@@ -687,7 +688,7 @@ static void one_round(struct files *f)
 		shift(f, file);
 		break;
 	case 5:
-		files_allocate(f, file, off >> log, (off >> log) + 1 + draw(f, 80));
+		files_allocate(f, file, off >> log, (off >> log) + 1 + files_draw(f, 80));
 		break;
 	case 6:
 		try_share(f, file);
@@ -696,13 +697,16 @@ static void one_round(struct files *f)
 		files_unshare(f, file, off, some_length(f));
 		break;
 	case 8:
-		files_comb(f, file, off / 8, draw(f, 4) ? some_length(f) : FILES_MAX);
+		files_comb(f, file, off / 8, files_draw(f, 4) ? some_length(f) : FILES_MAX);
 		break;
 	case 9:
-		set_hint(f, file, draw(f, 2) ? 0 : 1 + draw(f, 20));
+		set_hint(f, file, files_draw(f, 2) ? 0 : 1 + files_draw(f, 20));
 		break;
 	case 10:
 		hog(f, file);
+		break;
+	case 11:
+		files_exchange_some(f, file);
 		break;
 	default:
 		files_recover(f);

@@ -36,7 +36,8 @@ struct files {
 	const char *doing;
 	u32 overwritten;	      /* in place, without a transaction */
 	u32 full, abandoned, stepped; /* how often there was no space, no end, and more to do */
-	bool quiet;		      /* abandon nothing, and take nothing to spare */
+	bool apart; /* what is written to a file does not go to another but by sharing */
+	bool quiet; /* abandon nothing, and take nothing to spare */
 };
 
 /* Makes an image filled with FILES_STALE, of `mib` MiB, with empty files. False: no mkfs.xfs. */
@@ -67,8 +68,16 @@ void files_allocate(struct files *f, u32 file, u64 at, u64 end);
 void files_collapse(struct files *f, u32 file, u64 off, u64 count);
 void files_insert(struct files *f, u32 file, u64 off, u64 count);
 void files_share(struct files *f, u32 from, u32 to, u64 from_at, u64 to_at, u64 blocks);
+/* In bytes; `bytes` NULL64: to the ends of both. */
+void files_exchange(struct files *f, u32 first, u32 second, u64 first_at, u64 second_at, u64 bytes);
 void files_unshare(struct files *f, u32 file, u64 off, u64 len);
 
+/* With some other file, or of one; nothing when `apart`. */
+void files_exchange_some(struct files *f, u32 file);
+
+u32 files_draw(struct files *f, u32 below);
+/* Ends a step that may find no space; true when it did what it should. */
+bool files_stepped(struct files *f, int err);
 void files_begin(struct files *f);
 void files_commit(struct files *f);
 void files_force(struct files *f); /* all is durable */
