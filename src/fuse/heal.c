@@ -215,7 +215,7 @@ bool heal_changed(struct heal *heal, int err, bool *tried)
 	struct met met;
 	bool fenced;
 
-	if (!err_is_damage(err))
+	if (!heal || !err_is_damage(err))
 		return false;
 	fenced = mark(heal, err);
 	if (heal->options.policy != HEAL_REPAIR || *tried)

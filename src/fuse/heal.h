@@ -14,7 +14,8 @@
  * again before HEAL_REST seconds have passed: damage that cannot be mended must not stop all else.
  * So it is with checks by the background.
  *
- * A request that meets no damage pays one branch.
+ * A request that meets no damage pays one branch.  With heal NULL (the mount is read-only, or there
+ * is none) nothing is marked or healed.
  */
 #ifndef MENDFS_FUSE_HEAL_H
 #define MENDFS_FUSE_HEAL_H
