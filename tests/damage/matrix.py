@@ -11,7 +11,7 @@ import collections
 import json
 import sys
 
-WARNINGS = {"SB_LABEL_CONTROL", "INODE_EXTSIZE_RT", "DIR_NAME_CONTROL", "ATTR_NAME_CONTROL", "RTBITMAP_SIZE_LARGE", "RTSUMMARY_SIZE_LARGE"}
+WARNINGS = {"SB_LABEL_CONTROL", "INODE_EXTSIZE_RT", "DIR_NAME_CONTROL", "ATTR_NAME_CONTROL"}
 COLUMNS = [("mounted", "mendfs, mounted"), ("mendfs", "mendfs, offline"), ("xfs_repair", "xfs_repair, offline")]
 START, END = "<!-- repair matrix -->", "<!-- end of the repair matrix -->"
 
