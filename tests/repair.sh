@@ -147,6 +147,8 @@ loses_nothing value-checksum parent.img 'block 0:85 as attrremote crc add'
 loses_nothing value-place parent.img 'block 0:85 as attrremote offset ones'
 loses_nothing value-length parent.img 'block 0:152 as attrremote bytes add'
 loses_nothing value-end parent.img 'block 0:163 as attrremote offset zeroes'
+loses_nothing shares-attributes parent.img 'inode 81687 extents[0].startblock add'
+loses_nothing shares-metadata parent.img 'inode 81695 extents[0].startblock sub'
 loses_nothing shared-elsewhere aged-1k.img 'rmapbt 0 block 1054 recs[2].startblock sub'
 
 # Without a reverse map.
