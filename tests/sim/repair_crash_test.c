@@ -93,7 +93,7 @@ static u64 repair(struct crash *c, struct device *dev, bool tell)
 	    .data = dev, .memory = CACHE, .write = true, .repair = true, .verdict = &v};
 	const struct repair_options repair = {
 	    .finding = tell ? on_finding : NULL, .say = say, .arg = c, .memory = CACHE};
-	struct repair_result result;
+	struct repair_result result = {0};
 	struct vol *vol;
 	int err = vol_open(&c->world.env, &meta_types, &options, &vol);
 
