@@ -4,7 +4,7 @@ set -uo pipefail
 # shellcheck source=tests/mount/lib.sh
 . "$(dirname "$0")/mount/lib.sh"
 
-skip_all_if "$(fuse_missing)" root-inode superblock superblock-magic
+skip_all_if "$(fuse_missing)" root-inode superblock superblock-magic no-realtime realtime-refused
 LOST=${MENDFS_BUILD:-$SOURCE_TOP/build}/tests/lost
 sound=$SCRATCH/sound image=$SCRATCH/image ours=$SCRATCH/ours
 mkdir "$ours"
@@ -24,3 +24,13 @@ mended() {
 mended root-inode / magic zeroes
 mended superblock superblock 0 inoalignmt add
 mended superblock-magic superblock 0 magicnum zeroes
+
+# A realtime section cannot be written to. Whether there is one is not told by one field alone.
+mended no-realtime superblock 0 rblocks firstbit
+for field in rblocks rextents rbmblocks; do
+	xz -dc "$SOURCE_TOP/tests/fixtures/realtime.img.xz" >"$image"
+	"$MENDFS" damage "$image" superblock 0 "$field" zeroes >/dev/null || not_ok "realtime-refused-$field" "the damage"
+	printed=$("$MENDFS" mount -o rw "$image" "$ours" 2>&1)
+	if [ $? = 4 ] && [[ $printed == *"realtime section"* ]]; then ok "realtime-refused-$field"; else not_ok "realtime-refused-$field" "$printed"; fi
+	mountpoint -q "$ours" && umount "$ours"
+done

@@ -28,8 +28,8 @@ static int bad(const struct inode *inode, enum fork_id which, const char *what, 
 	int err = fail(-EUCLEAN, "inode %llu: %s fork: %s %llu", (unsigned long long)inode->ino.v,
 		       which == FORK_ATTR ? "attribute" : "data", what, (unsigned long long)value);
 
-	return health_blame(err, which == FORK_ATTR ? SCRUB_BMBTA : SCRUB_BMBTD, NO_AG,
-			    inode->ino.v);
+	health_blame(err, which == FORK_ATTR ? SCRUB_BMBTA : SCRUB_BMBTD, NO_AG, inode->ino.v);
+	return err;
 }
 
 /* The last entry of `count` ascending keys that is not above off; 0 if all are. */

@@ -76,9 +76,10 @@ static int find_previous(struct ag *ag, u32 agino, struct txn_buf **out)
 		if (at == agino)
 			return 0;
 	}
-	return health_blame(fail(-EUCLEAN, "AG %u: inode %u is not on its list of unlinked inodes",
-				 ag->number, agino),
-			    SCRUB_AGI, ag->number, NO_INO);
+	err = fail(-EUCLEAN, "AG %u: inode %u is not on its list of unlinked inodes", ag->number,
+		   agino);
+	health_blame(err, SCRUB_AGI, ag->number, NO_INO);
+	return err;
 }
 
 int iunlink_remove(struct vol *vol, struct txn *txn, struct inum ino)

@@ -6,6 +6,8 @@
 #include "format/ag.h"
 #include "fs/ag.h"
 
+#include <errno.h>
+
 static bool look(struct btree_tree *tree, u32 bno, u64 *owner)
 {
 	const struct btree_key key = {{bno, NULL64, NULL64}};
@@ -42,4 +44,31 @@ bool rmap_owner_at(struct vol *view, struct txn *txn, struct fsblock at, u64 *ow
 	}
 	trail_clear();
 	return found;
+}
+
+static int count_one(void *arg, const void *record)
+{
+	u32 *count = arg;
+
+	(void)record;
+	(*count)++;
+	return 0;
+}
+
+u32 rmap_owners_at(struct vol *view, struct txn *txn, struct fsblock at)
+{
+	const struct geometry *g = &view->geo;
+	u32 bno = fsblock_bno(g, at), count = 0;
+	const struct btree_key low = {{bno, 0, 0}}, high = {{bno, NULL64, NULL64}};
+	struct btree tree;
+	struct ag ag;
+	int err = geometry_has(g, FEATURE_RMAPBT) ? ag_open(view, txn, fsblock_ag(g, at), &ag)
+						  : -EOPNOTSUPP;
+
+	if (!err)
+		err = ag_tree(&ag, META_RMAPBT, &tree);
+	if (!err)
+		err = btree_query(&tree, &low, &high, count_one, &count);
+	trail_clear();
+	return err ? 0 : count;
 }

@@ -150,6 +150,12 @@ static int finish_log(struct vol *vol, const struct vol_options *options, u8 *bl
 
 /* ---- writing ---- */
 
+/* Of a superblock with findings, what most of its fields say. */
+static bool has_realtime(const struct geometry *g)
+{
+	return !!g->rt_blocks + !!g->rt_extents + !!g->rt_bitmap_blocks >= 2;
+}
+
 static int check_writable(const struct vol *vol, const struct vol_options *options)
 {
 	const char *why = NULL;
@@ -166,7 +172,7 @@ static int check_writable(const struct vol *vol, const struct vol_options *optio
 		why = "its log is damaged";
 	else if (geometry_has(&vol->geo, FEATURE_NEEDSREPAIR))
 		why = "it needs repair (needsrepair)";
-	else if (vol->geo.rt_blocks)
+	else if (has_realtime(&vol->geo))
 		why = "it has a realtime section";
 	return why ? fail(-EROFS, "%s: cannot be written to: %s", vol->data->name, why) : 0;
 }

@@ -3,9 +3,10 @@
  *
  * A fork that cannot be followed as a whole gives way to the reverse map, where there is one.  One
  * that can be, and says something else, is weighed: what the fork alone has speaks against it when
- * those blocks are free or somebody else's, and what the reverse map alone has speaks for that when
- * they are not free.  Only where both questions have the same answer is the fork replaced.  The
- * inode's count of blocks knows better where only one of the two agrees with it.
+ * those blocks are free or somebody else's (of an inode that shares: when the reference counts do
+ * not know it as one more), and what the reverse map alone has speaks for that when they are not
+ * free.  Only where both questions have the same answer is the fork replaced.  The inode's count
+ * of blocks knows better where only one of the two agrees with it.
  *
  * The blocks of an old map are left to the rebuild of their AG, which frees what nobody claims.
  */
@@ -17,6 +18,7 @@
 #include "format/btree.h"
 #include "format/verify.h"
 #include "fs/ag.h"
+#include "fs/refcount.h"
 #include "fs/rmap.h"
 #include "fs/space.h"
 #include "meta/fork_settle.h"
@@ -308,14 +310,37 @@ static bool others(struct fork_work *w, u64 fsblock)
 	return rmap_owner_at(w->view, w->txn, fsblock_of(fsblock), &owner) && owner != w->m->ino;
 }
 
-/* Free, or in the reverse map as another's; but who shares blocks has them beside others. */
+/* Do the reverse map and the reference counts agree on how many have this block, without this
+ * inode, of which the reverse map does not know it? */
+static bool spoken_for(struct fork_work *w, u64 fsblock)
+{
+	const struct geometry *g = &w->view->geo;
+	struct fsblock at = fsblock_of(fsblock);
+	u32 bno = fsblock_bno(g, at), owners = rmap_owners_at(w->view, w->txn, at);
+	struct refcount_hint hint = {.buf = NULL};
+	struct refcount_record r;
+	int err = refcount_next(w->view, &hint, fsblock_ag(g, at), bno, &r);
+
+	refcount_hint_drop(w->view, &hint);
+	if (err)
+		trail_clear();
+	return !err && owners && owners == (r.blocks && r.start <= bno ? r.count : 1);
+}
+
+static bool taken(struct fork_work *w, u64 fsblock)
+{
+	u64 flags = be64_get(((const struct dinode *)w->m->raw)->flags2);
+
+	return flags & INODE_FLAG2_REFLINK ? spoken_for(w, fsblock) : others(w, fsblock);
+}
+
+/* Free, or in the reverse map as another's; but who shares blocks has them beside others, and the
+ * reference counts know beside how many. */
 static u64 count_foreign(struct fork_work *w, u64 start, u64 blocks)
 {
 	u64 free = count_free(w, start, blocks);
 
-	if (be64_get(((const struct dinode *)w->m->raw)->flags2) & INODE_FLAG2_REFLINK)
-		return free;
-	return free ? free : others(w, start) || others(w, start + blocks - 1) ? blocks : 0;
+	return free ? free : taken(w, start) || taken(w, start + blocks - 1) ? blocks : 0;
 }
 
 static u64 end_of(const struct mapped *m)

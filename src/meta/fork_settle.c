@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 
 #define LEAKS_MAX 65536 /* blocks that are looked at */
+#define MOVED_MAX 64	/* extents of a directory that are in a wrong part of it */
 
 static const struct geometry *geo(const struct settling *s)
 {
@@ -129,16 +130,22 @@ static void sort_map(struct mapped *m)
 		qsort(m->extent, m->count, sizeof(*m->extent), by_offset);
 }
 
-/* Is there room for it at `off`, besides itself? */
+/* Is there room for it at `off`, besides itself? The map is in order. */
 static bool room_at(const struct mapped *m, const struct extent *self, u64 off, u64 count)
 {
-	for (u32 i = 0; i < m->count; i++) {
-		const struct extent *e = &m->extent[i];
+	u32 low = 0, high = m->count;
 
-		if (e != self && e->off < off + count && off < e->off + e->count)
-			return false;
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		if (m->extent[middle].off + m->extent[middle].count > off)
+			high = middle;
+		else
+			low = middle + 1;
 	}
-	return true;
+	if (low < m->count && &m->extent[low] == self)
+		low++;
+	return low == m->count || m->extent[low].off >= off + count;
 }
 
 /* Where what such a block is for begins, and ends. */
@@ -155,34 +162,46 @@ static void part_of(const struct geometry *g, const struct meta_type *type, u64 
 	}
 }
 
+/* The first room of a part for it, besides itself; `to`: there is none. */
+static u64 first_room(const struct mapped *m, const struct extent *self, u64 from, u64 to)
+{
+	u64 at = from;
+
+	for (u32 i = 0; i < m->count; i++) {
+		const struct extent *e = &m->extent[i];
+
+		if (e != self && e->off < at + self->count && at < e->off + e->count)
+			at = e->off + e->count;
+	}
+	return min_u64(at, to);
+}
+
 static void settle_parts(struct settling *s)
 {
 	struct mapped *m = s->map;
+	u32 moved = 0;
 
-	for (u32 i = 0; i < m->count; i++) {
-		struct extent *e = &m->extent[i];
+	for (u32 i = 0; i < m->count && moved < MOVED_MAX; i++) {
+		struct extent e = m->extent[i];
 		u64 owner, from, to, at;
-		const struct meta_type *type = named_owner(s, e->start, &owner);
+		const struct meta_type *type = named_owner(s, e.start, &owner);
 
 		if (!type || owner != s->inode->ino.v || type->id == META_BMBT)
 			continue;
 		part_of(geo(s), type, &from, &to);
-		if (e->off >= from && e->off < to && (type->id != META_DIRBLOCK || !e->off))
+		if (e.off >= from && e.off < to && (type->id != META_DIRBLOCK || !e.off))
 			continue;
-		/* the first room of this part */
-		for (at = from; at < to && !room_at(m, e, at, e->count);)
-			for (u32 k = 0; k < m->count; k++)
-				if (m->extent[k].off <= at &&
-				    at < m->extent[k].off + m->extent[k].count)
-					at = m->extent[k].off + m->extent[k].count;
-				else if (m->extent[k].off > at && m->extent[k].off < at + e->count)
-					at = m->extent[k].off + m->extent[k].count;
+		at = first_room(m, &m->extent[i], from, to);
 		if (at >= to)
 			continue;
-		e->off = at;
+		m->extent[i].off = at;
+		sort_map(m);
+		/* another one is here now; one that is where it belongs comes by unharmed */
+		if (at > e.off)
+			i--;
+		moved++;
 		s->changed = true;
 	}
-	sort_map(m);
 }
 
 /* ---- lengths ---- */
@@ -376,15 +395,15 @@ static int settle_owners(struct settling *s, struct broken *lost)
 	int err = 0;
 
 	for (u32 i = 0; i < s->map->count && !err; i++) {
-		bool whole;
+		const struct extent *e = &s->map->extent[i];
+		bool whole, sought;
 
-		err = keep(s, &s->map->extent[i], &kept, &whole);
+		err = keep(s, e, &kept, &whole);
 		any |= !whole;
-		if (!whole && is_metadata(s) && lost->count < BROKEN_MAX)
-			lost->extent[lost->count++] = s->map->extent[i];
-		else if (!whole && !s->map->extent[i].unwritten && lost->count < BROKEN_MAX &&
-			 kept.blocks + s->map->extent[i].count <= s->map->blocks)
-			lost->extent[lost->count++] = s->map->extent[i];
+		sought =
+		    is_metadata(s) || (!e->unwritten && kept.blocks + e->count <= s->map->blocks);
+		if (!whole && sought && lost->count < BROKEN_MAX)
+			lost->extent[lost->count++] = *e;
 	}
 	if (err || !any) {
 		env_free(env, kept.extent);

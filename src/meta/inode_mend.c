@@ -606,6 +606,19 @@ static u64 target_end(const struct fork *fork)
 	return length;
 }
 
+/* The files of the realtime section are as long as it says, or longer where something is mapped
+ * there: growing it begins with that. */
+static u64 realtime_size(const struct mend_inode *m, const struct inode *inode, u64 needed)
+{
+	const struct mapped *said = &m->facts->said[FORK_DATA];
+	u64 end = mapped_end(m, inode);
+
+	if (said->count)
+		end = max_u64(end, said->extent[said->count - 1].off +
+				       said->extent[said->count - 1].count);
+	return end > needed >> m->g->block_log ? max_u64(inode->size, needed) : needed;
+}
+
 void inode_mend_size(struct mend_inode *m)
 {
 	struct inode inode;
@@ -631,11 +644,10 @@ void inode_mend_size(struct mend_inode *m)
 	} else {
 		size = 0;
 	}
-	/* the files of the realtime section are as long as it says, or longer */
 	if (m->ino == m->g->rbm_ino)
-		size = max_u64(size, (u64)m->g->rt_bitmap_blocks << m->g->block_log);
+		size = realtime_size(m, &inode, (u64)m->g->rt_bitmap_blocks << m->g->block_log);
 	if (m->ino == m->g->rsum_ino)
-		size = max_u64(size, m->g->rt_summary_size);
+		size = realtime_size(m, &inode, m->g->rt_summary_size);
 	inode_set(m, "size", size);
 }
 

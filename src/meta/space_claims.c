@@ -17,8 +17,8 @@ struct claims {
 	struct vol *vol;
 	struct sorter *sorter;
 	struct claim_record *claim;
+	u64 *reach; /* see build() */
 	u64 count;
-	u32 longest; /* of them, in blocks: how far back one may begin that reaches here */
 };
 
 int claims_open(struct vol *vol, struct claims **out)
@@ -41,6 +41,7 @@ void claims_close(struct claims *c)
 		return;
 	sorter_close(c->sorter);
 	env_free(c->vol->env, c->claim);
+	env_free(c->vol->env, c->reach);
 	env_free(c->vol->env, c);
 }
 
@@ -57,6 +58,30 @@ int claims_post(struct claims *c, const struct sweep_posting *p)
 	return be32_get(r.blocks) ? sorter_add(c->sorter, &r) : 0;
 }
 
+static u64 place_of(const struct claim_record *r)
+{
+	return (u64)be32_get(r->ag) << 32 | be32_get(r->start);
+}
+
+/* Behind its last block; never in another AG. */
+static u64 end_of(const struct claim_record *r)
+{
+	return ((u64)be32_get(r->ag) << 32) +
+	       min_u64((u64)be32_get(r->start) + be32_get(r->blocks), NULL32);
+}
+
+/* The sorted claims are a tree: the root of some that follow one another is the one in the middle,
+ * and reach[] of it is how far any of them reaches. So long claims cost nothing but themselves. */
+static u64 build(struct claims *c, u64 low, u64 high)
+{
+	u64 middle = low + (high - low) / 2, reach;
+
+	if (low == high)
+		return 0;
+	reach = max_u64(build(c, low, middle), build(c, middle + 1, high));
+	return c->reach[middle] = max_u64(reach, end_of(&c->claim[middle]));
+}
+
 int claims_sort(struct claims *c, bool *known)
 {
 	u64 room = sorter_count(c->sorter);
@@ -66,58 +91,51 @@ int claims_sort(struct claims *c, bool *known)
 	if (!*known)
 		return err;
 	c->claim = env_array(c->vol->env, room + 1, sizeof(*c->claim));
-	if (!c->claim)
+	c->reach = env_array(c->vol->env, room + 1, sizeof(*c->reach));
+	if (!c->claim || !c->reach)
 		return fail(-ENOMEM, "claims of blocks: out of memory");
-	while (c->count < room && (more = sorter_next(c->sorter, &c->claim[c->count])) > 0) {
-		c->longest = (u32)max_u64(c->longest, be32_get(c->claim[c->count].blocks));
+	while (c->count < room && (more = sorter_next(c->sorter, &c->claim[c->count])) > 0)
 		c->count++;
-	}
+	if (more >= 0)
+		build(c, 0, c->count);
 	return more < 0 ? more : 0;
 }
 
-static u64 place_of(const struct claim_record *r)
+struct question {
+	u64 ino, from, end; /* places */
+	u64 done, sum;
+	s64 *owner;
+};
+
+static void ask(const struct claims *c, u64 low, u64 high, struct question *q)
 {
-	return (u64)be32_get(r->ag) << 32 | be32_get(r->start);
-}
+	u64 middle = low + (high - low) / 2, start, stop;
+	const struct claim_record *r = &c->claim[middle];
 
-/* The first claim that begins at `place` or behind it. */
-static u64 find(const struct claims *c, u64 place)
-{
-	u64 low = 0, high = c->count;
-
-	while (low < high) {
-		u64 middle = low + (high - low) / 2;
-
-		if (place_of(&c->claim[middle]) < place)
-			low = middle + 1;
-		else
-			high = middle;
+	if (low == high || c->reach[middle] <= q->from)
+		return;
+	ask(c, low, middle, q);
+	if (place_of(r) >= q->end)
+		return;
+	start = max_u64(place_of(r), q->done);
+	stop = min_u64(end_of(r), q->end);
+	if (be64_get(r->owner) != q->ino && start < stop) {
+		q->sum += stop - start;
+		q->done = stop;
+		*q->owner = (s64)be64_get(r->owner);
 	}
-	return low;
+	ask(c, middle + 1, high, q);
 }
 
 u64 claims_of_others(const struct claims *c, u64 ino, u64 fsblock, u64 count, s64 *owner)
 {
 	const struct geometry *g = &c->vol->geo;
-	u32 ag = fsblock_ag(g, fsblock_of(fsblock));
-	u64 from = fsblock_bno(g, fsblock_of(fsblock)), end = from + count, done = from, sum = 0;
-	u64 first = from > c->longest ? from - c->longest : 0;
+	u64 from =
+	    (u64)fsblock_ag(g, fsblock_of(fsblock)) << 32 | fsblock_bno(g, fsblock_of(fsblock));
+	struct question q = {ino, from, from + count, from, 0, owner};
 
-	for (u64 i = find(c, (u64)ag << 32 | first); i < c->count; i++) {
-		const struct claim_record *r = &c->claim[i];
-		u64 start = be32_get(r->start), stop = start + be32_get(r->blocks);
-
-		if (be32_get(r->ag) != ag || start >= end)
-			break;
-		start = max_u64(start, done);
-		stop = min_u64(stop, end);
-		if (be64_get(r->owner) == ino || start >= stop)
-			continue;
-		sum += stop - start;
-		done = stop;
-		*owner = (s64)be64_get(r->owner);
-	}
-	return sum;
+	ask(c, 0, c->count, &q);
+	return q.sum;
 }
 
 int claims_each_leak(const struct claims *c, u64 ino, int (*fn)(void *arg, u64 fsblock, u64 count),

@@ -81,9 +81,39 @@ static void forced_rebuild_leaves_all_sound(void **state)
 	}
 }
 
+static void set_size(void *block, u64 size)
+{
+	((struct dinode *)block)->size = be64_make(size);
+}
+
+/* Nothing is mapped behind what the realtime section needs, here nothing. */
+static void files_of_realtime_are_cut(void **state)
+{
+	struct test_image t;
+	struct vol *vol;
+	struct geometry g;
+
+	(void)state;
+	names_fixture(&t, "pieces");
+	vol = test_image_open(&t);
+	g = vol->geo;
+	vol_close(vol);
+	for (u32 i = 0; i < 2; i++) {
+		struct inum ino = inum_of(i ? g.rsum_ino : g.rbm_ino);
+		u64 index = inum_agino(&g, ino) & (g.inodes_per_block - 1);
+		u64 at = agblock_daddr(&g, inum_ag(&g, ino), agino_bno(&g, inum_agino(&g, ino))).v +
+			 (index << g.inode_log);
+
+		test_image_change(&t, meta_types.type[META_INODE], at, g.inode_size, set_size, 1);
+		repair(&t);
+	}
+	test_image_drop(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(circle_is_cut),
+					   cmocka_unit_test(files_of_realtime_are_cut),
 					   cmocka_unit_test(forced_rebuild_leaves_all_sound)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

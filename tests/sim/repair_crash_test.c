@@ -38,7 +38,7 @@ struct crash {
 	u64 size, seed;
 	u64 tree; /* of the sound image; of what the undisturbed repair makes, where that may lose
 		   */
-	bool (*chosen)(const struct meta_type *type);
+	bool (*chosen)(const struct meta_type *type, const char *key); /* by type, and field */
 	bool exact; /* what is chosen loses nothing, whatever happens to it */
 	/* All damage is mended in one step. Else there is something between before and after, and
 	 * of what is mended first a check sees more. */
@@ -93,7 +93,7 @@ static u64 repair(struct crash *c, struct device *dev, bool tell)
 	    .data = dev, .memory = CACHE, .write = true, .repair = true, .verdict = &v};
 	const struct repair_options repair = {
 	    .finding = tell ? on_finding : NULL, .say = say, .arg = c, .memory = CACHE};
-	struct repair_result result;
+	struct repair_result result = {0};
 	struct vol *vol;
 	int err = vol_open(&c->world.env, &meta_types, &options, &vol);
 
@@ -191,14 +191,23 @@ static void cut(void *arg)
 }
 
 /* Of the kinds that repairs can mend whatever happens to them. */
-static bool of_ags(const struct meta_type *type)
+static bool of_ags(const struct meta_type *type, const char *key)
 {
+	(void)key;
 	return type->scope == SCOPE_AG && type->rebuild && type->id != META_SUPERBLOCK;
 }
 
-static bool any_type(const struct meta_type *type)
+static bool any_type(const struct meta_type *type, const char *key)
 {
+	(void)key;
 	return type->rebuild != NULL && type->id != META_SUPERBLOCK;
+}
+
+/* Where the blocks of inodes are, and how many. */
+static bool of_maps(const struct meta_type *type, const char *key)
+{
+	return type->id == META_BMBT ||
+	       (type->id == META_INODE && (strstr(key, "extents") || strstr(key, "nblocks")));
 }
 
 /* The AG that it is in. */
@@ -214,7 +223,7 @@ static u32 damage_one(struct crash *c)
 		group = &c->objects.group[sim_draw(&c->seed, c->objects.groups)];
 		spot = &group->spot[sim_draw(&c->seed, group->spots)];
 		object = &c->objects.object[spot->object];
-	} while (!c->chosen(object->type));
+	} while (!c->chosen(object->type, group->key));
 	bytes = c->sim.durable + object->at;
 	before = malloc(object->size);
 	memcpy(before, bytes, object->size);
@@ -345,7 +354,8 @@ static void load(struct crash *c, const char *name)
 	unlink(path);
 }
 
-static struct crash *start(const char *name, u64 seed, bool (*chosen)(const struct meta_type *type),
+static struct crash *start(const char *name, u64 seed,
+			   bool (*chosen)(const struct meta_type *type, const char *key),
 			   bool exact)
 {
 	struct crash *c = calloc(1, sizeof(*c));
@@ -372,8 +382,8 @@ static void end(struct crash *c)
 	free(c);
 }
 
-static void run(const char *name, u64 seed, bool (*chosen)(const struct meta_type *type),
-		bool exact)
+static void run(const char *name, u64 seed,
+		bool (*chosen)(const struct meta_type *type, const char *key), bool exact)
 {
 	u64 damages = test_number("DAMAGES", 4);
 	struct crash *c;
@@ -441,11 +451,19 @@ static void cuts_any(void **state)
 	run("parent", 4, any_type, false);
 }
 
+/* Without a reverse map: whose blocks are is decided by all claims. */
+static void cuts_claims(void **state)
+{
+	(void)state;
+	run("quota", 5, any_type, false);
+	run("quota", 6, of_maps, false);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(cuts_aged),
-					   cmocka_unit_test(cuts_parent),
-					   cmocka_unit_test(cuts_any), cmocka_unit_test(cuts_undo)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(cuts_aged), cmocka_unit_test(cuts_parent), cmocka_unit_test(cuts_any),
+	    cmocka_unit_test(cuts_claims), cmocka_unit_test(cuts_undo)};
 
 	cmocka_set_test_filter(getenv("ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
