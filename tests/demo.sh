@@ -30,8 +30,12 @@ else
 	skip prototype "needs root to become nobody, who may run the program"
 fi
 
-# of DIR: a mount, a process or a file of the demo that is left there
-nothing_left() { ! grep -F " $SCRATCH/mendfs-live." /proc/self/mounts && ! pgrep -af "$SCRATCH/mendfs-live[.]" && ! ls -d "$SCRATCH"/mendfs-live.* 2>/dev/null; }
+# no mount, process or file of the demo
+nothing_left() {
+	! grep -F " $SCRATCH/mendfs-live." /proc/self/mounts && ! ls -d "$SCRATCH"/mendfs-live.* 2>/dev/null &&
+		! grep -laz "$SCRATCH/mendfs-live[.]" /proc/[0-9]*/cmdline 2>/dev/null &&
+		[ -z "$(find /proc/[0-9]*/fd /proc/[0-9]*/cwd -lname "$SCRATCH/mendfs-live.*" 2>/dev/null)" ]
+}
 seen() { check "live-$1" grep -qE "$2" "$SCRATCH/live"; }
 if [ -n "$(fuse_missing)" ]; then
 	skip live "$(fuse_missing)"
@@ -58,7 +62,7 @@ demo=$!
 SERVERS+=("$demo")
 damaging() { grep -q 'becomes\? zeroes' "$SCRATCH/live" || gone "$demo"; }
 wait_until damaging || wait_until damaging || wait_until damaging
-kill -TERM "$demo"
+kill -TERM "$demo" || cat "$SCRATCH/live"
 wait "$demo"
 check live-ended test $? != 0
 check live-ended-nothing-left nothing_left
