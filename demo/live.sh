@@ -114,7 +114,7 @@ strike() {
 	printf '\n%s\n' "$what"
 	timeout -k 5 60 demo/strike.py "$MENDFS" "$image" "$work/tmp" "$@" >"$work/struck" || fail "no damage done"
 	[ "$who" = worker ] || note wanted "$who"
-	if within 15 mended_or_idle && mended; then
+	if within 25 mended_or_idle && mended; then
 		met=$((met + 1))
 		waited=$(said | sed -n 's/^a request has waited \([0-9]*\)\..*/\1/p' | sort -n | tail -1)
 		[ "$waited" -le "$longest" ] || longest=$waited

@@ -30,8 +30,12 @@ else
 	skip prototype "needs root to become nobody, who may run the program"
 fi
 
-# of DIR: a mount, a process or a file of the demo that is left there
-nothing_left() { ! grep -F " $SCRATCH/mendfs-live." /proc/self/mounts && ! pgrep -af "$SCRATCH/mendfs-live[.]" && ! ls -d "$SCRATCH"/mendfs-live.* 2>/dev/null; }
+# no mount, process or file of the demo
+nothing_left() {
+	! grep -F " $SCRATCH/mendfs-live." /proc/self/mounts && ! ls -d "$SCRATCH"/mendfs-live.* 2>/dev/null &&
+		! grep -laz "$SCRATCH/mendfs-live[.]" /proc/[0-9]*/cmdline 2>/dev/null &&
+		[ -z "$(find /proc/[0-9]*/fd /proc/[0-9]*/cwd -lname "$SCRATCH/mendfs-live.*" 2>/dev/null)" ]
+}
 seen() { check "live-$1" grep -qE "$2" "$SCRATCH/live"; }
 if [ -n "$(fuse_missing)" ]; then
 	skip live "$(fuse_missing)"
@@ -48,7 +52,8 @@ seen headers '^  mended: AG [0-9]+: rebuilt all trees and headers'
 seen inode '^  mended: inode [0-9]+: map of its data from the reverse map'
 seen directory '^  mended: directory [0-9]+: its block written anew'
 check live-all test "$(grep -cE '^  [0-9]+ findings, 0 left; the program has waited [0-9]+ ms|^  met by nobody' "$SCRATCH/live")" = 5
-seen met '^no error: [1-9][0-9]* rounds compiled, [1-9][0-9]* directories read; [3-5] of 5 damages met'
+# what the reader is sent to is met; whether the worker comes to the rest in time is a matter of load
+seen met '^no error: [1-9][0-9]* rounds compiled, [1-9][0-9]* directories read; [2-5] of 5 damages met'
 seen clean ': clean$'
 seen same 'no difference$'
 check live-nothing-left nothing_left
@@ -58,7 +63,7 @@ demo=$!
 SERVERS+=("$demo")
 damaging() { grep -q 'becomes\? zeroes' "$SCRATCH/live" || gone "$demo"; }
 wait_until damaging || wait_until damaging || wait_until damaging
-kill -TERM "$demo"
+kill -TERM "$demo" || { cat "$SCRATCH/live"; not_ok live-alive "it has ended before"; }
 wait "$demo"
 check live-ended test $? != 0
 check live-ended-nothing-left nothing_left

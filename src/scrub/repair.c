@@ -16,6 +16,8 @@
 	(1ull << META_AGI | 1ull << META_INOBT | 1ull << META_FINOBT | 1ull << META_INODES)
 #define CANNOT_SPEAK (1ull << META_INODE | 1ull << META_BMBT)
 
+#define DARING_MOST 3
+
 struct round {
 	struct vol *vol;
 	const struct repair_options *options;
@@ -24,9 +26,11 @@ struct round {
 	struct repair repair;
 	struct lost_names *lost;
 	struct evidence_ag *wanted;
-	u64 *ag;    /* by AG: what is to be rebuilt of it */
-	u64 stuck;  /* types that nothing can rebuild */
-	u32 daring; /* 1: rebuild also what of an AG waits for others; 2: whatever waits */
+	u64 *ag;   /* by AG: what is to be rebuilt of it */
+	u64 stuck; /* types that nothing can rebuild */
+	/* What is rebuilt though it waits for others: from 1 on what is of an AG, from 2 on of an
+	 * inode, at DARING_MOST all, also what takes names and links as they are then. */
+	u32 daring;
 	bool moved; /* the superblock is another, see struct repair */
 	bool told;  /* the health of the filesystem knows that something has been made anew */
 	/* Inodes that are rebuilt by force, [from, from + FORCE_WINDOW); the least behind. */
@@ -88,6 +92,11 @@ static u64 only(const struct round *r, u64 sick, u32 ag, u64 ino)
 	return sick;
 }
 
+static u32 daring_of(const struct meta_type *type)
+{
+	return type->scope == SCOPE_AG ? 1 : type->scope == SCOPE_INODE ? 2 : DARING_MOST;
+}
+
 /* Does it need something that is sick, and can be cured first? What hangs on inodes waits for all
  * AGs: a name that leads nowhere may lead to an inode that cannot be seen yet. */
 static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
@@ -98,7 +107,7 @@ static bool waits(const struct round *r, const struct meta_type *type, u32 ag)
 	u64 sick =
 	    (r->survey.any & ~in_ag) | ((anywhere ? r->survey.any : r->survey.ag[ag]) & in_ag);
 
-	return r->daring < (type->scope == SCOPE_AG ? 1 : 2) && needs & sick;
+	return r->daring < daring_of(type) && needs & sick;
 }
 
 static u64 present(const struct round *r)
@@ -476,7 +485,7 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 	result->stats = r->survey.stats;
 	if (!round && !r->live)
 		result->first = r->survey.findings;
-	*more = (r->survey.findings || forced) && !(same && !forced && r->daring == 2);
+	*more = (r->survey.findings || forced) && !(same && !forced && r->daring == DARING_MOST);
 	if (!*more || err)
 		return err;
 	r->daring = same && !forced ? r->daring + 1 : 0;
