@@ -7,6 +7,7 @@ all: $(CONFIGURED)
 	ninja -C $(BUILD)
 demo: deps-demo all
 	demo/demo.sh
+	demo/live.sh
 test: deps-test
 	tools/run-tests.sh
 bench: deps-bench all

@@ -436,6 +436,8 @@ int cache_make(struct cache *cache, const struct cache_range *ranges, u32 count,
 
 static bool overlaps(const struct cached *c, const struct cache_range *ranges, u32 count)
 {
+	if (!count)
+		return true;
 	for (u32 i = 0; i < count; i++)
 		if (c->buf.at.v < ranges[i].at.v + ranges[i].size &&
 		    ranges[i].at.v < c->buf.at.v + c->buf.size)

@@ -86,7 +86,7 @@ static inline u8 *cache_made_bytes(struct buf *buf)
 	return (u8 *)(uintptr_t)buf->data;
 }
 void cache_publish(struct cache *cache, struct buf *buf, const struct meta_type *type, u64 owner);
-/* The bytes of these ranges have changed on the device. */
+/* The bytes of these ranges have changed on the device; count 0: of all of it. */
 void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 count);
 void cache_will_need(struct cache *cache, struct daddr at, u64 size);
 void cache_stats(struct cache *cache, struct cache_stats *out);

@@ -181,7 +181,18 @@ static void forgets(void **state)
 	/* what is made of pieces is read again, wherever they lie */
 	assert_int_equal(cache_get_ranges(f.cache, NULL, NULL, pieces, 2, &far), 0);
 	assert_int_equal(f.m->reads, 7);
+	/* all of it, held or not */
+	memset(f.m->bytes, 78, sizeof(f.m->bytes));
+	cache_forget(f.cache, NULL, 0);
+	assert_int_equal(cache_get_raw(f.cache, daddr_of(6 * BLOCK), BLOCK, &other), 0);
+	assert_int_equal(cache_get_ranges(f.cache, NULL, NULL, pieces, 2, &after), 0);
+	assert_int_equal(f.m->reads, 10);
+	assert_int_equal(far->data[0], 9);
+	assert_int_equal(other->data[0], 78);
+	assert_int_equal(after->data[0], 78);
 	cache_put(f.cache, far);
+	cache_put(f.cache, other);
+	cache_put(f.cache, after);
 	close_fixture(&f);
 }
 

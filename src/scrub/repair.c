@@ -605,6 +605,9 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 
 		vol_alone_begin(vol, &alone);
 		r.vol = &alone;
+		/* What has been read long ago may be sound where the device is damaged since. A
+		 * survey reads the device; what it asks for is made from the same. */
+		cache_forget(alone.cache, NULL, 0);
 		err = look(&r, round);
 		if (!err)
 			err = go_on(&r, round, &before, &more);
