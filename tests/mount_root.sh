@@ -4,7 +4,7 @@ set -uo pipefail
 # shellcheck source=tests/mount/lib.sh
 . "$(dirname "$0")/mount/lib.sh"
 
-skip_all_if "$(fuse_missing)" root-inode superblock superblock-magic no-realtime realtime-refused
+skip_all_if "$(fuse_missing)" root-inode superblock superblock-magic superblock-quota no-realtime realtime-refused
 LOST=${MENDFS_BUILD:-$SOURCE_TOP/build}/tests/lost
 sound=$SCRATCH/sound image=$SCRATCH/image ours=$SCRATCH/ours
 mkdir "$ours"
@@ -24,6 +24,11 @@ mended() {
 mended root-inode / magic zeroes
 mended superblock superblock 0 inoalignmt add
 mended superblock-magic superblock 0 magicnum zeroes
+
+# A mount that asks for no quotas turns them off in the superblock, which has to wait when that is damaged.
+xz -dc "$SOURCE_TOP/tests/fixtures/quota.img.xz" >"$sound"
+mended superblock-quota superblock 0 shared_vn ones
+xz -dc "$SOURCE_TOP/tests/fixtures/parent.img.xz" >"$sound"
 
 # A realtime section cannot be written to. Whether there is one is not told by one field alone.
 mended no-realtime superblock 0 rblocks firstbit

@@ -56,14 +56,14 @@ class Matrix:
         types = [d["key"].split(".")[0].split(":")[0] for d in record["repair"]]
         row = types[0] if len(types) == 1 else "two damages"
         bad = self.cells[row][record["by"]].add(record)
-        if record["by"] != "mendfs":
-            return
-        self.images += 1
-        self.pairs += len(types) == 2
-        self.without_rmap += record["base"] in ("quota", "realtime", "norm")
-        if bad:
+        ours = record["by"] == "mendfs"
+        self.images += ours
+        self.pairs += ours and len(types) == 2
+        self.without_rmap += ours and record["base"] in ("quota", "realtime", "norm")
+        if bad and record["by"] != "xfs_repair":
             what = " and ".join(f"{d['key']} {d['verb']} {d['old']} -> {d['new']} at {d['at']}" for d in record["repair"])
-            self.left.append(f"{record['base']}: {what}: {record['refused'] or record['error'] or record['ids'] or 'the judge'}")
+            where = "" if ours else " (mounted)"
+            self.left.append(f"{record['base']}{where}: {what}: {record['refused'] or record['error'] or record['ids'] or 'the judge'}")
 
     def rows(self):
         return sorted(r for r in self.cells if r != "two damages") + (["two damages"] if "two damages" in self.cells else [])
