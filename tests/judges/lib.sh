@@ -18,7 +18,8 @@ need_root() { [ "$(id -u)" = 0 ] || die "needs root (it mounts filesystems)"; }
 need_fswork() {
 	if [ ! -x "$FSWORK" ] || [ "$SOURCE_TOP/tests/corpus/fswork.c" -nt "$FSWORK" ]; then
 		mkdir -p "$JUDGES/bin"
-		"${CC:-cc}" -std=c11 -O2 -Wall -Wextra -static -o "$FSWORK.$$" "$SOURCE_TOP/tests/corpus/fswork.c"
+		# shellcheck disable=SC2086 # a compiler with words in front of it
+		${CC:-cc} -std=c11 -O2 -Wall -Wextra -static -o "$FSWORK.$$" "$SOURCE_TOP/tests/corpus/fswork.c"
 		mv "$FSWORK.$$" "$FSWORK"
 	fi
 }
