@@ -37,5 +37,5 @@ for field in rblocks rextents rbmblocks; do
 	"$MENDFS" damage "$image" superblock 0 "$field" zeroes >/dev/null || not_ok "realtime-refused-$field" "the damage"
 	printed=$("$MENDFS" mount -o rw "$image" "$ours" 2>&1)
 	if [ $? = 4 ] && [[ $printed == *"realtime section"* ]]; then ok "realtime-refused-$field"; else not_ok "realtime-refused-$field" "$printed"; fi
-	mountpoint -q "$ours" && umount "$ours"
+	if mountpoint -q "$ours"; then umount "$ours"; fi
 done
