@@ -2,8 +2,8 @@
  * Changing the map of a fork inside a transaction: extents and btree format, and from one to the
  * other as they grow and shrink; the inode's own counts with it, and the reverse map.
  *
- * Blocks of the map that fall free are not freed here, but handed to `unused`.  Quota usage is not
- * kept.
+ * Blocks of the map that fall free are not freed here, but handed to `unused`.  Quota usage
+ * follows when the transaction ends (fs/quota.h).
  */
 #ifndef MENDFS_FS_FORK_MODIFY_H
 #define MENDFS_FS_FORK_MODIFY_H

@@ -49,7 +49,7 @@ bool heal_changed(struct heal *heal, int err, bool *tried);
 
 /* For a request that reads and answers by itself, on this thread: armed at first, then heal_takes()
  * is asked before a failure is answered, and when it says true heal_again() repairs and says true,
- * once. heal NULL (the mount is read-only): nothing is healed. */
+ * once. */
 void heal_arm(struct heal *heal);
 bool heal_takes(struct heal *heal, int err);
 bool heal_again(struct heal *heal);
