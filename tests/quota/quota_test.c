@@ -3,6 +3,9 @@
  * grace, with a clock of our own; records that are damaged; and turning on when memory fails.
  */
 #include "base/test.h"
+#include "disk.h"
+#include "world.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +18,6 @@
 #include "fs/mkfs.h"
 #include "fs/names.h"
 #include "fs/quota.h"
-#include "host/host.h"
 #include "ledger/sweep.h"
 #include "log/replay.h"
 #include "meta/quota_turn.h"
@@ -25,60 +27,18 @@
 #define WEEK (7u * 24 * 60 * 60)
 #define START 1700000000u
 
-struct image {
-	struct device dev;
-	u8 *bytes;
-};
-
-static struct world {
-	struct env env;
-	void *(*alloc)(struct env *env, size_t size);
-	struct image image;
+static struct {
+	struct world world;
+	struct disk disk;
 	struct vol *vol;
 	struct txn *txn;
 	u64 wall;
-	u64 allocs, fail_alloc;
-	u32 findings;
 } world;
-
-static int image_read(struct device *dev, struct daddr at, void *to, size_t size)
-{
-	memcpy(to, ((struct image *)dev)->bytes + at.v, size);
-	return 0;
-}
-
-static int image_write(struct device *dev, struct daddr at, const void *from, size_t size)
-{
-	memcpy(((struct image *)dev)->bytes + at.v, from, size);
-	return 0;
-}
-
-static int image_flush(struct device *dev)
-{
-	(void)dev;
-	return 0;
-}
-
-static void image_close(struct device *dev)
-{
-	(void)dev;
-}
-
-static void count_finding(struct env *env, const struct finding *finding)
-{
-	(void)env;
-	world.findings += finding->def->severity > SEVERITY_WARNING;
-}
 
 static u64 our_wall(struct env *env)
 {
 	(void)env;
 	return world.wall;
-}
-
-static void *our_alloc(struct env *env, size_t size)
-{
-	return ++world.allocs == world.fail_alloc ? NULL : world.alloc(env, size);
 }
 
 static void must(int err)
@@ -90,59 +50,50 @@ static void must(int err)
 
 static void open_vol(void)
 {
-	struct vol_options options = {.write = true, .data = &world.image.dev};
+	struct vol_options options = {.write = true, .data = &world.disk.dev};
 
-	must(vol_open(&world.env, &meta_types, &options, &world.vol));
+	must(vol_open(&world.world.env, &meta_types, &options, &world.vol));
 }
 
 static void open_world(u32 block_size, bool bigtime)
 {
 	struct mkfs_target target = {.data_size = SIZE};
-	struct mkfs_devices devices = {.data = &world.image.dev};
+	struct mkfs_devices devices = {.data = &world.disk.dev};
 	struct mkfs_options mkfs;
 	struct geometry g;
 
-	world = (struct world){.wall = START};
-	host_env_init(&world.env, 1);
-	world.alloc = world.env.alloc;
-	world.env.alloc = our_alloc;
-	world.env.alloc_bytes = NULL;
-	world.env.finding = count_finding;
-	world.env.wall = our_wall;
-	world.image = (struct image){.dev = {.name = "image",
-					     .size = SIZE,
-					     .read = image_read,
-					     .write = image_write,
-					     .flush = image_flush,
-					     .close = image_close},
-				     .bytes = calloc(1, SIZE)};
+	world.wall = START;
+	world_init(&world.world);
+	world.world.env.wall = our_wall;
+	disk_open(&world.disk, NULL, SIZE);
 	mkfs_options_init(&mkfs);
 	mkfs.block_size = block_size;
 	if (!bigtime)
 		mkfs.features_off = 1u << FEATURE_BIGTIME;
-	must(mkfs_plan(&world.env, &mkfs, &target, &g));
-	must(mkfs_build(&world.env, &meta_types, &mkfs, &g, &devices));
+	must(mkfs_plan(&world.world.env, &mkfs, &target, &g));
+	must(mkfs_build(&world.world.env, &meta_types, &mkfs, &g, &devices));
 	open_vol();
 }
 
-static u32 findings(void)
+static u64 findings(void)
 {
 	const struct vol_options how = {.memory = 0};
 	struct sweep_stats stats;
 	struct vol *snapshot;
 
-	world.findings = 0;
-	must(vol_snapshot(world.vol, &world.env, &how, &snapshot));
+	world.world.findings = 0;
+	must(vol_snapshot(world.vol, &world.world.env, &how, &snapshot));
 	must(sweep_run(snapshot, NULL, &stats));
 	must(vol_close(snapshot));
-	return world.findings;
+	return world.world.findings;
 }
 
 static void close_world(void)
 {
 	assert_int_equal(findings(), 0);
 	must(vol_close(world.vol));
-	free(world.image.bytes);
+	disk_close(&world.disk);
+	assert_int_equal(world.world.live, 0);
 }
 
 /* ---- changes ---- */
@@ -424,10 +375,10 @@ static void memory_fails(void **state)
 	for (u32 n = 1;; n += 3) {
 		int err;
 
-		world.allocs = 0;
-		world.fail_alloc = n;
+		world.world.allocs = 0;
+		world.world.fail_alloc = n;
 		err = quota_turn(world.vol, DQUOT_TYPES, DQUOT_TYPES);
-		world.fail_alloc = 0;
+		world.world.fail_alloc = 0;
 		if (!err)
 			break;
 		failed++;
