@@ -81,13 +81,15 @@ static int grow(struct live *l)
 	if (room > BATCH_MAX)
 		return fail(-EAGAIN, "AG %u: a commit has more than %u changes", l->ag, BATCH_MAX);
 	record = env_grow(l->env, l->record, l->records, room, sizeof(*record));
+	if (!record)
+		return fail(-ENOMEM, "AG %u: out of memory", l->ag);
+	l->record = record; /* the old one is no more, whatever comes */
 	env_free(l->env, l->event);
 	env_free(l->env, l->op);
 	l->event = env_array(l->env, 2 * room, sizeof(*l->event));
 	l->op = env_array(l->env, 2 * room, sizeof(*l->op));
-	if (!record || !l->event || !l->op)
+	if (!l->event || !l->op)
 		return fail(-ENOMEM, "AG %u: out of memory", l->ag);
-	l->record = record;
 	l->record_room = room;
 	l->event_room = 2 * room;
 	return 0;
