@@ -1,6 +1,6 @@
 #!/bin/bash
-# `mendfs repair --live DIR`: the space trees of all AGs are made anew while programs write to the mount, and a damaged reverse map is
-# mended so; what cannot be is said, and done with the writers stopped. Afterwards check and xfs_repair -n find nothing, and every file
+# `mendfs repair DIR`: the space trees of all AGs are made anew while programs write to the mount, and a damaged reverse map, link counts and
+# quotas are mended so; what cannot be is said, and done with the writers stopped, or left (--live). Afterwards check and xfs_repair -n find nothing, and every file
 # has what was written to it.
 # shellcheck source=tests/mount/lib.sh
 . "$(dirname "$0")/mount/lib.sh"
@@ -51,7 +51,10 @@ check rebuild many_live
 check says-so grep -q 'rebuilt its space trees while others wrote' "$SCRATCH/out"
 nobody_stopped() { ! grep -q "with the writers stopped" "$SCRATCH/out"; }
 check stops-nobody nobody_stopped
-check others-too live "--force=$space,inobt"
+check others-not live "--force=$space,inobt"
+check says-not grep -q 'the rest is left: for that the writers would have to stop' "$SCRATCH/out"
+others_too() { "$MENDFS" repair "--force=inobt" "$dir" >"$SCRATCH/out" 2>&1; }
+check others-too others_too
 check says-why grep -q 'the rest is repaired with the writers stopped' "$SCRATCH/out"
 touch "$SCRATCH/stop"
 for pid in "${writers[@]}"; do check "writer" wait "$pid"; done
@@ -94,3 +97,39 @@ check mended-live grep -q 'AG 0: rebuilt its space trees while others wrote' "$S
 check unmount-again quit "$dir"
 check check-again "$MENDFS" check "$image"
 check xfs-repair-again quiet_repair
+
+# Link counts and the usage of a user are wrong; somebody goes on creating in the directory whose count it is, and the user's file grows.
+serve "$image" "$dir" rw,uquota || { not_ok mount-third "no mount"; exit 1; }
+mkdir "$dir/hot" && echo something >"$dir/single" && chown 3 "$dir/single"
+quit "$dir"
+hurt_three() {
+	local records
+	records=$("$MENDFS" inspect "$image" superblock 0 | awk '$1 == "uquotino" { print $2 }')
+	"$MENDFS" damage "$image" /hot nlink middlebit && "$MENDFS" damage "$image" /single nlink add &&
+		"$MENDFS" damage "$image" inode "$records" data 0 as dquot 'dquot[3].icount' add
+}
+check hurt-three hurt_three
+serve "$image" "$dir" rw,uquota || { not_ok mount-fourth "no mount"; exit 1; }
+rm -f "$SCRATCH/stop"
+grower() {
+	local i=0
+	while [ ! -e "$SCRATCH/stop" ]; do
+		i=$((i + 1))
+		mkdir "$dir/hot/d$i" && echo more >>"$dir/single" || return 1
+	done
+	echo "$i" >"$SCRATCH/made"
+}
+grower &
+grower=$!
+check mend-names live
+touch "$SCRATCH/stop"
+check grower wait "$grower"
+check mended-three grep -q '^3 findings at first, 0 left after 2 rounds; rebuilt: 2, failed: 0$' "$SCRATCH/out"
+check stops-nobody-again nobody_stopped
+check unmount-third quit "$dir"
+check check-third "$MENDFS" check "$image"
+check xfs-repair-third quiet_repair
+serve "$image" "$dir" ro || { not_ok mount-fifth "no mount"; exit 1; }
+links() { [ "$(stat -c %h "$dir/hot")" = $(($(cat "$SCRATCH/made") + 2)) ] && [ "$(stat -c %h "$dir/single")" = 1 ]; }
+check links links
+check unmount-last quit "$dir"

@@ -83,7 +83,8 @@ static int repair(struct repairing *r, struct vol *vol)
 	    .env = &r->run->env,
 	    .memory = r->options->image.memory,
 	    .force = r->options->force,
-	    .live = r->options->live,
+	    .live = r->run->mounted != NULL,
+	    .never_stop = r->run->mounted && r->options->live,
 	};
 	struct repair_result result;
 	int err = repair_run(vol, &options, &result);
@@ -231,22 +232,22 @@ const struct command command_repair = {
     .name = "repair",
     .arguments = "[OPTION...] IMAGE|DIRECTORY",
     .summary = "check a filesystem, and mend what is wrong with it",
-    .help = "What is damaged is made anew from the other structures that tell the same. What was\n"
-	    "done is printed on stdout, then what is left, as `mendfs check` would print it.\n"
-	    "\n"
-	    "  --preview             in memory alone: the image is not written\n"
-	    "  --force=TYPE,...      make these anew, too, though nothing is wrong: bnobt, rmapbt, "
-	    "all\n"
-	    "  --live                of what is mounted: space trees are made anew beside running\n"
-	    "                        writers, where those can go on (experimental)\n"
-	    "  -v, --verbose         show findings on stderr as they come, and notes\n"
-	    "  --memory=SIZE         for the cache of blocks: 16M\n"
-	    "  --log=refuse          stop at a damaged log (the default)\n"
-	    "  --log=accept-loss     replay what is whole of a damaged log\n"
-	    "  --log=discard         empty it, whatever it has: the last changes are "
-	    "lost\n" CLI_HELP_DEVICES "\n"
-	    "Exit status, of what is left, OR of: 1 corruption, 2 warnings or optimizations only,\n"
-	    "4 the repair could not be finished, 8 usage.\n",
+    .help =
+	"What is damaged is made anew from the other structures that tell the same. What was\n"
+	"done is printed on stdout, then what is left, as `mendfs check` would print it.\n"
+	"\n"
+	"  --preview             in memory alone: the image is not written\n"
+	"  --force=TYPE,...      make these anew, too, though nothing is wrong: bnobt, rmapbt, "
+	"all\n"
+	"  --live                of what is mounted: only what can be mended while others write\n"
+	"  -v, --verbose         show findings on stderr as they come, and notes\n"
+	"  --memory=SIZE         for the cache of blocks: 16M\n"
+	"  --log=refuse          stop at a damaged log (the default)\n"
+	"  --log=accept-loss     replay what is whole of a damaged log\n"
+	"  --log=discard         empty it, whatever it has: the last changes are "
+	"lost\n" CLI_HELP_DEVICES "\n"
+	"Exit status, of what is left, OR of: 1 corruption, 2 warnings or optimizations only,\n"
+	"4 the repair could not be finished, 8 usage.\n",
     .options_size = sizeof(struct repair_command),
     .parse = parse,
     .work = work,

@@ -129,6 +129,8 @@ struct meta_type {
 	 * it as can be known. Types with one function are rebuilt together. ag or ino as the scope
 	 * says. NULL: it cannot be. */
 	int (*rebuild)(struct repair *repair, u32 ag, u64 ino);
+	/* Until its rebuild has called repair_gather(), others may write. */
+	bool gathers;
 	/* What must be sound before this is checked, and before it is rebuilt: bits 1 << enum
 	 * meta_id. Of the same AG for SCOPE_AG, anywhere else. */
 	u64 needs_check, needs_rebuild;

@@ -273,13 +273,25 @@ int vol_end(struct vol *vol, struct txn *txn, int err)
 	return err;
 }
 
+static void set_alone(struct vol *vol, struct vol *alone)
+{
+	*alone = *vol;
+	alone->alone = true;
+	alone->origin = vol;
+}
+
 void vol_alone_begin(struct vol *vol, struct vol *alone)
 {
 	if (vol->journal)
 		journal_alone(vol->journal, true);
-	*alone = *vol;
-	alone->alone = true;
-	alone->origin = vol;
+	set_alone(vol, alone);
+}
+
+void vol_alone_too(struct vol *vol, struct vol *alone)
+{
+	if (vol->journal)
+		journal_alone_too(vol->journal);
+	set_alone(vol, alone);
 }
 
 void vol_geometry_set(struct vol *vol, const struct geometry *g)

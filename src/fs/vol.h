@@ -86,6 +86,9 @@ int vol_end(struct vol *vol, struct txn *txn, int err);
  * wait. They are not guarded: a repair brings one side of the books to the other. Never closed. */
 void vol_alone_begin(struct vol *vol, struct vol *alone);
 void vol_alone_end(struct vol *alone);
+/* The same for who is the repair already (journal_repair_begin()), which vol_alone_end() ends, too.
+ */
+void vol_alone_too(struct vol *vol, struct vol *alone);
 /* From now on the geometry is this one, which is that of the primary superblock. */
 void vol_geometry_set(struct vol *vol, const struct geometry *g);
 /* Around the reading of several objects that belong together, on a volume that others change. */

@@ -324,6 +324,11 @@ void journal_alone(struct journal *j, bool alone)
 	j->env->shared_take(j->gate, true);
 }
 
+void journal_alone_too(struct journal *j)
+{
+	j->env->shared_take(j->gate, true);
+}
+
 int journal_end(struct journal *j, bool alone, struct txn *txn, int err)
 {
 	if (err)

@@ -71,6 +71,8 @@ bool journal_repair_disturbed(struct journal *j);
 /* Between the two calls nobody begins a transaction but who says `alone`, and there is no other
  * repair. */
 void journal_alone(struct journal *j, bool alone);
+/* The same for who is the repair already; journal_alone(j, false) ends both. */
+void journal_alone_too(struct journal *j);
 /* What txn_commit() does in the end. Not for anybody else. */
 int journal_commit(struct journal *j, struct txn *txn, const struct version_change *changes,
 		   u32 count);

@@ -284,6 +284,7 @@ const struct meta_type meta_dquot = {
     .post_inode = dquot_post_inode,
     .change = dquot_change,
     .rebuild = dquot_rebuild,
+    .gathers = true,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,
     .needs_rebuild = 1ull << META_INODE | 1ull << META_BMBT,
     .items = SCRUB_BIT(UQUOTA) | SCRUB_BIT(GQUOTA) | SCRUB_BIT(PQUOTA),

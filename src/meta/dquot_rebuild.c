@@ -69,7 +69,7 @@ static int gather(struct quota_work *w)
 			      &w->charges);
 
 	if (!err)
-		err = sweep_gather(w->r->vol, 0, &options);
+		err = repair_gather(w->r, 0, &options);
 	if (!err)
 		err = w->err;
 	if (!err)
@@ -346,8 +346,8 @@ int dquot_rebuild(struct repair *r, u32 ag, u64 ino)
 	(void)ino;
 	if (r->quota_done)
 		return 0;
-	/* it may be that the superblock names other inodes */
-	err = super_rebuild(r, 0, NO_INO);
+	/* it may be that the superblock names other inodes; beside writers it is sound */
+	err = r->beside ? 0 : super_rebuild(r, 0, NO_INO);
 	if (err || r->moved)
 		return err;
 	err = dquot_count(r);

@@ -324,6 +324,7 @@ const struct meta_type meta_names = {
     .class = CLASS_SECONDARY,
     .crc_offset = CRC_NONE,
     .rebuild = names_rebuild,
+    .gathers = true,
     .needs_rebuild = NAMES_NEED_SPACE | 1ull << META_DIRECTORY | 1ull << META_DIRBLOCK |
 		     1ull << META_DIRDATA | 1ull << META_DIRLEAF | 1ull << META_DIRLEAFN |
 		     1ull << META_DIRNODE | 1ull << META_DIRFREE | 1ull << META_ATTRIBUTES |

@@ -6,6 +6,7 @@
 #include "meta/names.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define FACTS_MEMORY (16u << 20)
 #define SWEEP_MEMORY (16u << 20)
@@ -43,6 +44,19 @@ static void add(struct gathering *g, const struct fact_record *record)
 		g->err = err;
 }
 
+static int compare_ino(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Beside writers, what is even is left alone: commits keep it so. */
+static bool wanted(const struct repair *r, u64 ino)
+{
+	return !r->beside || bsearch(&ino, r->uneven, r->uneven_count, sizeof(ino), compare_ino);
+}
+
 static void on_posting(void *arg, const struct sweep_posting *p)
 {
 	const u64 *w = p->fact->w;
@@ -50,6 +64,8 @@ static void on_posting(void *arg, const struct sweep_posting *p)
 	struct fact_record record = {
 	    .ino = be64_make(w[0]), .dir = be64_make(w[1]), .times = be64_make((u64)p->times)};
 
+	if (!wanted(((struct gathering *)arg)->r, w[0]))
+		return;
 	if (p->account == ACCOUNT_LINKS) {
 		record.kind = left ? FACT_NAME : FACT_LINKS;
 		record.dir = be64_make(left && p->where ? p->where->ino : NO_INO);
@@ -83,7 +99,7 @@ int names_gather(struct names_work *w)
 	    sorter_open(w->vol->env, sizeof(struct fact_record), FACT_KEY, FACTS_MEMORY, &w->facts);
 
 	if (!err)
-		err = sweep_gather(w->vol, SWEEP_MEMORY, &options);
+		err = repair_gather(w->r, SWEEP_MEMORY, &options);
 	if (!err)
 		err = g.err;
 	return err ? err : sorter_sort(w->facts);
@@ -91,19 +107,48 @@ int names_gather(struct names_work *w)
 
 /* ---- by inode ---- */
 
+/* Whether there is one more: 1, 0 or a negative errno. */
+static int peek_fact(struct names_work *w)
+{
+	int more = w->has_fact ? 1 : sorter_next(w->facts, w->fact);
+
+	w->has_fact = more > 0;
+	return more;
+}
+
+/* The next fact, with all that was posted of it: what has gone meanwhile comes to 0. */
+static int take_fact(struct names_work *w, struct fact_record *f)
+{
+	s64 times = 0;
+	int more = peek_fact(w);
+
+	memcpy(f, w->fact, sizeof(*f));
+	while (more > 0 && !memcmp(w->fact, f, FACT_KEY)) {
+		struct fact_record same;
+
+		memcpy(&same, w->fact, sizeof(same));
+		times += (s64)be64_get(same.times);
+		w->has_fact = false;
+		more = peek_fact(w);
+	}
+	f->times = be64_make((u64)times);
+	return more < 0 ? more : 0;
+}
+
 static int add_name(struct names_work *w, struct named *n, const struct fact_record *f)
 {
-	u64 dir = be64_get(f->dir), type = be64_get(f->word);
+	u64 dir = be64_get(f->dir), type = be64_get(f->word), times = be64_get(f->times);
 	u8 real;
 	int there;
 
-	n->names += be64_get(f->times);
+	n->names += times;
 	if (dir == NO_INO)
 		return 0; /* the superblock names it */
 	if (n->there && (type == n->type || n->zero))
 		return 0;
 	if (n->there && n->wrong < NAMERS_MAX) {
-		n->wrong_dir[n->wrong++] = dir;
+		for (; times && n->wrong < NAMERS_MAX; times--)
+			n->wrong_dir[n->wrong++] = dir;
 		return 0;
 	}
 	if (n->there)
@@ -113,13 +158,28 @@ static int add_name(struct names_work *w, struct named *n, const struct fact_rec
 	return there ? (there < 0 ? there : 0) : names_fix_add(w, dir, n->ino, DIR_FIX_DROP);
 }
 
+static void add_children(struct named *n, const struct fact_record *f)
+{
+	for (u64 times = be64_get(f->times); times; times--) {
+		if (n->dirs < NAMERS_MAX)
+			n->dir[n->dirs] = be64_get(f->dir);
+		n->dirs++;
+	}
+}
+
 static int add_fact(struct names_work *w, struct named *n, const struct fact_record *f)
 {
+	s64 times = (s64)be64_get(f->times);
+
+	if (f->kind == FACT_POINTER && times < 0)
+		n->pointers = true;
+	if (times <= 0)
+		return 0;
 	switch ((enum fact_kind)f->kind) {
 	case FACT_LINKS:
 		n->there = true;
 		n->type = (u8)be64_get(f->word);
-		n->nlink = be64_get(f->times);
+		n->nlink = (u64)times;
 		break;
 	case FACT_ZERO:
 		n->there = n->zero = true;
@@ -127,50 +187,16 @@ static int add_fact(struct names_work *w, struct named *n, const struct fact_rec
 	case FACT_NAME:
 		return add_name(w, n, f);
 	case FACT_CHILD:
-		if (n->dirs < NAMERS_MAX)
-			n->dir[n->dirs] = be64_get(f->dir);
-		n->dirs++;
+		add_children(n, f);
 		break;
 	case FACT_DOTDOT:
 		n->has_dotdot = true;
 		n->dotdot = be64_get(f->dir);
 		break;
 	case FACT_POINTER:
-		break;
+		return names_fix_add(w, be64_get(f->dir), n->ino, DIR_FIX_POINTER);
 	}
 	return 0;
-}
-
-/* Names and pointers of one directory, generation and name are neighbours. */
-struct pointer_run {
-	struct fact_record first;
-	s64 net;
-	bool any;
-};
-
-static int end_run(struct names_work *w, struct named *n, struct pointer_run *run)
-{
-	int err = 0;
-
-	if (run->any && run->net > 0)
-		err = names_fix_add(w, be64_get(run->first.dir), n->ino, DIR_FIX_POINTER);
-	if (run->any && run->net < 0)
-		n->pointers = true;
-	run->any = false;
-	return err;
-}
-
-static int add_pointer(struct names_work *w, struct named *n, struct pointer_run *run,
-		       const struct fact_record *f)
-{
-	int err = 0;
-
-	if (run->any && memcmp(&run->first, f, FACT_KEY))
-		err = end_run(w, n, run);
-	if (!run->any)
-		*run = (struct pointer_run){.first = *f, .any = true};
-	run->net += (s64)be64_get(f->times);
-	return err;
 }
 
 /* A name of another type than the inode has: that of some other inode, when this one has as many
@@ -190,26 +216,21 @@ static int end_types(struct names_work *w, struct named *n)
 
 int names_next(struct names_work *w, struct named *n)
 {
-	struct pointer_run run = {.any = false};
 	struct fact_record f;
-	int err = 0, more;
+	int more = peek_fact(w), err = 0;
 
-	if (!w->has_fact) {
-		more = sorter_next(w->facts, w->fact);
-		if (more <= 0)
-			return more;
-	}
+	if (more <= 0)
+		return more;
 	memcpy(&f, w->fact, sizeof(f));
 	*n = (struct named){.ino = be64_get(f.ino)};
 	do {
-		err = f.kind == FACT_POINTER ? add_pointer(w, n, &run, &f) : add_fact(w, n, &f);
-		more = err ? 0 : sorter_next(w->facts, &f);
-	} while (!err && more > 0 && be64_get(f.ino) == n->ino);
-	w->has_fact = more > 0;
-	memcpy(w->fact, &f, sizeof(f));
-	if (!err)
-		err = end_run(w, n, &run);
+		err = take_fact(w, &f);
+		if (!err)
+			err = add_fact(w, n, &f);
+		if (!err && w->has_fact)
+			memcpy(&f, w->fact, sizeof(f));
+	} while (!err && w->has_fact && be64_get(f.ino) == n->ino);
 	if (!err)
 		err = end_types(w, n);
-	return err ? err : more < 0 ? more : 1;
+	return err ? err : 1;
 }

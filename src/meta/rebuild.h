@@ -4,12 +4,13 @@
  * rebuild() of a descriptor gets the repair at hand and which object it is about, makes the new
  * structure aside, and switches to it in one transaction.  0: done (only the next check is
  * believed); a negative errno with a trail: nothing has changed but free space.  Nobody else
- * changes the volume meanwhile.
+ * changes the volume meanwhile, but of a type that gathers, before repair_gather() has returned.
  */
 #ifndef MENDFS_META_REBUILD_H
 #define MENDFS_META_REBUILD_H
 
 #include "fs/vol.h"
+#include "ledger/sweep.h"
 #include "meta/evidence.h"
 #include "meta/inode.h"
 #include "meta/inode_facts.h"
@@ -28,6 +29,13 @@ struct lost_names {
 
 struct repair {
 	struct vol *vol; /* opened to write */
+	/* Others write to this one until repair_gather() has returned; vol is a copy of it, and
+	 * alone from then on, to be ended by who has set this. NULL: vol is alone. */
+	struct vol *beside;
+	/* Inodes whose names, links, .. or parent pointers do not agree, sorted: with `beside`,
+	 * names are put right of these alone. */
+	const u64 *uneven;
+	u32 uneven_count;
 	struct lost_names *lost;
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;
@@ -43,6 +51,16 @@ struct repair {
 	void *arg;
 };
 void repair_say(struct repair *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * The postings of a sweep, and with `beside` also of all that was committed since: a snapshot is
+ * swept while others write, what commits post meanwhile is kept in a side file and told behind,
+ * rounds of it while they go on, and the rest with them stopped.  So an amount, or how often a fact
+ * was posted, is the sum of `times`, which may be negative.  Of accounts whose facts have digests
+ * those of commits have another key.  Of options, posted, posted_arg and posted_accounts count.
+ * -EBUSY, -EOPNOTSUPP or -EAGAIN: not while others write.
+ */
+int repair_gather(struct repair *r, size_t memory, const struct sweep_options *options);
 
 /* A name that is dropped since there is no such inode. */
 void repair_lost_name(struct repair *r, u64 dir, u8 type, const u8 *name, u32 length);

@@ -257,6 +257,7 @@ static int rebuild(struct scrub *s, const struct scrub_item *item)
 		     .ag = scope == SCOPE_AG ? item->ag : NO_AG,
 		     .ino = scope == SCOPE_INODE ? item->ino : NO_INO},
 	    .rounds = 1,
+	    .live = repair_beside(s->vol, types),
 	};
 	struct repair_result result;
 	int err;

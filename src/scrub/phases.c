@@ -193,6 +193,7 @@ static int repair(struct phases *p, u64 items, bool all)
 	    .force = p->options->force ? types_of(p, items) : 0,
 	    .only = {.types = all ? 0 : types_of(p, items), .ag = NO_AG, .ino = NO_INO},
 	    .rounds = all ? 0 : 1,
+	    .live = all || repair_beside(p->vol, types_of(p, items)),
 	};
 	struct repair_result result;
 	int err = repair_run(p->vol, &options, &result);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* In these, an AG's inodes can be found only by what is in the blocks. */
 #define INODE_TREES \
@@ -37,6 +38,12 @@ struct round {
 	u64 force_from, force_next;
 	int force_err;
 	bool *live; /* by AG: its space trees have been made anew while others wrote */
+	/* What struct repair has of the same name; room of the array; and whether there is more
+	 * wrong with names than that: circles of directories, or too many inodes. */
+	u64 *uneven;
+	u32 uneven_count, uneven_room;
+	bool names_more;
+	u64 done; /* types that have been made anew while others wrote */
 };
 
 /* Inode numbers of one round of a forced rebuild: so many fit on the sick list. */
@@ -421,22 +428,71 @@ static void on_chunk(void *arg, const struct sweep_posting *p)
 				   .v);
 }
 
+/* ---- surveys ---- */
+
+static void note_uneven(struct round *r, u64 ino)
+{
+	u32 room = r->uneven_room ? r->uneven_room * 2 : 256;
+	u64 *more;
+
+	if (r->uneven_count == SURVEY_INODES || ino == NO_INO) {
+		r->names_more = true;
+		return;
+	}
+	if (r->uneven_count == r->uneven_room) {
+		more = env_grow(r->vol->env, r->uneven, r->uneven_count, room, sizeof(*more));
+		if (!more) {
+			r->names_more = true;
+			return;
+		}
+		r->uneven = more;
+		r->uneven_room = room;
+	}
+	r->uneven[r->uneven_count++] = ino;
+}
+
+static void on_finding(void *arg, const struct finding *f)
+{
+	struct round *r = arg;
+	const struct meta_type *type = survey_type_of(r->vol->types, f);
+
+	if (r->options->finding)
+		r->options->finding(r->options->arg, f);
+	if (f->def->severity < SEVERITY_PREEN || !type || type->id != META_NAMES)
+		return;
+	if (f->def == sweep_defs->loop)
+		r->names_more = true;
+	else
+		note_uneven(r, f->where.ino);
+}
+
+static int compare_ino(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 static int look(struct round *r, u32 round)
 {
-	struct survey_options options = {.finding = r->options->finding,
-					 .arg = r->options->arg,
-					 .env = r->options->env,
-					 .memory = r->options->memory};
+	struct survey_options options = {
+	    .finding = on_finding, .arg = r, .env = r->options->env, .memory = r->options->memory};
+	int err;
 
 	if (r->options->round)
 		r->options->round(r->options->arg, round);
 	r->force_next = NULL64;
+	r->uneven_count = 0;
+	r->names_more = false;
 	if (r->force_from != NULL64 && forced_in_inodes(r)) {
 		options.posted = on_chunk;
 		options.posted_arg = r;
 		options.posted_accounts = 1u << ACCOUNT_INODES;
 	}
-	return survey_run(r->vol, &options, &r->survey);
+	err = survey_run(r->vol, &options, &r->survey);
+	if (r->uneven_count)
+		qsort(r->uneven, r->uneven_count, sizeof(*r->uneven), compare_ino);
+	return err;
 }
 
 /* Those that come from on_chunk() have a bit that means nothing, since types are for AGs there. */
@@ -458,17 +514,29 @@ static u64 forced_in_ag(const struct round *r, u32 ag)
 	return r->live && r->live[ag] ? force & ~AG_LIVE_TYPES : force;
 }
 
+static u64 forced_in_fs(const struct round *r)
+{
+	u64 of_fs = scope_mask(r, SCOPE_FS) | of_fs_items(r);
+
+	return r->options->force & present(r) & of_fs & ~r->done;
+}
+
 /* The first time, with the first inodes. */
 static void add_forced(struct round *r)
 {
-	u64 force = r->options->force & present(r);
-
 	set_forced(r);
 	if (r->force_from)
 		return;
 	for (u32 ag = 0; ag < r->survey.ags; ag++)
 		r->survey.ag[ag] |= forced_in_ag(r, ag);
-	r->survey.fs |= force & (scope_mask(r, SCOPE_FS) | of_fs_items(r));
+	r->survey.fs |= forced_in_fs(r);
+}
+
+static void tell_health(struct round *r)
+{
+	if (!r->told)
+		health_repairing(r->vol->health, true);
+	r->told = true;
 }
 
 /* What the survey of this round asks for. */
@@ -493,10 +561,8 @@ static int go_on(struct round *r, u32 round, u64 *before, bool *more)
 		add_forced(r);
 	r->moved = false;
 	err = run_round(r);
-	if (result->rebuilt && !r->told) {
-		health_repairing(r->vol->health, true);
-		r->told = true;
-	}
+	if (result->rebuilt)
+		tell_health(r);
 	r->force_from = r->force_next;
 	/* in another light the same findings need not be the same */
 	if (r->moved)
@@ -552,41 +618,118 @@ static void take_result(struct round *r, bool first)
 		r->result->first = r->survey.findings;
 }
 
-static bool all_live(const struct round *r)
+/* Those of the filesystem that begin with gathering, where names, records and the space for them
+ * can be had. */
+static bool may_gather(const struct round *r, const struct meta_type *type)
 {
-	bool all = !(r->options->force & present(r) & ~AG_LIVE_TYPES);
+	u64 bit = 1ull << type->id, corrupt = 0;
+	u64 wanted = only(r, r->survey.fs, NO_AG, NO_INO) | forced_in_fs(r);
 
+	for (u32 i = 0; i < r->survey.inodes; i++) {
+		const struct sick_inode *s = &r->survey.inode[i];
+
+		wanted |= only(r, s->types, NO_AG, s->ino) & of_fs_items(r);
+		corrupt |= s->corrupt;
+	}
+	return type->gathers && wanted & bit && !(corrupt & bit) && !waits(r, type, NO_AG) &&
+	       !(r->survey.any >> META_SUPERBLOCK & 1) &&
+	       !(type->id == META_NAMES && r->names_more);
+}
+
+static int rebuild_gathering(struct round *r, const struct meta_type *type)
+{
+	struct vol now = *r->vol;
+	int err;
+
+	r->repair.vol = &now;
+	r->repair.beside = r->vol;
+	r->repair.uneven = r->uneven;
+	r->repair.uneven_count = r->uneven_count;
+	err = type->rebuild(&r->repair, NO_AG, NO_INO);
+	if (now.alone)
+		vol_alone_end(&now);
+	r->repair.vol = r->vol;
+	r->repair.beside = NULL;
+	if (err == -ENOMEM || err == -EIO)
+		return err;
+	if (err) {
+		repair_say(&r->repair, "%s: not while others write: %s", type->name, trail_text());
+		trail_clear();
+		return 0;
+	}
+	r->done |= 1ull << type->id;
+	r->result->rebuilt++;
+	return 0;
+}
+
+bool repair_beside(const struct vol *vol, u64 types)
+{
+	bool some = types & AG_LIVE_TYPES;
+
+	for (u32 i = 0; i < META_COUNT; i++)
+		some |= types >> i & 1 && vol->types->type[i]->gathers;
+	return some && vol->journal;
+}
+
+/* *any: something has been made anew. */
+static int rebuild_beside(struct round *r, bool *any)
+{
+	u64 before = r->result->rebuilt;
+	int err = 0;
+
+	for (u32 ag = 0; ag < r->survey.ags && !err; ag++)
+		if (may_live(r, ag))
+			err = rebuild_live(r, ag);
+	for (u32 i = 0; i < META_COUNT && !err; i++)
+		if (may_gather(r, r->vol->types->type[i]))
+			err = rebuild_gathering(r, r->vol->types->type[i]);
+	*any = r->result->rebuilt != before;
+	return err;
+}
+
+/* Is there something that is sick and wanted, or forced, and has not been made anew? */
+static bool wants_more(const struct round *r)
+{
+	bool more = !r->options->only.types && r->survey.findings;
+
+	more |= (only(r, r->survey.fs, NO_AG, NO_INO) | forced_in_fs(r)) != 0;
+	more |= forced_in_inodes(r) != 0;
 	for (u32 ag = 0; ag < r->survey.ags; ag++)
-		all = all && !only(r, forced_in_ag(r, ag), ag, NO_INO);
-	return all;
+		more |= only(r, r->survey.ag[ag] | forced_in_ag(r, ag), ag, NO_INO) != 0;
+	for (u32 i = 0; i < r->survey.inodes; i++)
+		more |= only(r, r->survey.inode[i].types, NO_AG, r->survey.inode[i].ino) != 0;
+	return more;
 }
 
 /* *more: there is something left for rounds that stop the writers. */
 static int run_live(struct round *r, bool *more)
 {
 	bool any = false;
-	int err = 0;
+	int err;
 
-	r->repair = (struct repair){.vol = r->vol, .say = r->options->say, .arg = r->options->arg};
+	r->repair = (struct repair){
+	    .vol = r->vol, .lost = r->lost, .say = r->options->say, .arg = r->options->arg};
 	r->live = env_array(r->vol->env, r->vol->geo.ag_count, sizeof(*r->live));
 	if (!r->live)
 		return fail(-ENOMEM, "repair: out of memory");
 	err = look(r, 0);
 	take_result(r, true);
-	for (u32 ag = 0; ag < r->survey.ags && !err; ag++)
-		if (may_live(r, ag)) {
-			any = true;
-			err = rebuild_live(r, ag);
-		}
+	if (!err)
+		err = rebuild_beside(r, &any);
 	if (!err && any) {
+		tell_health(r);
 		survey_free(&r->survey);
 		err = look(r, 1);
 		take_result(r, false);
 	}
 	r->result->rounds = any ? 2 : 1;
-	*more = !err && (r->survey.findings || !all_live(r));
+	*more = !err && wants_more(r);
 	if (*more)
-		repair_say(&r->repair, "the rest is repaired with the writers stopped");
+		repair_say(&r->repair,
+			   r->options->never_stop
+			       ? "the rest is left: for that the writers would have to stop"
+			       : "the rest is repaired with the writers stopped");
+	*more = *more && !r->options->never_stop;
 	survey_free(&r->survey);
 	return err;
 }
@@ -627,5 +770,6 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 		health_repairing(vol->health, false);
 	env_free(vol->env, r.lost);
 	env_free(vol->env, r.live);
+	env_free(vol->env, r.uneven);
 	return err;
 }

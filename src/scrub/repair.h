@@ -6,8 +6,10 @@
  * AGs are tried that wait, and then whatever waits.  Only the last survey is believed.
  *
  * A volume that others change is theirs between the rounds, and not during one. With `live`, there
- * is first a survey while others write, and the space trees of AGs are rebuilt beside them
- * (meta/ag_live.h) where those are all that is sick; if that was all, no round stops anybody.
+ * is first a survey while others write, and beside them are rebuilt: the space trees of AGs
+ * (meta/ag_live.h) where those are all that is sick of one; names, link counts and parent pointers,
+ * and quota records (repair_gather()), where what they need is sound.  If that was all, no round
+ * stops anybody.
  */
 #ifndef MENDFS_SCRUB_REPAIR_H
 #define MENDFS_SCRUB_REPAIR_H
@@ -33,8 +35,9 @@ struct repair_options {
 	size_t memory;
 	u64 force; /* types to be rebuilt although nothing is wrong: bits 1 << enum meta_id */
 	struct repair_only only;
-	u32 rounds; /* that it may take; 0: REPAIR_ROUNDS */
-	bool live;  /* what can be rebuilt while others write is, before anybody is stopped */
+	u32 rounds;	 /* that it may take; 0: REPAIR_ROUNDS */
+	bool live;	 /* what can be rebuilt while others write is, before anybody is stopped */
+	bool never_stop; /* with live: the rest is left as it is */
 };
 struct repair_result {
 	u32 rounds;
@@ -43,6 +46,8 @@ struct repair_result {
 	int error;		  /* why the last of them has failed */
 	struct sweep_stats stats; /* of the last survey */
 };
+/* Whether some of these types may be rebuilt while others write. */
+bool repair_beside(const struct vol *vol, u64 types);
 /* 0: the last survey was made, result tells how it came out. */
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result);
 

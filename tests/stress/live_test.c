@@ -1,10 +1,12 @@
 /*
- * AGs that are rebuilt while others write (meta/ag_live.h), in one thread: whenever the rebuild
- * reads or writes and holds no lock of the journal, random work may be done in the filesystem, and
- * whenever anything is written, the power may fail.  What a cut leaves, with the log replayed, must
- * have balanced books: all of what was written since the last flush, or any part of it, sector by
- * sector.  The tree must be what its model says, in the end of the image, too, and xfs_repair -n
- * content.
+ * What is rebuilt while others write, in one thread: whenever the rebuild reads or writes and holds
+ * no lock of the journal, random work may be done in the filesystem.  The tree must be what its
+ * model says, in the end of the image, too, and xfs_repair -n content.
+ *
+ * Of AGs (meta/ag_live.h), the power may also fail whenever anything is written.  What a cut
+ * leaves, with the log replayed, must have balanced books: all of what was written since the last
+ * flush, or any part of it, sector by sector.  Of link counts, parent pointers and quota records
+ * (repair_gather()), some are made wrong before, those that the work changes most among them.
  *
  * SEEDS (of each configuration), SEED (the first), REBUILDS, CONFIGS, CONFIG (the first), CUTS (of
  * how many writes one is cut) in the environment.  The same seed does the same.
@@ -13,13 +15,20 @@
 
 #include "base/trail.h"
 #include "configs.h"
+#include "format/quota.h"
+#include "fs/attr_modify.h"
+#include "fs/fork_modify.h"
+#include "fs/quota.h"
 #include "grove.h"
 #include "meta/ag_live.h"
+#include "meta/quota_turn.h"
+#include "scrub/repair.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WORK_ONE_IN 2 /* calls of the device */
@@ -42,6 +51,7 @@ static struct {
 	struct write write[WRITES_MAX]; /* since the last flush */
 	u32 writes;
 	u32 steps, cuts, cut_one_in;
+	u32 mended, beside; /* names and quotas; operations meanwhile */
 } live;
 
 static u32 draw(u32 below)
@@ -212,10 +222,123 @@ static void rebuild(struct grove *g, struct counts *c)
 	c->last += result.last;
 }
 
+/* ---- link counts, parent pointers, quota records ---- */
+
+/* As damage would: nobody guards it. */
+static void falsify(struct grove *g, void (*how)(struct grove *g, struct vol *vol, struct txn *txn))
+{
+	struct vol alone;
+	struct txn *txn;
+
+	vol_alone_begin(g->vol, &alone);
+	grove_must(g, vol_begin(&alone, NULL, &txn));
+	how(g, &alone, txn);
+	grove_must(g, vol_end(&alone, txn, 0));
+	vol_alone_end(&alone);
+}
+
+static struct grove_node *some_directory(struct grove *g)
+{
+	struct grove_node *n = grove_root(g);
+
+	for (u32 tries = 0; tries < 20; tries++) {
+		struct grove_node *other = g->node[draw(g->nodes)];
+
+		n = S_ISDIR(other->mode) ? other : n;
+	}
+	return n;
+}
+
+static void falsify_links(struct grove *g, struct vol *vol, struct txn *txn)
+{
+	struct grove_node *n = draw(2) ? grove_root(g) : some_directory(g);
+	struct txn_buf *buf;
+	struct dinode *d;
+
+	grove_must(g, inode_edit(vol, txn, n->ino, &buf));
+	txn_dirty(txn, buf);
+	d = (struct dinode *)buf->data;
+	d->nlink = be32_make(be32_get(d->nlink) + 1 + draw(5));
+}
+
+static void falsify_quota(struct grove *g, struct vol *vol, struct txn *txn)
+{
+	const struct grove_node *n = g->node[draw(g->nodes)];
+	struct quota_record record;
+
+	grove_must(g, quota_record_open(vol, txn, DQUOT_USER, n->uid, true, &record));
+	record.d->bcount = be64_make(be64_get(record.d->bcount) + 1 + draw(1000));
+	record.d->icount = be64_make(be64_get(record.d->icount) + 1 + draw(3));
+	quota_record_changed(vol, txn, &record);
+}
+
+/* The name stays. What is on it meanwhile may fail. */
+static void falsify_pointer(struct grove *g, struct vol *vol, struct txn *txn)
+{
+	const struct grove_name *name = g->name[draw(g->names)];
+	struct inode dir;
+
+	if (!geometry_has(&vol->geo, FEATURE_PARENT))
+		return;
+	grove_must(g, inode_get(vol, name->dir->ino, &dir));
+	grove_must(g, parent_change(vol, txn, name->node->ino, name->dir->ino, dir.gen, name->text,
+				    (u32)strlen(name->text), false));
+	inode_put(vol, &dir);
+}
+
+struct said {
+	u32 stopped, refused;
+};
+
+static void on_say(void *arg, const char *line)
+{
+	struct said *said = arg;
+
+	said->stopped += strstr(line, "with the writers stopped") != NULL;
+	said->refused += strstr(line, "not while others write") != NULL;
+}
+
+static int damaged(struct grove *g, int err)
+{
+	(void)g;
+	return err == -ENOSPC || err == -EUCLEAN;
+}
+
+static void mend(struct grove *g)
+{
+	struct said said = {0};
+	const struct repair_options options = {
+	    .live = true, .memory = 1u << 20, .say = on_say, .arg = &said};
+	struct repair_result result;
+	u32 before;
+
+	g->doing = "making links, pointers and quotas wrong";
+	falsify(g, falsify_links);
+	falsify(g, falsify_links);
+	falsify(g, falsify_quota);
+	falsify(g, falsify_pointer);
+	g->doing = "mending while others write";
+	live.rebuilding = true;
+	g->may_fail = damaged;
+	before = live.steps;
+	grove_must(g, repair_run(g->vol, &options, &result));
+	live.rebuilding = false;
+	g->may_fail = full;
+	if (result.left || !result.rebuilt || said.stopped || said.refused)
+		grove_broken(g, "%llu findings left, %llu rebuilt, %u times with others stopped",
+			     (unsigned long long)result.left, (unsigned long long)result.rebuilt,
+			     said.stopped + said.refused);
+	/* a power cut shall find nothing of it */
+	grove_must(g, journal_force(g->vol->journal, journal_number(g->vol->journal), false));
+	live.mended += result.rebuilt;
+	live.beside += live.steps - before;
+	assert_int_equal(live.held, 0);
+}
+
 static void run(u32 config, u64 seed)
 {
 	static struct grove grove, *g = &grove;
-	u64 rebuilds = test_number("REBUILDS", 4);
+	u64 rebuilds = test_number("REBUILDS", 3);
 	struct mkfs_options options;
 	char path[64] = "/tmp/mendfs-live-XXXXXX";
 	u64 size = config_of(config, &options);
@@ -226,12 +349,19 @@ static void run(u32 config, u64 seed)
 	grove_make(g, path, size, &options, seed);
 	g->may_fail = full;
 	begin(g, seed);
-	live.steps = live.cuts = 0;
+	live.steps = live.cuts = live.mended = live.beside = 0;
 	live.cut_one_in = (u32)test_number("CUTS", 30);
+	grove_must(g, quota_turn(g->vol, DQUOT_TYPES, 0));
 	for (u32 i = 0; i < 150; i++)
 		grove_step(g);
 	for (u64 i = 0; i < rebuilds; i++) {
-		rebuild(g, &c);
+		mend(g);
+		grove_check(g);
+	}
+	grove_compare(g);
+	for (u64 i = 0; i < rebuilds; i++) {
+		if (geometry_has(&g->vol->geo, FEATURE_RMAPBT))
+			rebuild(g, &c);
 		grove_check(g);
 		if (i % 4 == 3)
 			grove_compare(g);
@@ -243,9 +373,12 @@ static void run(u32 config, u64 seed)
 	grove_compare(g);
 	printf(
 	    "configuration %u, seed %llu: %u rebuilt, %u given up, %u operations meanwhile, %llu "
-	    "changes caught up with, %llu of them at the switch, %u cuts\n",
+	    "changes caught up with, %llu of them at the switch, %u cuts; %u times names and "
+	    "quotas "
+	    "mended beside %u operations\n",
 	    config, (unsigned long long)seed, c.rebuilt, c.given_up, live.steps,
-	    (unsigned long long)c.caught_up, (unsigned long long)c.last, live.cuts);
+	    (unsigned long long)c.caught_up, (unsigned long long)c.last, live.cuts, live.mended,
+	    live.beside);
 	fflush(stdout);
 	grove_unmount(g);
 	munmap(live.durable, size);
@@ -255,20 +388,13 @@ static void run(u32 config, u64 seed)
 
 static void live_rebuilds(void **state)
 {
-	u32 configs = (u32)test_number("CONFIGS", 2), first = (u32)test_number("CONFIG", 0);
+	u32 configs = (u32)test_number("CONFIGS", 3), first = (u32)test_number("CONFIG", 1);
 	u64 seeds = test_number("SEEDS", 1), seed = test_number("SEED", 1);
 
 	(void)state;
-	for (u32 c = first; configs; c++) {
-		struct mkfs_options options;
-
-		config_of(c, &options);
-		if (options.features_off & 1u << FEATURE_RMAPBT)
-			continue;
-		configs--;
+	for (u32 c = first; configs; c++, configs--)
 		for (u64 s = 0; s < seeds; s++)
 			run(c, seed + s);
-	}
 }
 
 int main(void)
