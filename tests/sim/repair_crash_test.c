@@ -365,7 +365,7 @@ static struct crash *start(const char *name, u64 seed,
 	c->chosen = chosen;
 	c->exact = exact;
 	c->seed = seed * 0x9e3779b97f4a7c15ull + 1;
-	c->every = (u32)test_number("CUTS", 4);
+	c->every = (u32)test_number("CUTS", 4 * TEST_STRIDE);
 	c->sign = calloc(SIGNS_MAX, sizeof(*c->sign));
 	load(c, name);
 	c->tree = look(c, &c->sim.dev, true);

@@ -102,7 +102,7 @@ static int snapshot(struct scene *s)
 
 static u64 next_try(const struct test *s, u64 n)
 {
-	return n + 1 + (s->every || n < 10 ? 0 : n / 4);
+	return n + 1 + (s->every || n < 10 ? 0 : n * TEST_STRIDE / 4);
 }
 
 static void try_operation(struct test *s, const struct operation *op)
