@@ -66,6 +66,8 @@ check other-seed test "$(cmp a b | wc -l)" = 1
 # The list names fields that can be damaged: every one of an object.
 "$M" damage --list image rmapbt 0 | cut -f2 >fields
 check list-has-records grep -qx 'recs\[0\].owner' fields
+"$M" damage --list image / >by-path
+check list-by-path grep -q 'nlink$' by-path
 count=0
 while read -r field; do
 	"$M" damage --seed=1 image rmapbt 0 "$field" lastbit >out 2>&1 || break

@@ -54,6 +54,27 @@ stuck() {
 	check stuck-unmount quit "$dir"
 }
 
+# A name whose parent pointer is missing (it says another parent), and one that only a parent pointer has: whoever removes or makes them meets that.
+pointers() {
+	rm -f "$image"
+	"$MENDFS" mkfs -q -d file,size=320m -n parent=1 "$image" 2>/dev/null && serve "$image" "$dir" rw || { not_ok pointers-mount "no mount"; return; }
+	mkdir "$dir/d"
+	for i in $(seq 5); do echo "$i" >"$dir/d/name-$i"; done
+	check pointers-filled quit "$dir"
+	check pointers-hurt "$MENDFS" damage "$image" /d/name-1 'attr_parent[0].gen' ones
+	check pointers-hurt-too "$MENDFS" damage "$image" /d/name-2 'attr_name[0].name' lastbit
+	serve "$image" "$dir" rw || { not_ok pointers-mount-none "no mount"; return; }
+	if rm "$dir/d/name-1" 2>"$SCRATCH/said"; then not_ok pointers-none "no error"; else ok pointers-none; fi
+	check pointers-uncleaned grep -qi 'clean' "$SCRATCH/said"
+	check pointers-unmount quit "$dir"
+	serve "$image" "$dir" rw,heal=repair || { not_ok pointers-mount-heal "no mount"; return; }
+	check pointers-removed rm "$dir/d/name-1"
+	check pointers-renamed mv "$dir/d/name-2" "$dir/name-2"
+	check pointers-content cmp "$dir/name-2" <(echo 2)
+	check pointers-unmount-again quit "$dir"
+	check pointers-check "$MENDFS" check "$image"
+}
+
 # one NAME MKFS-OPTION...
 one() {
 	local name=$1
@@ -117,3 +138,4 @@ one() {
 one rmap-1k -b size=1024 -m rmapbt=1,reflink=1 -d agcount=2
 one plain-4k -m rmapbt=0,reflink=0 -d agcount=2
 stuck
+pointers

@@ -201,11 +201,12 @@ static int work(struct env *env, struct damage *damage, char **words, u32 count)
 	} else {
 		err = object_find(vol, words, damage->list ? count : count - 2, &object);
 		if (!err) {
-			damage->field = words[count - 2];
-			if (damage->list)
+			if (damage->list) {
 				damage_list(&object);
-			else
+			} else {
+				damage->field = words[count - 2];
 				err = apply(&object, damage, verb);
+			}
 			object_drop(&object);
 		}
 	}

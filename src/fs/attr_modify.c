@@ -159,17 +159,8 @@ int parent_change(struct vol *vol, struct txn *txn, struct inum child, struct in
 				  .value = &value,
 				  .value_length = sizeof(value)};
 
-	int err;
-
 	if ((add && MUTATE(PARENT_NOT_ADDED)) || (!add && MUTATE(PARENT_NOT_REMOVED)))
 		return 0;
-	if (add)
-		return attr_set(vol, txn, child, &attr, ATTR_HOW_CREATE);
-	err = attr_remove(vol, txn, child, &attr);
-	/* the name is there, so this is damage */
-	return err == -ENODATA ? fail_in(-EUCLEAN,
-					 "inode %llu: parent pointer for a name in "
-					 "directory %llu",
-					 (unsigned long long)child.v, (unsigned long long)dir.v)
-			       : err;
+	return add ? attr_set(vol, txn, child, &attr, ATTR_HOW_CREATE)
+		   : attr_remove(vol, txn, child, &attr);
 }

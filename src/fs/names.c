@@ -68,10 +68,20 @@ static u8 type_of(const struct node *n)
 static int point(struct vol *vol, struct txn *txn, struct inum child, const struct names_entry *at,
 		 const struct node *dir, bool add)
 {
+	int err;
+
 	if (!geometry_has(&vol->geo, FEATURE_PARENT))
 		return 0;
-	return parent_change(vol, txn, child, at->dir, be32_get(dir->d->gen), at->name, at->length,
-			     add);
+	err = parent_change(vol, txn, child, at->dir, be32_get(dir->d->gen), at->name, at->length,
+			    add);
+	/* of the name it is sure by now that it is there, or that it is not */
+	if (err == -ENODATA || err == -EEXIST)
+		err = fail(
+		    -EUCLEAN,
+		    "inode %llu: %s parent pointer '%.*s' to directory %llu, where the name %s",
+		    (unsigned long long)child.v, add ? "has a" : "has no", (int)at->length,
+		    at->name, (unsigned long long)at->dir.v, add ? "is not" : "is");
+	return err;
 }
 
 static int enter(struct vol *vol, struct txn *txn, const struct names_entry *at,
