@@ -33,7 +33,7 @@
 struct mount {
 	struct env env;
 	struct mount_options options;
-	char image[PATH_MAX]; /* absolute */
+	char image[PATH_MAX], directory[PATH_MAX]; /* absolute */
 	int lock_fd;
 	struct vol *vol;
 	struct server *server;
@@ -113,6 +113,8 @@ static int mount_open(struct mount *mount)
 				  .write = o->read_write};
 	int err = mount_lock(mount);
 
+	if (!err && !realpath(o->directory, mount->directory))
+		err = fail(-errno, "%s: %s", o->directory, strerror(errno));
 	if (!err)
 		err = cli_open(&mount->env, &image, &mount->vol);
 	if (!err && o->read_write)
@@ -172,19 +174,19 @@ static int mount_serve(struct mount *mount)
 
 	if (fuse_arguments(mount, &args))
 		session = fuse_session_new(&args, &ops, sizeof(ops), mount->server);
-	if (session && !fuse_set_signal_handlers(session)) {
-		if (!server_prepare(mount->server) &&
-		    !fuse_session_mount(session, mount->options.directory)) {
-			if (!server_start(mount->server, mount->options.directory) &&
+	if (session && !server_heed_signals(mount->server, session)) {
+		if (!server_prepare(mount->server, mount->directory) &&
+		    !fuse_session_mount(session, mount->directory)) {
+			if (!server_start(mount->server, mount->directory) &&
 			    !control_start(mount->control) &&
-			    server_run(session, mount->options.one_thread) >= 0)
+			    server_serve(mount->server, mount->options.one_thread) >= 0)
 				status = 0;
 			control_close(mount->control);
 			mount->control = NULL;
 			server_stop(mount->server);
 			fuse_session_unmount(session);
 		}
-		fuse_remove_signal_handlers(session);
+		server_forget_signals(mount->server);
 	}
 	if (session)
 		fuse_session_destroy(session);
