@@ -40,8 +40,9 @@ struct repair_result {
 	u32 rounds;
 	u64 first, left; /* findings of the first and of the last survey */
 	u64 rebuilt, failed;
-	int error;		  /* why the last of them has failed */
-	struct sweep_stats stats; /* of the last survey */
+	u64 lost_names, lost_attributes, lost_bytes; /* bytes of files; as far as that is known */
+	int error;				     /* why the last of them has failed */
+	struct sweep_stats stats;		     /* of the last survey */
 };
 /* 0: the last survey was made, result tells how it came out. */
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result);
