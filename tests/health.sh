@@ -50,9 +50,8 @@ done_with() {
 	check "$1-judge" judged
 }
 write_some() {
-	local i
-	for i in $(seq 40); do head -c 5000 /dev/urandom >"$dir/$1-$i" || return 1; done
-	mkdir "$dir/$1-dir" && cp "$dir/$1-1" "$dir/$1-dir/copy" && sync
+	head -c 200000 /dev/urandom | split -b 5000 --numeric-suffixes=1 - "$dir/$1-" || return 1 # 40 files
+	mkdir "$dir/$1-dir" && cp "$dir/$1-01" "$dir/$1-dir/copy" && sync
 }
 content() { (cd "$dir" && sha256sum d/* large); }
 # ags_of NAME...: the AGs that the inodes lie in, AGs of 2^SHIFT inodes
@@ -90,7 +89,7 @@ status no-events 0 "$MENDFS" events "$dir"
 check no-events-says cmp "$SCRATCH/out" /dev/null
 check hurt-space hurt cntbt 0 magic zeroes
 check write-on write_some new
-check elsewhere test "$(ags_of "$dir"/new-[2-9] "$dir"/new-dir)" != "0 "
+check elsewhere test "$(ags_of "$dir"/new-0[2-9] "$dir"/new-dir)" != "0 "
 status known 1 "$MENDFS" health -a 0 "$dir"
 says known-tree "AG 0 cntbt: unhealthy"
 says known-others "AG 0 bnobt: ok"

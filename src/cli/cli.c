@@ -7,9 +7,11 @@
 #include "meta/types_table.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static void print_usage(FILE *to, const struct command *command)
@@ -151,7 +153,45 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 		device_close(options.log);
 		return err;
 	}
+	if (image->preview && image->kept) {
+		image->kept->data = device_overlay_hold(options.data);
+		image->kept->log = options.log ? device_overlay_hold(options.log) : NULL;
+	}
 	return vol_open(env, &meta_types, &options, out);
+}
+
+int cli_open_kept(struct env *env, const struct cli_image *image, struct vol **out)
+{
+	struct vol_options options = {
+	    .doubtful_super = true, .memory = image->memory, .data = image->kept->data};
+	int err = image->rt ? device_open_file(env, image->rt, true, &options.rt) : 0;
+
+	*out = NULL;
+	if (err)
+		return err;
+	options.log = image->kept->log;
+	*image->kept = (struct cli_kept){NULL, NULL};
+	return vol_open(env, &meta_types, &options, out);
+}
+
+void cli_close_kept(struct cli_kept *kept)
+{
+	device_close(kept->data);
+	device_close(kept->log);
+	*kept = (struct cli_kept){NULL, NULL};
+}
+
+int cli_lock(const char *image, bool alone, int *fd)
+{
+	*fd = open(image, O_RDONLY | O_CLOEXEC);
+	if (*fd < 0)
+		return fail(-errno, "%s: %s", image, strerror(errno));
+	if (flock(*fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB))
+		return fail(-errno, "%s: %s", image,
+			    errno != EWOULDBLOCK ? strerror(errno)
+			    : alone		 ? "in use by another program"
+						 : "in use by a program that may write to it");
+	return 0;
 }
 
 void cli_tell_super(FILE *err, const struct vol *vol)

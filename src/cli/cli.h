@@ -86,8 +86,19 @@ struct cli_image {
 	size_t memory;
 	u32 progress; /* 1 + the descriptor that progress goes to; 0: none */
 	struct verdict *verdict;
+	struct cli_kept *kept; /* with preview: filled; may be NULL */
 };
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out);
+/* What a preview has written, beyond the closing of its volume. */
+struct cli_kept {
+	struct device *data, *log; /* log NULL: internal */
+};
+/* The image as the preview has left it, opened to read. Takes what was kept. */
+int cli_open_kept(struct env *env, const struct cli_image *image, struct vol **out);
+void cli_close_kept(struct cli_kept *kept);
+/* Locks an image against other programs of ours, until the descriptor is closed: readers may be
+ * many, a writer is alone. */
+int cli_lock(const char *image, bool alone, int *fd);
 /* Says so when the geometry comes from a copy of the superblock. */
 void cli_tell_super(FILE *err, const struct vol *vol);
 /* The same for a run: of a mounted filesystem, what it is at this moment. */

@@ -15,12 +15,12 @@
 
 #include "base/trail.h"
 #include "cli/cli.h"
+#include "host/host.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,19 +232,6 @@ static void *session_run(void *arg)
 
 /* ---- all of them ---- */
 
-/* Threads of ours take no signals: they are the main thread's. */
-static int start_thread(pthread_t *thread, void *(*fn)(void *arg), void *arg)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(thread, NULL, fn, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return err ? fail(-err, "no thread to be had: %s", strerror(err)) : 0;
-}
-
 static void session_join(struct session *s)
 {
 	pthread_join(s->thread, NULL);
@@ -280,7 +267,7 @@ static void session_start(struct control *c, int fd)
 	s->control = c;
 	s->fd = fd;
 	pthread_mutex_init(&s->lock, NULL);
-	s->busy = !start_thread(&s->thread, session_run, s);
+	s->busy = !host_thread_start(&s->thread, session_run, s);
 	if (!s->busy) {
 		pthread_mutex_destroy(&s->lock);
 		refuse(fd, "mendfs: the server has no thread for it\n");
@@ -397,7 +384,7 @@ const struct control_address *control_address(const struct control *control)
 
 int control_start(struct control *c)
 {
-	int err = start_thread(&c->thread, control_run, c);
+	int err = host_thread_start(&c->thread, control_run, c);
 
 	c->started = !err;
 	return err;

@@ -1,8 +1,16 @@
-/* mendfs repair: the rounds of a repair over an image, and what came of them. */
+/*
+ * mendfs repair: the rounds of a repair over an image, and what came of them.
+ *
+ * A preview is the same above an overlay (device/overlay.c), which can be mounted when it is done.
+ * What it says is kept until then, so that it can be said with paths: nothing is changed by it that
+ * a person would have to know at once.
+ */
 #include "base/trail.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/said.h"
+#include "cli/serve.h"
 #include "format/verify.h"
 #include "meta/types_table.h"
 #include "scrub/repair.h"
@@ -10,10 +18,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct repair_command {
 	struct cli_image image; /* first */
-	bool verbose, live;
+	bool verbose, live, foreground;
+	const char *mount; /* of a preview: where its result is mounted; NULL: nowhere */
 	u64 force;
 };
 
@@ -21,10 +31,14 @@ struct repair_command {
 struct repairing {
 	struct cli_run *run;
 	const struct repair_command *options;
+	struct cli_image image;
+	struct cli_kept kept; /* of a preview that is to be mounted */
 	struct report report; /* of the survey at hand */
 	struct progress_line line;
+	struct said said; /* in a preview */
 	bool reported;
 	u32 actions;
+	int mount_status;
 };
 
 static void on_finding(void *arg, const struct finding *finding)
@@ -53,9 +67,21 @@ static void on_say(void *arg, const char *line)
 	struct repairing *r = arg;
 
 	r->actions++;
+	if (r->options->image.preview && said_add(&r->said, line))
+		return;
 	progress_end(&r->line);
 	fprintf(r->run->out, "%s\n", line);
 	fflush(r->run->out);
+}
+
+static void print_lost(const struct repairing *r, const struct repair_result *result)
+{
+	if (result->lost_names || result->lost_attributes || result->lost_bytes)
+		fprintf(r->run->out,
+			"%s: %" PRIu64 " names, %" PRIu64 " attributes, %" PRIu64
+			" bytes of files\n",
+			r->options->image.preview ? "would be lost" : "lost", result->lost_names,
+			result->lost_attributes, result->lost_bytes);
 }
 
 static void print_result(const struct repairing *r, const struct repair_result *result)
@@ -97,10 +123,14 @@ static int repair(struct repairing *r, struct vol *vol)
 	r->report.log = vol->log_status;
 	err = report_finish(&r->report, vol);
 	progress_end(&r->line);
+	if (!err)
+		err = said_print(&r->said, vol, r->run->out);
 	if (!err && result.left)
 		report_print(r->run->out, &r->report);
-	if (!err)
+	if (!err) {
+		print_lost(r, &result);
 		print_result(r, &result);
+	}
 	return err;
 }
 
@@ -108,28 +138,67 @@ static int repair_mounted(struct repairing *r)
 {
 	struct vol *vol = r->run->mounted;
 
-	if (r->options->image.preview || r->options->image.undo || !vol->journal)
-		return fail(-EOPNOTSUPP, "%s: %s", r->options->image.data,
-			    vol->journal ? "--preview and --undo are for what is not mounted"
-					 : "is mounted read-only");
+	if (r->options->image.preview || r->options->image.undo)
+		return fail(-EOPNOTSUPP, "%s: --preview and --undo are for what is not mounted",
+			    r->options->image.data);
+	if (!vol->journal)
+		return fail(-EOPNOTSUPP, "%s: is mounted read-only", r->options->image.data);
 	return repair(r, vol);
 }
 
 static int repair_image(struct repairing *r)
 {
 	struct verdict v = {.raise = raise_nothing};
-	struct cli_image image = r->options->image;
 	struct vol *vol = NULL;
-	int err, closed;
+	int closed, fd, err = cli_lock(r->image.data, !r->image.preview, &fd);
 
-	image.verdict = &v;
-	err = cli_open(&r->run->env, &image, &vol);
+	r->image.verdict = &v;
+	if (!err)
+		err = cli_open(&r->run->env, &r->image, &vol);
+	r->image.verdict = NULL;
 	if (!err && vol->log_emptied)
 		on_say(r, "log: emptied, what was not replayed of it is lost");
 	if (!err)
 		err = repair(r, vol);
 	closed = vol_close(vol);
+	if (fd >= 0)
+		close(fd);
 	return err ? err : closed;
+}
+
+/* ---- the result of a preview, mounted ---- */
+
+static int serve_start(struct repairing *r, struct serve *serve)
+{
+	struct vol *vol = NULL;
+	int err;
+
+	r->run->env.note = serve_note;
+	r->run->env.front = serve;
+	err = cli_open_kept(&r->run->env, &r->image, &vol);
+	return err ? err : serve_open(serve, vol);
+}
+
+static int preview_mounted(struct repairing *r)
+{
+	static struct serve serve; /* one of a process */
+	int err, status = 0;
+
+	serve_init(&serve);
+	serve.options = (struct server_options){.permissions = true, .heal = HEAL_NONE};
+	serve.foreground = r->options->foreground;
+	err = serve_lock(&serve, r->image.data, r->options->mount);
+	if (!err)
+		err = repair_image(r);
+	progress_end(&r->line);
+	if (!err)
+		err = serve_start(r, &serve);
+	fflush(r->run->out);
+	if (!err)
+		status = serve_run(&serve);
+	serve_close(&serve);
+	r->mount_status = status;
+	return err;
 }
 
 static int work(struct cli_run *run, void *options)
@@ -139,9 +208,15 @@ static int work(struct cli_run *run, void *options)
 
 	on_round(&r, 0);
 	progress_begin(&run->env, &r.line, run->err, run->terminal);
-	err = run->mounted ? repair_mounted(&r) : repair_image(&r);
+	r.image = r.options->image;
+	r.image.kept = r.options->mount ? &r.kept : NULL;
+	err = run->mounted	 ? repair_mounted(&r)
+	      : r.options->mount ? preview_mounted(&r)
+				 : repair_image(&r);
 	progress_end(&r.line);
-	status = err ? cli_failed_in(run) : report_status(&r.report);
+	status = err ? cli_failed_in(run) : report_status(&r.report) | r.mount_status;
+	cli_close_kept(&r.kept);
+	said_free(&r.said);
 	if (r.reported)
 		report_close(&r.report);
 	return status;
@@ -177,7 +252,9 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 	static const struct option options[] = {
 	    {"preview", no_argument, NULL, 'p'},
 	    {"verbose", no_argument, NULL, 'v'},
-	    {"force", required_argument, NULL, 'f'},
+	    {"force", required_argument, NULL, 'F'},
+	    {"mount", required_argument, NULL, 'M'},
+	    {"foreground", no_argument, NULL, 'f'},
 	    {"live", no_argument, NULL, 'i'},
 	    {"memory", required_argument, NULL, 'm'},
 	    {"log", required_argument, NULL, 'L'},
@@ -189,7 +266,7 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 	u64 memory = 0;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, "vf", options, NULL)) != -1) {
 		if (o == 'p') {
 			c->image.preview = true;
 		} else if (o == 'v') {
@@ -197,6 +274,10 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 		} else if (o == 'i') {
 			c->live = true;
 		} else if (o == 'f') {
+			c->foreground = true;
+		} else if (o == 'M') {
+			c->mount = optarg;
+		} else if (o == 'F') {
 			if (!parse_types(optarg, &c->force))
 				return cli_misuse(self, "\"%s\" is no list of types", optarg);
 		} else if (o == 'm') {
@@ -223,6 +304,10 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 		return cli_misuse(self, "expected one image");
 	if (c->image.undo && (c->image.preview || c->image.log))
 		return cli_misuse(self, "--undo does not go with --preview, nor with a log device");
+	if ((c->mount || c->foreground) && !c->image.preview)
+		return cli_misuse(self, "--mount and -f go with --preview");
+	if (c->foreground && !c->mount)
+		return cli_misuse(self, "-f goes with --mount");
 	c->image.data = argv[optind];
 	c->image.write = c->image.repair = true;
 	return 0;
@@ -237,6 +322,9 @@ const struct command command_repair = {
 	"done is printed on stdout, then what is left, as `mendfs check` would print it.\n"
 	"\n"
 	"  --preview             in memory alone: the image is not written\n"
+	"  --mount=DIRECTORY     of a preview: mount the result read-only, to look at it, until\n"
+	"                        it is unmounted\n"
+	"  -f, --foreground      with --mount: stay until then\n"
 	"  --force=TYPE,...      make these anew, too, though nothing is wrong: bnobt, rmapbt, "
 	"all\n"
 	"  --live                of what is mounted: only what can be mended while others write\n"

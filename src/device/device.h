@@ -69,6 +69,9 @@ int device_create_file(struct env *env, const char *path, u64 size, struct devic
  * that is never written. Owns `lower`: closes it; when opening fails, `lower` stays the caller's.
  */
 int device_open_overlay(struct env *env, struct device *lower, size_t memory, struct device **out);
+/* The overlay, which is closed by one close more from now on: who has opened a volume on it may
+ * close that, and open another. */
+struct device *device_overlay_hold(struct device *overlay);
 /* True when something has been written to the overlay. */
 bool device_overlay_dirty(const struct device *overlay);
 

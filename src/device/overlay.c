@@ -6,7 +6,8 @@
  * file, each at its slot; a chunk never moves and never goes away before the close.
  *
  * One lock guards the table and the content of the chunks; reads of the lower device happen outside
- * of it, so readers of what was never written do not wait for each other.  A write fails with
+ * of it, so readers of what was never written do not wait for each other.  The table takes 48 to 96
+ * bytes of memory for each chunk that was written.  A write fails with
  * -ENOMEM, or with the error of the lower read that fills up its chunk, and may then have been done
  * in part.
  */
@@ -38,6 +39,7 @@ struct overlay {
 	u64 spilled; /* bytes */
 	u8 *scratch; /* one chunk */
 	atomic_bool dirty;
+	atomic_uint holds; /* closes that are still to come */
 };
 
 static struct overlay *overlay_of(struct device *dev)
@@ -264,9 +266,12 @@ static void overlay_free(struct overlay *o)
 
 static void overlay_close(struct device *dev)
 {
-	struct device *lower = overlay_of(dev)->lower;
+	struct overlay *o = overlay_of(dev);
+	struct device *lower = o->lower;
 
-	overlay_free(overlay_of(dev));
+	if (atomic_fetch_sub(&o->holds, 1) > 1)
+		return;
+	overlay_free(o);
 	device_close(lower);
 }
 
@@ -281,6 +286,7 @@ int device_open_overlay(struct env *env, struct device *lower, size_t memory, st
 	o->lower = lower;
 	o->memory = memory;
 	o->slots = SLOTS_FIRST;
+	atomic_store(&o->holds, 1);
 	o->table = env_array(env, o->slots, sizeof(*o->table));
 	o->scratch = env_alloc(env, CHUNK);
 	o->lock = env->lock_create(env);
@@ -299,6 +305,12 @@ int device_open_overlay(struct env *env, struct device *lower, size_t memory, st
 	}
 	*out = &o->dev;
 	return 0;
+}
+
+struct device *device_overlay_hold(struct device *overlay)
+{
+	atomic_fetch_add(&overlay_of(overlay)->holds, 1);
+	return overlay;
 }
 
 bool device_overlay_dirty(const struct device *overlay)

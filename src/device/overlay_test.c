@@ -175,13 +175,28 @@ static void threads(void **state)
 	close_fixture(&f);
 }
 
+/* It lives until the last of two closes, with what was written. */
+static void held(void **state)
+{
+	struct fixture f;
+	u8 back = 0;
+
+	(void)state;
+	open_fixture(&f, 0);
+	assert_int_equal(device_write(f.overlay, daddr_of(5000), "x", 1), 0);
+	assert_ptr_equal(device_overlay_hold(f.overlay), f.overlay);
+	device_close(f.overlay);
+	assert_false(f.m->closed);
+	assert_int_equal(device_read(f.overlay, daddr_of(5000), &back, 1), 0);
+	assert_int_equal(back, 'x');
+	close_fixture(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(in_memory),
-	    cmocka_unit_test(spilled),
-	    cmocka_unit_test(errors),
-	    cmocka_unit_test(threads),
+	    cmocka_unit_test(in_memory), cmocka_unit_test(spilled), cmocka_unit_test(errors),
+	    cmocka_unit_test(threads),	 cmocka_unit_test(held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

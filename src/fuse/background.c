@@ -5,6 +5,7 @@
 #include "base/trail.h"
 #include "fuse/change.h"
 #include "fuse/exchange.h"
+#include "host/host.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -66,14 +67,15 @@ void server_wake(void *arg)
 	pthread_mutex_unlock(&b->mutex);
 }
 
-int server_prepare(struct server *server)
+int server_prepare(struct server *server, const char *directory)
 {
-	return exchanges_open(server);
+	return exchanges_open(server, directory);
 }
 
 int server_start(struct server *server, const char *directory)
 {
 	struct background *b;
+	int err;
 
 	if (!server->changer)
 		return 0;
@@ -84,9 +86,10 @@ int server_start(struct server *server, const char *directory)
 	b->server = server;
 	pthread_mutex_init(&b->mutex, NULL);
 	pthread_cond_init(&b->wake, NULL);
-	if (pthread_create(&b->thread, NULL, background_run, b)) {
+	err = host_thread_start(&b->thread, background_run, b);
+	if (err) {
 		free(b);
-		return fail(-EAGAIN, "no thread to be had");
+		return err;
 	}
 	server->background = b;
 	return exchanges_start(server, directory);

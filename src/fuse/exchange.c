@@ -22,6 +22,7 @@
 #include "fuse/change.h"
 #include "fuse/exchange_flush.h"
 #include "fuse/node.h"
+#include "host/host.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -407,7 +408,7 @@ static int look_at_mount(struct exchanges *e, const char *directory)
 	return 0;
 }
 
-int exchanges_open(struct server *server)
+int exchanges_open(struct server *server, const char *directory)
 {
 	struct exchanges *e;
 	int err;
@@ -422,7 +423,7 @@ int exchanges_open(struct server *server)
 	pthread_mutex_init(&e->mutex, NULL);
 	pthread_cond_init(&e->wake, NULL);
 	server->exchanges = e;
-	err = flusher_open(&e->flusher);
+	err = flusher_open(&e->flusher, directory);
 	if (err)
 		exchanges_close(server);
 	return err;
@@ -433,8 +434,8 @@ int exchanges_start(struct server *server, const char *directory)
 	struct exchanges *e = server->exchanges;
 	int err = look_at_mount(e, directory);
 
-	if (!err && pthread_create(&e->thread, NULL, work, e))
-		err = fail(-EAGAIN, "no thread to be had");
+	if (!err)
+		err = host_thread_start(&e->thread, work, e);
 	e->started = !err;
 	return err;
 }
@@ -465,6 +466,13 @@ void exchanges_close(struct server *server)
 	pthread_mutex_destroy(&e->mutex);
 	free(e);
 	server->exchanges = NULL;
+}
+
+int exchanges_flush_all(struct server *server, const struct patience *patience)
+{
+	struct exchanges *e = server->exchanges;
+
+	return e && e->started ? flusher_all(&e->flusher, e->device, patience) : 0;
 }
 
 bool exchanges_flush_asks(const struct server *server, fuse_req_t req)

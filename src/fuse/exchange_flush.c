@@ -9,16 +9,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WHOLE (1ll << 62) /* bytes: more than any file has */
 #define LOOK_MILLISECONDS 100
 
-enum order { ORDER_BEGIN, ORDER_AGAIN, ORDER_END };
+enum order { ORDER_BEGIN, ORDER_AGAIN, ORDER_END, ORDER_ALL };
 
 struct message {
 	enum order order;
@@ -73,10 +75,28 @@ static int flush_files(const int fd[2])
 	return 0;
 }
 
-static int obey(const struct message *m, int fd[2])
+/* Whose root directory we may not open, or have another mount in front of, is flushed with all
+ * filesystems: that needs no right. */
+static int flush_all(const char *directory, dev_t device)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0 || device_of(fd) != device)
+		sync();
+	else if (syncfs(fd))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int obey(const struct message *m, const char *directory, int fd[2])
 {
 	int err = 0;
 
+	if (m->order == ORDER_ALL)
+		return flush_all(directory, m->files.device);
 	if (m->order == ORDER_BEGIN) {
 		let_go(fd);
 		err = open_files(&m->files, fd);
@@ -89,7 +109,7 @@ static int obey(const struct message *m, int fd[2])
 }
 
 /* Until the server is gone. It ends the process; a signal to all does not. */
-static _Noreturn void serve(int socket)
+static _Noreturn void serve(int socket, const char *directory)
 {
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	int fd[2] = {-1, -1};
@@ -102,8 +122,10 @@ static _Noreturn void serve(int socket)
 		dup2(socket, 3);
 	close_range(0, 2, 0);
 	close_range(4, ~0u, 0);
+	if (chdir("/")) /* to keep no filesystem busy */
+		_exit(1);
 	while (recv(3, &m, sizeof(m), 0) == sizeof(m)) {
-		int err = obey(&m, fd);
+		int err = obey(&m, directory, fd);
 
 		if (send(3, &err, sizeof(err), MSG_NOSIGNAL) != sizeof(err))
 			break;
@@ -113,7 +135,7 @@ static _Noreturn void serve(int socket)
 
 /* ---- the server ---- */
 
-int flusher_open(struct flusher *f)
+int flusher_open(struct flusher *f, const char *directory)
 {
 	int ends[2];
 
@@ -122,7 +144,7 @@ int flusher_open(struct flusher *f)
 		return fail(-errno, "socketpair: %s", strerror(errno));
 	f->pid = fork();
 	if (!f->pid)
-		serve(ends[1]);
+		serve(ends[1], directory);
 	close(ends[1]);
 	if (f->pid < 0) {
 		int err = fail(-errno, "fork: %s", strerror(errno));
@@ -131,6 +153,7 @@ int flusher_open(struct flusher *f)
 		return err;
 	}
 	f->socket = ends[0];
+	pthread_mutex_init(&f->turn, NULL);
 	return 0;
 }
 
@@ -140,37 +163,71 @@ void flusher_close(struct flusher *f)
 		return;
 	close(f->socket);
 	f->socket = -1;
+	pthread_mutex_destroy(&f->turn);
 	kill(f->pid, SIGKILL);
 	while (waitpid(f->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 
-static int order(struct flusher *f, const struct message *m)
+static bool given_up(struct flusher *f, const struct patience *patience)
+{
+	return atomic_load(&f->stop) || (patience && patience->is_over(patience->arg));
+}
+
+/* With the turn. An answer that nobody has waited for would be taken for the next one's: who gives
+ * up is the last. */
+static int order_now(struct flusher *f, const struct message *m, const struct patience *patience)
 {
 	struct pollfd answer = {.fd = f->socket, .events = POLLIN};
 	int err;
 
+	if (atomic_load(&f->stop))
+		return fail(-ENODEV, "files are not flushed any more");
 	if (send(f->socket, m, sizeof(*m), MSG_NOSIGNAL) != sizeof(*m))
-		return -EIO;
+		return fail(-EIO, "the process that flushes files has ended");
 	while (poll(&answer, 1, LOOK_MILLISECONDS) <= 0)
-		if (atomic_load(&f->stop))
-			return -ENODEV;
+		if (given_up(f, patience)) {
+			atomic_store(&f->stop, true);
+			return fail(patience ? -ETIMEDOUT : -ENODEV,
+				    "flushing files: the kernel does not get on with it");
+		}
 	if (recv(f->socket, &err, sizeof(err), 0) != sizeof(err))
 		return fail(-EIO, "the process that flushes files has ended");
+	return err ? fail(err, "flushing files: %s", strerror(-err)) : 0;
+}
+
+static int order(struct flusher *f, const struct message *m, const struct patience *patience)
+{
+	const struct timespec moment = {.tv_nsec = LOOK_MILLISECONDS * 1000000l};
+	int err;
+
+	while (pthread_mutex_trylock(&f->turn)) {
+		if (given_up(f, patience))
+			return fail(patience ? -ETIMEDOUT : -ENODEV,
+				    "an exchange of files does not end");
+		nanosleep(&moment, NULL);
+	}
+	err = order_now(f, m, patience);
+	pthread_mutex_unlock(&f->turn);
 	return err;
 }
 
 int flusher_begin(struct flusher *f, const struct flush_files *files)
 {
-	return order(f, &(struct message){ORDER_BEGIN, *files});
+	return order(f, &(struct message){ORDER_BEGIN, *files}, NULL);
 }
 
 int flusher_again(struct flusher *f)
 {
-	return order(f, &(struct message){.order = ORDER_AGAIN});
+	return order(f, &(struct message){.order = ORDER_AGAIN}, NULL);
 }
 
 void flusher_end(struct flusher *f)
 {
-	order(f, &(struct message){.order = ORDER_END});
+	order(f, &(struct message){.order = ORDER_END}, NULL);
+}
+
+int flusher_all(struct flusher *f, dev_t device, const struct patience *patience)
+{
+	return order(f, &(struct message){ORDER_ALL, {.device = device}}, patience);
 }

@@ -5,6 +5,7 @@
 #define MENDFS_FUSE_REQUEST_H
 
 #include "fs/inode.h"
+#include "fuse/ending.h"
 #include "fuse/server.h"
 
 #include <stdatomic.h>
@@ -13,6 +14,7 @@ struct node_cache;
 struct changer;
 struct scrub;
 struct exchanges;
+struct ending;
 
 #define NOTES_REMEMBERED 1024
 
@@ -32,9 +34,11 @@ struct server {
 	struct scrub *scrub;	 /* items that are asked for by ioctl */
 	struct background *background;
 	struct exchanges *exchanges; /* NULL: read-only */
-	bool no_open, no_opendir;    /* the kernel can do without open requests */
-	atomic_bool down;	     /* shut down: nothing is answered any more but EIO */
-	struct env_lock *lock;	     /* of what follows */
+	struct ending *ending;
+	struct writes writes;
+	bool no_open, no_opendir; /* the kernel can do without open requests */
+	atomic_bool down;	  /* shut down: nothing is answered any more but EIO */
+	struct env_lock *lock;	  /* of what follows */
 	struct scratch *scratches;
 	u64 noted[NOTES_REMEMBERED]; /* hashes of lines that have been noted */
 };

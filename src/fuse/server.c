@@ -618,7 +618,7 @@ struct fuse_lowlevel_ops server_ops(const struct server *server)
 	return ops;
 }
 
-#define THREADS_MAX 10
+#define THREADS_MAX 10 /* fewer than what the kernel has under way, 12: see ending.c */
 #define THREADS_IDLE_MAX 4
 
 int server_run(struct fuse_session *session, bool one_thread)

@@ -44,15 +44,23 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 void server_destroy(struct server *server);
 /* What fuse_session_new() gets, with the server as user data. */
 struct fuse_lowlevel_ops server_ops(const struct server *server);
-/* Before the session is mounted, and before there are threads: starts a process that has nothing of
- * it. */
-int server_prepare(struct server *server);
+/* From here on SIGTERM, SIGINT and SIGHUP, unless they are ignored, end the session as soon as the
+ * kernel has written what programs have written (ending.h): one server of a process. Before it is
+ * mounted, and before there are threads. */
+int server_heed_signals(struct server *server, struct fuse_session *session);
+/* They are ignored from here on: what there is to do is being done. */
+void server_forget_signals(struct server *server);
+/* Before the session is mounted on `directory`, an absolute path, and before there are threads:
+ * starts a process that has nothing of it. */
+int server_prepare(struct server *server, const char *directory);
 /* Of a session that is mounted on `directory`: what a crash has left without a name is taken apart,
  * and what is pending goes to the log, now and then; from a thread of its own, until server_stop().
  */
 int server_start(struct server *server, const char *directory);
 void server_stop(struct server *server);
-/* Serves a mounted session until it ends; one_thread for debugging. */
+/* Serves the session whose signals are heeded until it ends; one_thread for debugging. */
+int server_serve(struct server *server, bool one_thread);
+/* Any session, until it ends. */
 int server_run(struct fuse_session *session, bool one_thread);
 
 #endif

@@ -166,6 +166,7 @@ static void do_write(fuse_req_t req, fuse_ino_t node, const char *bytes, size_t 
 	u64 done = 0;
 	int err = 0;
 
+	write_begins(&server->writes);
 	file_lock(server->changer, w.ino);
 	file_changed(server->changer, w.ino);
 	if (overwrite(server, &w))
@@ -183,6 +184,7 @@ static void do_write(fuse_req_t req, fuse_ino_t node, const char *bytes, size_t 
 		reply_failure(req, err, "write", node);
 	else
 		fuse_reply_write(req, (size_t)done);
+	write_ends(&server->writes);
 }
 
 /* ---- size ---- */

@@ -10,10 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -288,6 +289,18 @@ static void no_note(struct env *env, const char *line)
 {
 	(void)env;
 	(void)line;
+}
+
+int host_thread_start(pthread_t *thread, void *(*fn)(void *arg), void *arg)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(thread, NULL, fn, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err ? fail(-err, "no thread to be had: %s", strerror(err)) : 0;
 }
 
 void host_env_init(struct env *env, u32 workers)

@@ -177,6 +177,11 @@ int attr_rebuild(struct repair *r, u32 ag, u64 ino)
 	if (!err)
 		repair_say(r, "inode %llu: attributes rebuilt: %u kept, %u mended, %u lost",
 			   (unsigned long long)ino, s.kept, s.mended, s.lost);
+	if (!err && s.senseless)
+		repair_say(r,
+			   "inode %llu: %u blocks of its attributes make no sense: what was in "
+			   "them is lost",
+			   (unsigned long long)ino, s.senseless);
 	attr_list_close(&s.list);
 	env_free(r->vol->env, s.chain);
 	return err;

@@ -27,6 +27,8 @@ static bool obeys(const struct attr_salvage *s, const struct attr_slot *slot)
 void attr_salvage_lose(struct attr_salvage *s, const struct attr_slot *slot)
 {
 	s->lost++;
+	if (s->r->lost)
+		s->r->lost->attributes++;
 	repair_say(s->r, "inode %llu: attribute '%.*s' lost", (unsigned long long)s->inode.ino.v,
 		   (int)slot->name_length, slot->name_length ? (const char *)slot->name : "");
 }
@@ -242,16 +244,20 @@ static int read_leaf(struct leaf *l)
 	return err;
 }
 
-/* By its magic, or by what else is in its header. */
-static bool looks_like_leaf(const struct attr_salvage *s, const struct buf *buf)
+/* By its magic, or by what else is in its header; what is nothing at all is counted. */
+static bool looks_like_leaf(struct attr_salvage *s, const struct buf *buf)
 {
 	const struct da_info *info = (const struct da_info *)buf->data;
 
 	if (da_magic(buf->data) == ATTR_LEAF_MAGIC)
 		return true;
-	return da_magic(buf->data) != DA_NODE_MAGIC &&
-	       be32_get(*(const struct be32 *)buf->data) != ATTR_REMOTE_MAGIC &&
-	       be64_get(info->owner) == s->inode.ino.v && be64_get(info->blkno) == buf->at.v / 512;
+	if (da_magic(buf->data) == DA_NODE_MAGIC ||
+	    be32_get(*(const struct be32 *)buf->data) == ATTR_REMOTE_MAGIC)
+		return false;
+	if (be64_get(info->owner) == s->inode.ino.v && be64_get(info->blkno) == buf->at.v / 512)
+		return true;
+	s->senseless++;
+	return false;
 }
 
 static int see_place(void *arg, const struct da_place *place)

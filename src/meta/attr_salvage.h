@@ -20,6 +20,7 @@ struct attr_salvage {
 	/* results */
 	struct attr_list list;
 	u32 kept, mended, lost;
+	u32 senseless; /* blocks: what was in them is lost */
 	int err;
 };
 

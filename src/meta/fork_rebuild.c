@@ -556,6 +556,17 @@ static int free_old_map(struct fork_work *w, const struct reading *r)
 	return err;
 }
 
+/* Extents that could not be read; of blocks of the map that could not, the inode has counted them.
+ */
+static u64 lost_extents(const struct one *o, enum fork_id which)
+{
+	u64 records = o->r.records, told = o->inode.fork[which].extents;
+
+	if (!o->r.whole && o->inode.fork[which].format == FORMAT_BTREE)
+		records = max_u64(records, told);
+	return records > o->read.count && !o->settled ? records - o->read.count : 0;
+}
+
 static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct one *o, u64 rest,
 			u64 *blocks)
 {
@@ -568,9 +579,7 @@ static int rebuild_fork(struct fork_work *w, enum fork_id which, const struct on
 	use = choose(w, o, which, rest + map_blocks);
 	if (use) {
 		if (use != seen)
-			w->lost += o->r.records > o->read.count && !o->settled
-				       ? o->r.records - o->read.count
-				       : 0;
+			w->lost += lost_extents(o, which);
 		err = write_fork(w, which, use, &map_blocks);
 		if (!err && o->r.freeing && o->r.whole && use == &o->read)
 			err = free_old_map(w, &o->r);
@@ -620,6 +629,9 @@ int forks_rebuild(struct fork_work *w)
 		err = rebuild_fork(w, (enum fork_id)i, &o[i], other->blocks + other->map_blocks,
 				   &blocks);
 	}
+	if (!err && w->lost && o[0].inode.nblocks > blocks &&
+	    o[0].inode.nblocks <= w->view->geo.data_blocks)
+		w->lost_blocks = o[0].inode.nblocks - blocks;
 	if (!err)
 		inode_set(w->m, "nblocks", blocks);
 	for (u32 i = 0; i < 2; i++) {

@@ -158,6 +158,20 @@ static int mend(struct repair *r, struct vol *view, struct txn *txn, struct mend
 	return err || !*changed ? err : write_back(view, txn, &p, m->raw);
 }
 
+static void say_lost(struct repair *r, unsigned long long ino, const struct fork_work *w)
+{
+	u64 bytes = w->lost_blocks << r->vol->geo.block_log;
+
+	if (r->lost)
+		r->lost->bytes += bytes;
+	if (bytes)
+		repair_say(r, "inode %llu: %llu extents are lost, about %llu bytes", ino,
+			   (unsigned long long)w->lost, (unsigned long long)bytes);
+	else
+		repair_say(r, "inode %llu: %llu extents are lost", ino,
+			   (unsigned long long)w->lost);
+}
+
 static void say(struct repair *r, const struct mend_inode *m, const struct fork_work *w)
 {
 	unsigned long long ino = m->ino;
@@ -176,8 +190,7 @@ static void say(struct repair *r, const struct mend_inode *m, const struct fork_
 			repair_say(r, "inode %llu: map of its %s from what could be read of it",
 				   ino, fork[i]);
 	if (w->lost)
-		repair_say(r, "inode %llu: %llu extents are lost", ino,
-			   (unsigned long long)w->lost);
+		say_lost(r, ino, w);
 	if (!*m->what && !w->rewritten[0] && !w->rewritten[1])
 		repair_say(r, "inode %llu: checksum", ino);
 }

@@ -246,6 +246,7 @@ static bool enter_lost_name(struct names_work *w, u64 ino, u64 parent)
 		trail_clear();
 		return false;
 	}
+	w->r->lost->found++;
 	repair_say(w->r,
 		   "inode %llu: had no name, and '%.*s' in directory %llu no inode: taken for each "
 		   "other",

@@ -15,7 +15,7 @@
 #include "meta/inode.h"
 #include "meta/inode_facts.h"
 
-/* Names that led to no inode, of all rounds. */
+/* What is lost, of all rounds: names that led to no inode, attributes, content of files. */
 #define LOST_NAMES 64
 struct lost_name {
 	u64 dir;
@@ -24,6 +24,9 @@ struct lost_name {
 };
 struct lost_names {
 	u32 count; /* also of those that are not kept */
+	u32 found; /* that inodes without a name have got */
+	u32 attributes;
+	u64 bytes; /* of files */
 	struct lost_name name[LOST_NAMES];
 };
 

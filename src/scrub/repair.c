@@ -768,6 +768,9 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	}
 	if (r.told)
 		health_repairing(vol->health, false);
+	result->lost_names = r.lost->count - r.lost->found;
+	result->lost_attributes = r.lost->attributes;
+	result->lost_bytes = r.lost->bytes;
 	env_free(vol->env, r.lost);
 	env_free(vol->env, r.live);
 	env_free(vol->env, r.uneven);

@@ -43,8 +43,9 @@ struct repair_result {
 	u32 rounds;
 	u64 first, left; /* findings of the first and of the last survey */
 	u64 rebuilt, failed;
-	int error;		  /* why the last of them has failed */
-	struct sweep_stats stats; /* of the last survey */
+	u64 lost_names, lost_attributes, lost_bytes; /* bytes of files; as far as that is known */
+	int error;				     /* why the last of them has failed */
+	struct sweep_stats stats;		     /* of the last survey */
 };
 /* Whether some of these types may be rebuilt while others write. */
 bool repair_beside(const struct vol *vol, u64 types);
