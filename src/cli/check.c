@@ -136,7 +136,7 @@ static const struct meta_type *find_type(const char *name)
 static bool set_log_choice(struct check *check, const char *choice)
 {
 	check->image.accept_loss = !strcmp(choice, "accept-loss");
-	check->image.no_recovery = !strcmp(choice, "ignore");
+	check->image.no_recovery = check->image.tell_log = !strcmp(choice, "ignore");
 	return check->image.accept_loss || check->image.no_recovery || !strcmp(choice, "refuse");
 }
 
@@ -207,7 +207,8 @@ const struct command command_check = {
 	"  --only=TYPE           only metadata of this type: agf, inode\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"
 	"  --log=accept-loss     replay what is whole of a damaged log\n"
-	"  --log=ignore          look at the disk as it is, without replay\n" CLI_HELP_DEVICES "\n"
+	"  --log=ignore          look at the disk as it is; that its log was not\n"
+	"                        replayed is a finding then\n" CLI_HELP_DEVICES "\n"
 	"Exit status, OR of: 1 corruption, 2 warnings or optimizations only, 4 the check could\n"
 	"not be finished, 8 usage.\n",
     .options_size = sizeof(struct check),

@@ -128,6 +128,7 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 	    .repair = image->repair,
 	    .doubtful_super = image->doubtful_super,
 	    .no_recovery = image->no_recovery,
+	    .tell_log = image->tell_log,
 	    .accept_loss = image->accept_loss,
 	    .discard_log = image->discard_log,
 	    .memory = image->memory,

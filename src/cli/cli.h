@@ -82,7 +82,7 @@ struct cli_image {
 	bool doubtful_super;	     /* see struct vol_options */
 	bool preview;		     /* with write: in memory alone */
 	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
-	bool no_recovery, accept_loss, discard_log;
+	bool no_recovery, tell_log, accept_loss, discard_log;
 	size_t memory;
 	u32 progress; /* 1 + the descriptor that progress goes to; 0: none */
 	struct verdict *verdict;

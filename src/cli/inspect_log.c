@@ -62,7 +62,7 @@ static int print_event(void *arg, const struct log_event *e)
 
 int inspect_log(FILE *out, struct vol *vol, bool all)
 {
-	static const char *const state[] = {"clean", "dirty", "damaged"};
+	static const char *const state[] = {"", "clean", "dirty", "damaged"};
 	struct verdict v = {
 	    .raise = print_finding,
 	    .sink = out,

@@ -78,7 +78,7 @@ static json_t *finding_of(const struct geometry *g, const struct finding *f)
 
 static json_t *log_of(const struct report *r)
 {
-	static const char *const state[] = {"clean", "dirty", "damaged"};
+	static const char *const state[] = {"unknown", "clean", "dirty", "damaged"};
 	const struct log_status *log = &r->log;
 
 	if (!r->opened)

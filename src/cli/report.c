@@ -146,6 +146,9 @@ static void print_log(FILE *out, const struct report *report)
 		return;
 	}
 	switch (log->state) {
+	case LOG_UNSEEN:
+		fprintf(out, "log: not at hand; ");
+		break;
 	case LOG_CLEAN:
 		fprintf(out, "log: clean\n");
 		return;

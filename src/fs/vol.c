@@ -128,6 +128,19 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 	return err;
 }
 
+/* For who looks at the disk as it is. */
+static int look_at_log(struct vol *vol, const struct vol_options *options)
+{
+	const struct log_options log_options = {.types = vol->types, .verdict = options->verdict};
+	int err =
+	    log_look(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+
+	/* where a damaged one ends is not known: no block can be ahead of it */
+	if (vol->log_status.state == LOG_DAMAGED)
+		vol->log_status.head_cycle = 0;
+	return err;
+}
+
 /* What the log announced and did not do; the superblock's counters change with it. */
 static int finish_log(struct vol *vol, const struct vol_options *options, u8 *block)
 {
@@ -216,6 +229,8 @@ static int open_steps(struct vol *vol, const struct vol_options *options, u8 *bl
 		err = replay_log(vol, options);
 		if (!err && vol->replayed)
 			err = load_superblock(vol, options, block);
+	} else if (!err && options->tell_log) {
+		err = look_at_log(vol, options);
 	}
 	vol->home = vol->data;
 	if (!err && options->write)

@@ -261,6 +261,56 @@ int log_examine(struct env *env, const struct geometry *g, struct device *data, 
 	return err;
 }
 
+static int look(struct log_scan *scan, struct device *data, const struct log_ends *found,
+		struct log_status *status)
+{
+	struct log_replay r = {
+	    .scan = scan, .env = scan->env, .g = scan->g, .data = data, .status = status};
+	struct log_ends ends = *found;
+	int err = gather(&r, &ends);
+
+	log_cancels_close(r.cancels);
+	if (scan->damaged)
+		status->state = LOG_DAMAGED;
+	return err;
+}
+
+static void report_ignored(struct log_scan *scan, const struct log_status *status)
+{
+	static const char *const state[] = {"on a device that is not given", NULL, "dirty",
+					    "damaged"};
+	const struct where where = {
+	    .type = "log", .ag = NO_AG, .ino = NO_INO, .daddr = NO_DADDR, .owner = NO_OWNER};
+
+	if (state[status->state])
+		log_report(scan, log_defs->ignored, &where, state[status->state]);
+}
+
+int log_look(struct env *env, const struct geometry *g, struct device *data, struct device *log,
+	     const struct log_options *options, struct log_status *status)
+{
+	struct log_options all = *options;
+	struct log_scan scan = {.env = env, .g = g, .options = &all};
+	struct log_ends ends;
+	int err = 0;
+
+	*status = (struct log_status){0};
+	all.accept_loss = true; /* goes on behind what it has met */
+	if (g->log_internal || log) {
+		err = examine(&scan, env, g, data, log, &all, &ends, status);
+		if (!err && status->state != LOG_DAMAGED)
+			report_torn(&scan, &ends);
+		if (!err && status->state == LOG_DIRTY)
+			err = look(&scan, data, &ends, status);
+	}
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		status->state = LOG_DAMAGED;
+	report_ignored(&scan, status);
+	return 0;
+}
+
 int log_recover(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status)
 {

@@ -16,7 +16,8 @@
 #include "device/device.h"
 #include "format/type.h"
 
-enum log_state { LOG_CLEAN, LOG_DIRTY, LOG_DAMAGED };
+/* LOG_UNSEEN: nobody has looked. */
+enum log_state { LOG_UNSEEN, LOG_CLEAN, LOG_DIRTY, LOG_DAMAGED };
 
 /* One piece of what an intent announces. Members that its type does not have are NO_ or 0. */
 struct log_change {
@@ -71,7 +72,7 @@ struct log_defs {
 	/* Where an item would be replayed to. */
 	const struct finding_def *target;
 	/* No damage. */
-	const struct finding_def *torn, *pending, *ahead;
+	const struct finding_def *torn, *pending, *ahead, *ignored;
 };
 extern const struct log_defs *log_defs;
 
@@ -79,6 +80,11 @@ extern const struct log_defs *log_defs;
  * sense is LOG_DAMAGED, and -EUCLEAN unless the loss is accepted. */
 int log_examine(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status);
+/* The same, and reads all that would be replayed, so that all damage of the log itself is met; for
+ * who will not replay it, which is a finding when the log is not clean. Fails for want of memory
+ * alone: a log that is not at hand stays LOG_UNSEEN, one that cannot be read is LOG_DAMAGED. */
+int log_look(struct env *env, const struct geometry *g, struct device *data, struct device *log,
+	     const struct log_options *options, struct log_status *status);
 /* Does nothing to a clean log. status is to be freed in any case. */
 int log_recover(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status);
