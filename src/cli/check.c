@@ -114,6 +114,7 @@ static int work(struct cli_run *run, void *options)
 	if (report_open(&run->env, &c.report))
 		return cli_failed_in(run);
 	c.report.image = check->image.data;
+	c.report.only = check->only ? check->only->name : NULL;
 	c.report.mounted = run->mounted && run->mounted->journal;
 	c.report.live = check->verbose ? run->err : NULL;
 	run->env.front = &c;
@@ -204,7 +205,7 @@ const struct command command_check = {
 	"  --json                print one JSON object instead (docs/JSON.md)\n"
 	"  --preen               also what is sound, but could be better, as kernels leave it\n"
 	"  --memory=SIZE         for the cache of blocks: 16M\n"
-	"  --only=TYPE           only metadata of this type: agf, inode\n"
+	"  --only=TYPE           only what concerns metadata of this type: agf, inode\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"
 	"  --log=accept-loss     replay what is whole of a damaged log\n"
 	"  --log=ignore          look at the disk as it is; that its log was not\n"

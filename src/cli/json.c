@@ -121,6 +121,7 @@ int report_print_json(FILE *out, const struct report *r, int status)
 	json_object_set_new(root, "schema", json_integer(SCHEMA_VERSION));
 	json_object_set_new(root, "version", json_string(MENDFS_VERSION));
 	json_object_set_new(root, "image", text_of(r->image));
+	json_object_set_new(root, "only", r->only ? text_of(r->only) : json_null());
 	json_object_set_new(root, "exit", json_integer(status));
 	json_object_set_new(root, "error", r->error ? text_of(r->error) : json_null());
 	json_object_set_new(root, "total", json_integer((json_int_t)r->total));

@@ -186,7 +186,7 @@ static void print_totals(FILE *out, const struct report *report)
 	const char *comma = "";
 
 	if (!report->total) {
-		fprintf(out, report->error ? "not finished\n" : "clean\n");
+		fprintf(out, report->error ? "not finished" : "clean");
 		return;
 	}
 	fprintf(out, "%" PRIu64 " finding%s: ", report->total, report->total == 1 ? "" : "s");
@@ -197,7 +197,6 @@ static void print_totals(FILE *out, const struct report *report)
 			severity_name((enum severity)s));
 		comma = ", ";
 	}
-	fprintf(out, "\n");
 }
 
 void report_print(FILE *out, const struct report *report)
@@ -229,4 +228,7 @@ void report_print(FILE *out, const struct report *report)
 	}
 	fprintf(out, "%s: ", report->image);
 	print_totals(out, report);
+	if (report->only)
+		fprintf(out, "; only what concerns %s was asked for", report->only);
+	fprintf(out, "\n");
 }
