@@ -33,7 +33,7 @@
 struct mount {
 	struct env env;
 	struct mount_options options;
-	char image[PATH_MAX]; /* absolute */
+	char image[PATH_MAX], directory[PATH_MAX]; /* absolute: a daemon goes to / */
 	int lock_fd;
 	struct vol *vol;
 	struct server *server;
@@ -83,6 +83,8 @@ static int mount_lock(struct mount *mount)
 
 	if (!realpath(path, mount->image))
 		return fail(-errno, "%s: %s", path, strerror(errno));
+	if (!realpath(mount->options.directory, mount->directory))
+		return fail(-errno, "%s: %s", mount->options.directory, strerror(errno));
 	mount->lock_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (mount->lock_fd < 0)
 		return fail(-errno, "%s: %s", path, strerror(errno));
@@ -174,8 +176,8 @@ static int mount_serve(struct mount *mount)
 		session = fuse_session_new(&args, &ops, sizeof(ops), mount->server);
 	if (session && !fuse_set_signal_handlers(session)) {
 		if (!server_prepare(mount->server) &&
-		    !fuse_session_mount(session, mount->options.directory)) {
-			if (!server_start(mount->server, mount->options.directory) &&
+		    !fuse_session_mount(session, mount->directory)) {
+			if (!server_start(mount->server, mount->directory) &&
 			    !control_start(mount->control) &&
 			    server_run(session, mount->options.one_thread) >= 0)
 				status = 0;
