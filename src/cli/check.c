@@ -188,6 +188,9 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 	if (optind + 1 != argc)
 		return cli_misuse(self, "expected one image");
 	check->image.data = argv[optind];
+	check->image.log_choice =
+	    "--log=accept-loss replays what is whole of the log, --log=ignore "
+	    "looks at the disk as it is";
 	return 0;
 }
 

@@ -76,6 +76,13 @@ static json_t *finding_of(const struct geometry *g, const struct finding *f)
 	return o;
 }
 
+static json_t *loss_of(const struct log_loss *loss)
+{
+	return json_pack("{s:b, s:I, s:I, s:I}", "all", loss->all, "lost_records",
+			 (json_int_t)loss->records, "lost_bytes", (json_int_t)loss->bytes,
+			 "lost_items", (json_int_t)loss->items);
+}
+
 static json_t *log_of(const struct report *r)
 {
 	static const char *const state[] = {"unknown", "clean", "dirty", "damaged"};
@@ -83,11 +90,12 @@ static json_t *log_of(const struct report *r)
 
 	if (!r->opened)
 		return json_null();
-	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "state",
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "state",
 			 r->mounted ? "mounted" : state[log->state], "replayed", r->replayed,
 			 "records", (json_int_t)log->records, "transactions",
 			 (json_int_t)log->transactions, "items", (json_int_t)log->items, "intents",
-			 (json_int_t)log->intents, "unlinked", (json_int_t)log->unlinked);
+			 (json_int_t)log->finished, "intents_left", (json_int_t)log->intents,
+			 "unlinked", (json_int_t)log->unlinked, "loss", loss_of(&log->loss));
 }
 
 static json_t *stats_of(const struct report *r)

@@ -111,6 +111,8 @@ static int mount_open(struct mount *mount)
 				  .log = o->log,
 				  .rt = o->rt,
 				  .no_recovery = o->no_recovery,
+				  .accept_loss = o->accept_loss,
+				  .log_choice = MOUNT_LOG_CHOICE,
 				  .doubtful_super = true,
 				  .write = o->read_write};
 	int err = mount_lock(mount);
@@ -124,6 +126,7 @@ static int mount_open(struct mount *mount)
 	if (err)
 		return err;
 	cli_tell_super(stderr, mount->vol);
+	cli_tell_loss(stderr, mount->vol);
 	server.control = control_address(mount->control);
 	return server_create(mount->vol, &server, &mount->server);
 }
@@ -281,7 +284,10 @@ const struct command command_mount = {
     .help =
 	"  -o ro                 read-only: a dirty log is replayed in memory, and the image is\n"
 	"                        not written\n"
-	"  -o norecovery         do not replay a dirty log (with ro)\n"
+	"  -o norecovery         do not replay a dirty log (with ro), nor look at it; also "
+	"log=ignore\n"
+	"  -o log=accept-loss    replay what is whole of a damaged log (with ro); log=refuse, the\n"
+	"                        default, does not mount\n"
 	"  -o logdev=DEVICE      the log is on this device\n"
 	"  -o rtdev=DEVICE       the realtime section is on this device\n"
 	"  -o heal[=POLICY]      when a request meets damage: none, check, optimize, or repair\n"

@@ -91,29 +91,31 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 
 static int empty_log(struct vol *vol, const struct log_options *log_options)
 {
+	struct log_loss loss = vol->log_status.loss;
 	int err = log_discard(vol->env, &vol->geo, vol->data, vol->log);
 
 	vol->log_emptied = !err;
 	log_status_free(vol->env, &vol->log_status);
-	return err ? err
-		   : log_examine(vol->env, &vol->geo, vol->data, vol->log, log_options,
-				 &vol->log_status);
+	if (!err)
+		err = log_examine(vol->env, &vol->geo, vol->data, vol->log, log_options,
+				  &vol->log_status);
+	vol->log_status.loss = loss;
+	return err;
 }
 
-/* A dirty log is replayed above the device, or onto it by who will write. */
-static int replay_log(struct vol *vol, const struct vol_options *options)
+static void tell_refusal(const struct vol *vol, const struct vol_options *options, int err)
 {
-	const struct log_options log_options = {
-	    .types = vol->types, .verdict = options->verdict, .accept_loss = options->accept_loss};
-	struct device *overlay;
-	int err =
-	    log_examine(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+	if (options->log_refused)
+		*options->log_refused = err == -EUCLEAN && !options->accept_loss &&
+					vol->log_status.state == LOG_DAMAGED;
+}
 
-	if (options->discard_log && options->write &&
-	    (err == -EUCLEAN || vol->log_status.state != LOG_CLEAN))
-		err = empty_log(vol, &log_options);
-	if (err || vol->log_status.state != LOG_DIRTY)
-		return err;
+static int recover_log(struct vol *vol, const struct vol_options *options,
+		       const struct log_options *log_options)
+{
+	struct device *overlay;
+	int err;
+
 	if (!options->write) {
 		err = device_open_overlay(vol->env, vol->data, OVERLAY_MEMORY, &overlay);
 		if (err)
@@ -121,7 +123,23 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 		vol->data = overlay;
 	}
 	vol->replayed = true;
-	err = log_recover(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+	return log_recover(vol->env, &vol->geo, vol->data, vol->log, log_options, &vol->log_status);
+}
+
+/* A dirty log is replayed above the device, or onto it by who will write. */
+static int replay_log(struct vol *vol, const struct vol_options *options)
+{
+	const struct log_options log_options = {
+	    .types = vol->types, .verdict = options->verdict, .accept_loss = options->accept_loss};
+	int err =
+	    log_examine(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+
+	if (options->discard_log && options->write &&
+	    (err == -EUCLEAN || vol->log_status.state != LOG_CLEAN))
+		err = empty_log(vol, &log_options);
+	if (!err && vol->log_status.state == LOG_DIRTY)
+		err = recover_log(vol, options, &log_options);
+	tell_refusal(vol, options, err);
 	/* what is whole of it has been replayed, and the rest was given up */
 	if (!err && options->write && options->repair && vol->log_status.state == LOG_DAMAGED)
 		err = empty_log(vol, &log_options);

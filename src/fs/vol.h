@@ -61,6 +61,7 @@ struct vol_options {
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	bool *log_refused; /* may be NULL; else set when a damaged log is why opening has failed */
 	/* With write: a log that is not clean is emptied instead, and what it has is lost. */
 	bool discard_log;
 	/* A superblock with findings will do as long as its geometry, or a copy's, can be worked

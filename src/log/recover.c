@@ -134,7 +134,7 @@ static int replay_one(void *arg, const struct log_item *item)
 	int err = log_item_ops_of(item->type)->replay(r, item);
 
 	if (err == -EUCLEAN && r->scan->options->accept_loss) {
-		r->status->skipped++;
+		r->status->loss.items++;
 		return 0;
 	}
 	r->status->items++;
@@ -159,6 +159,24 @@ static int count_record(void *arg, const struct log_place *place, const u8 *reco
 	return 0;
 }
 
+/* What lies behind the damage. The bodies of records begin with their cycle, and are no headers. */
+static int count_loss(struct log_replay *r, u32 from, u32 to)
+{
+	struct log_loss *loss = &r->status->loss;
+	u8 block[LOG_BLOCK];
+	int err = 0;
+
+	loss->bytes = (u64)log_distance(r->scan, from, to) * LOG_BLOCK;
+	/* what is damaged may be no header any more */
+	loss->records = 1;
+	for (u32 at = log_block_after(r->scan, from, 1); at != to && !err;
+	     at = log_block_after(r->scan, at, 1)) {
+		err = log_scan_read(r->scan, at, 1, block);
+		loss->records += !err && log_is_header(block);
+	}
+	return err;
+}
+
 static int gather(struct log_replay *r, struct log_ends *ends)
 {
 	const struct log_visitor visitor = {.item = gather_item,
@@ -180,6 +198,8 @@ static int gather(struct log_replay *r, struct log_ends *ends)
 		head = reached; /* strictly nearer to the tail: this ends */
 		r->quotaoff = 0;
 	}
+	if (!err && head != ends->head)
+		err = count_loss(r, head, ends->head);
 	ends->head = head;
 	return err;
 }
@@ -245,6 +265,7 @@ static int examine(struct log_scan *scan, struct env *env, const struct geometry
 	if (!scan->damaged)
 		return err;
 	status->state = LOG_DAMAGED;
+	status->loss.all = true;
 	return err == -EUCLEAN && options->accept_loss ? 0 : err;
 }
 
@@ -307,6 +328,7 @@ int log_look(struct env *env, const struct geometry *g, struct device *data, str
 		return err;
 	if (err)
 		status->state = LOG_DAMAGED;
+	status->loss = (struct log_loss){0}; /* nobody has given up anything */
 	report_ignored(&scan, status);
 	return 0;
 }

@@ -43,6 +43,13 @@ struct log_pending {
 	u8 *bytes;
 };
 
+/* Of a damaged log, what was given up when its loss was accepted. */
+struct log_loss {
+	bool all;	    /* nobody knows where it ends: none of it was replayed */
+	u64 records, bytes; /* from the damage to the end */
+	u64 items;	    /* whose place is not what it must be */
+};
+
 struct log_status {
 	enum log_state state;
 	u64 head_block, tail_block; /* 512-byte blocks of the log */
@@ -50,9 +57,11 @@ struct log_status {
 	u64 torn_blocks;		  /* of records cut before their end; no damage */
 	u64 records, transactions, items; /* replayed */
 	u64 skipped;			  /* items whose place is newer, or cancelled */
-	u64 intents;			  /* found without a done item */
+	u64 intents;			  /* without a done item, and not finished */
+	u64 finished;			  /* intents of the log that have been, since */
 	u64 unlinked;			  /* inodes on unlinked lists afterwards */
 	struct log_pending *pending;	  /* the intents; log_status_free() */
+	struct log_loss loss;
 };
 
 struct log_options {

@@ -346,7 +346,8 @@ static void inodes_not_touched(void **state)
 	m->options.accept_loss = true;
 	assert_int_equal(maker_recover(m, &status), 0);
 	assert_int_equal(status.state, LOG_DAMAGED);
-	assert_int_equal(status.skipped, 1);
+	assert_int_equal(status.skipped, 0);
+	assert_int_equal(status.loss.items, 1);
 	maker_close(m);
 }
 
@@ -611,6 +612,9 @@ static void accepted_loss(void **state)
 	maker_expect(m, "LOG_RECORD_CRC");
 	assert_int_equal(status.state, LOG_DAMAGED);
 	assert_int_equal(status.transactions, 2);
+	assert_false(status.loss.all);
+	assert_int_equal(status.loss.records, 10);
+	assert_int_equal(status.loss.bytes, 10 * 512 * (block[1] - block[0]));
 	assert_int_equal(maker_data(m, 808)[0], 2);
 	assert_int_equal(maker_data(m, 816)[0], 0);
 	assert_int_equal(maker_data(m, 824)[0], 0);
