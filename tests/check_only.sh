@@ -35,12 +35,12 @@ concerns LINKS_FEWER_NAMES plain.img 'names inode' /small nlink add
 concerns DOTDOT_WRONG plain.img 'names inode' /dir data 0 'entry[1].inumber' add
 concerns PARENT_WITHOUT_NAME parent.img 'names inode' /w0 'attr_parent[0].gen' add
 concerns UNLINKED_NOT_LISTED plain.img 'agi inode' /small nlink zeroes
-concerns QUOTA_TOO_HIGH quota.img dquot inode 131 data 0 as dquot 'dquot[0].bcount' add
+concerns QUOTA_TOO_HIGH quota.img dquot inode 131 data 0 'dquot[0].bcount' add
 concerns COUNTER_TOO_HIGH plain.img agf agf 1 freeblks add
 concerns COUNTER_TOO_HIGH plain.img agi agi 0 freecount add
 concerns COUNTER_TOO_HIGH plain.img superblock superblock 0 icount add
-concerns RT_LEAKED realtime.img rtbitmap inode 129 data 0 as rtbitmap 'words[3].free' lastbit
-concerns RT_SUMMARY_TOO_HIGH realtime.img rtsummary inode 130 data 0 as rtsummary 'words[0].count' add
+concerns RT_LEAKED realtime.img rtbitmap inode 129 data 0 'words[3].free' lastbit
+concerns RT_SUMMARY_TOO_HIGH realtime.img rtsummary inode 130 data 0 'words[0].count' add
 
 # Nobody takes such a check for one of everything.
 status of-all 0 "$M" check --only=agf plain.img
