@@ -33,6 +33,13 @@ const struct log_item_ops *log_item_ops_of(u16 type)
 	return NULL;
 }
 
+const char *log_item_type_name(u16 type)
+{
+	const struct log_item_ops *ops = log_item_ops_of(type);
+
+	return ops ? ops->name : NULL;
+}
+
 /* What a transaction keeps until its commit, by order of replay. */
 struct kept {
 	struct log_store *store[LOG_ORDERS];

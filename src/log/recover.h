@@ -112,7 +112,8 @@ int log_pending_free_later(struct env *env, struct log_status *status, u64 start
 enum log_event_kind {
 	LOG_EVENT_RECORD, /* a record header, or an extended one (index > 0) */
 	LOG_EVENT_OP,	  /* an operation header */
-	LOG_EVENT_PART,	  /* a structure, or raw bytes (layout NULL), of an item that is whole */
+	LOG_EVENT_ITEM, /* an item that is whole: length, and as index its regions; parts follow */
+	LOG_EVENT_PART, /* a structure, or raw bytes (layout NULL), of an item that is whole */
 	LOG_EVENT_COMMIT, /* the transaction of this lsn is complete */
 };
 struct log_event {
@@ -128,6 +129,8 @@ struct log_event {
 	const void *bytes;
 	u32 length;
 };
+/* "efi"; NULL: a type that is not known. */
+const char *log_item_type_name(u16 type);
 /* Shows each record, operation and item from tail to head (of a clean log: the last record), until
  * fn returns nonzero, which is returned. Reads only. */
 int log_each(struct env *env, const struct geometry *g, struct device *data, struct device *log,

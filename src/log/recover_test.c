@@ -694,7 +694,7 @@ static void bad_items(void **state)
 }
 
 struct shown {
-	u32 records, ops, parts, commits, stop_at;
+	u32 records, ops, items, parts, commits, stop_at;
 	bool data;
 };
 
@@ -704,6 +704,7 @@ static int show(void *arg, const struct log_event *event)
 
 	s->records += event->kind == LOG_EVENT_RECORD;
 	s->ops += event->kind == LOG_EVENT_OP;
+	s->items += event->kind == LOG_EVENT_ITEM && event->length == 24 + 128;
 	s->parts += event->kind == LOG_EVENT_PART;
 	s->commits += event->kind == LOG_EVENT_COMMIT;
 	if (event->kind == LOG_EVENT_PART && !strcmp(event->part_name, "data"))
@@ -725,6 +726,7 @@ static void shown(void **state)
 			 0);
 	assert_int_equal(s.records, 1);
 	assert_int_equal(s.ops, 5);
+	assert_int_equal(s.items, 1);
 	assert_int_equal(s.parts, 3); /* format, map, data */
 	assert_int_equal(s.commits, 1);
 	assert_true(s.data);
