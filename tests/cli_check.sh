@@ -61,6 +61,25 @@ check json-documented diff <(jq -r 'paths | map(select(type == "string")) | last
 check json-ids-in-CHECKS diff <(jq -r '.findings[].id' out | while read -r id; do
 	grep -q "^| $id " "$TOP/docs/CHECKS.md" || echo "$id"; done) /dev/null
 
+# A log that was not replayed is told, also where what is checked is sound without it.
+xz -dc "$TOP/tests/fixtures/log-efi.img.xz" >dirty.img
+status log-ignored 2 "$M" check --log=ignore dirty.img
+check log-ignored-finding grep -q '^warning: log.*: is dirty, and was not replayed: .*\[LOG_NOT_REPLAYED\]$' out
+check log-ignored-line grep -qx 'log: dirty; not replayed: what follows is the disk as it is' out
+same log-ignored-total 'dirty.img: 1 finding: 1 warning' "$(tail -1 out)"
+status log-ignored-json 2 "$M" check --json --log=ignore dirty.img
+check log-ignored-json-state jq -e '.log.state == "dirty" and .log.replayed == false and .exit == 2' out
+status log-replayed 0 "$M" check dirty.img
+check log-replayed-line grep -q '^log: dirty; replayed in memory: ' out
+# Damage in the middle of it, where no torn write can have been.
+cp --sparse=always dirty.img damaged-log.img
+spoil_log damaged-log.img 346
+status log-damaged-ignored 3 "$M" check --log=ignore damaged-log.img
+check log-damaged-line grep -qx 'log: damaged; not replayed: what follows is the disk as it is' out
+check log-damaged-what grep -q '^corrupt: log .*\[LOG_RECORD_CRC\]$' out
+status log-damaged-json 3 "$M" check --json --log=ignore damaged-log.img
+check log-damaged-json-state jq -e '.log.state == "damaged"' out
+
 # Names that are not text: the JSON stays JSON.
 printf '/dev/null\n0 0\nd--755 0 0\nb\377d ---644 0 0 %s\n$\n' files/small >odd
 image odd.img -p odd

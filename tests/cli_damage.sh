@@ -78,6 +78,17 @@ same list-all-work "$(head -60 fields | wc -l)" "$count"
 check list-all-undone cmp pristine image
 "$M" damage --list image | cut -f1 | sort -u >objects
 for object in 'superblock 0' 'agf 3' 'agfl 2' 'agi 1'; do check "list-${object// /-}" grep -qx "$object" objects; done
+# Inodes are listed one by one, with what is in their forks, as each is by itself.
+"$M" damage --list image >all
+inode=$("$M" inspect --field=ino image /dir)
+large=$("$M" inspect --field=ino image /large)
+link=$("$M" inspect --field=ino image /link)
+for ino in "$inode" "$large" "$link"; do
+	"$M" damage --list image inode "$ino" >one
+	check "list-inode-fork-$ino" grep -q '	\(extents\[0\]\|target\|sfdir\)' one
+	check "list-has-inode-$ino" diff one <(grep "^inode $ino	" all)
+done
+check list-no-chunks test "$(grep -c 'as inodes	' all)" = 0
 check list-wrote-nothing cmp pristine image
 
 # Directory blocks that lie in several extents are listed by their place in the directory, with their own content.

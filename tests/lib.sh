@@ -66,3 +66,14 @@ proto() {
 		printf '$\nempty d--700 5 5\n$\n$\n'
 	} >"$file"
 }
+# spoil_log IMAGE BLOCK [BYTE]: other bytes at that byte (100) behind one of the 512-byte blocks of an internal log, so
+# in the body of a record that begins there.
+spoil_log() {
+	local place agblocks blocksize
+	place=$("$M" inspect --field=logstart "$1" superblock) # 8198 (1:6)
+	agblocks=$("$M" inspect --field=agblocks "$1" superblock)
+	blocksize=$("$M" inspect --field=blocksize "$1" superblock)
+	place=${place##*(} place=${place%)}
+	printf 'no such bytes' | dd of="$1" bs=1 conv=notrunc status=none \
+		seek=$(((${place%:*} * agblocks + ${place#*:}) * blocksize + ($2 + 1) * 512 + ${3:-100}))
+}

@@ -106,6 +106,20 @@ for signal in TERM INT HUP; do
 	if wait_until gone "$server" && unmounted "$ours"; then ok "signal-$signal"; else not_ok "signal-$signal" "still there"; fi
 done
 
+# So does a daemon, whose place is /, also where it was given a relative name.
+MOUNTED+=("$ours")
+if (cd "$SCRATCH" && "$MENDFS" mount -o ro image ours) && mountpoint -q "$ours"; then
+	server=$(pgrep -f "^$MENDFS mount -o ro image ours$")
+	kill "$server"
+	if wait_until gone "$server" && unmounted "$ours" && ls "$ours" >"$SCRATCH/err" 2>&1; then
+		ok signal-relative
+	else
+		not_ok signal-relative "$(cat "$SCRATCH/err")"
+	fi
+else
+	not_ok signal-relative "never mounted"
+fi
+
 if [ "$(id -u)" != 0 ]; then
 	for name in user helper allow-other; do skip "$name" "needs root to become another user"; done
 	exit 0

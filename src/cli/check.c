@@ -114,6 +114,7 @@ static int work(struct cli_run *run, void *options)
 	if (report_open(&run->env, &c.report))
 		return cli_failed_in(run);
 	c.report.image = check->image.data;
+	c.report.only = check->only ? check->only->name : NULL;
 	c.report.mounted = run->mounted && run->mounted->journal;
 	c.report.live = check->verbose ? run->err : NULL;
 	run->env.front = &c;
@@ -136,7 +137,7 @@ static const struct meta_type *find_type(const char *name)
 static bool set_log_choice(struct check *check, const char *choice)
 {
 	check->image.accept_loss = !strcmp(choice, "accept-loss");
-	check->image.no_recovery = !strcmp(choice, "ignore");
+	check->image.no_recovery = check->image.tell_log = !strcmp(choice, "ignore");
 	return check->image.accept_loss || check->image.no_recovery || !strcmp(choice, "refuse");
 }
 
@@ -187,6 +188,9 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 	if (optind + 1 != argc)
 		return cli_misuse(self, "expected one image");
 	check->image.data = argv[optind];
+	check->image.log_choice =
+	    "--log=accept-loss replays what is whole of the log, --log=ignore "
+	    "looks at the disk as it is";
 	return 0;
 }
 
@@ -204,10 +208,11 @@ const struct command command_check = {
 	"  --json                print one JSON object instead (docs/JSON.md)\n"
 	"  --preen               also what is sound, but could be better, as kernels leave it\n"
 	"  --memory=SIZE         for the cache of blocks: 16M\n"
-	"  --only=TYPE           only metadata of this type: agf, inode\n"
+	"  --only=TYPE           only what concerns metadata of this type: agf, inode\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"
 	"  --log=accept-loss     replay what is whole of a damaged log\n"
-	"  --log=ignore          look at the disk as it is, without replay\n" CLI_HELP_DEVICES "\n"
+	"  --log=ignore          look at the disk as it is; that its log was not\n"
+	"                        replayed is a finding then\n" CLI_HELP_DEVICES "\n"
 	"Exit status, OR of: 1 corruption, 2 warnings or optimizations only, 4 the check could\n"
 	"not be finished, 8 usage.\n",
     .options_size = sizeof(struct check),

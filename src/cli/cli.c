@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,13 +124,28 @@ static int put_undo(struct env *env, const char *path, struct device **device)
 	return err;
 }
 
+/* Behind what is wrong with the log, what can be done about it. */
+static int log_refused(const struct cli_image *image, int err)
+{
+	char what[TRAIL_MAX];
+
+	snprintf(what, sizeof(what), "%s", trail_text());
+	return fail(err, "%s; %s", what,
+		    image->log_choice
+			? image->log_choice
+			: "`mendfs repair --log=accept-loss` replays what is whole of the log");
+}
+
 int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 {
+	bool refused = false;
 	struct vol_options options = {
+	    .log_refused = &refused,
 	    .write = image->write,
 	    .repair = image->repair,
 	    .doubtful_super = image->doubtful_super,
 	    .no_recovery = image->no_recovery,
+	    .tell_log = image->tell_log,
 	    .accept_loss = image->accept_loss,
 	    .discard_log = image->discard_log,
 	    .memory = image->memory,
@@ -157,7 +173,26 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 		image->kept->data = device_overlay_hold(options.data);
 		image->kept->log = options.log ? device_overlay_hold(options.log) : NULL;
 	}
-	return vol_open(env, &meta_types, &options, out);
+	err = vol_open(env, &meta_types, &options, out);
+	return refused ? log_refused(image, err) : err;
+}
+
+void cli_loss_text(const struct log_loss *loss, char text[CLI_LOSS_TEXT])
+{
+	int used = 0;
+
+	if (loss->all)
+		used = snprintf(text, CLI_LOSS_TEXT, "all of it");
+	else if (loss->records)
+		used = snprintf(text, CLI_LOSS_TEXT, "%" PRIu64 " record%s (%" PRIu64 " bytes)",
+				loss->records, loss->records == 1 ? "" : "s", loss->bytes);
+	else
+		text[0] = 0;
+	if (loss->items)
+		used += snprintf(text + used, CLI_LOSS_TEXT - (size_t)used, "%s%" PRIu64 " item%s",
+				 used ? " and " : "", loss->items, loss->items == 1 ? "" : "s");
+	if (used)
+		snprintf(text + used, CLI_LOSS_TEXT - (size_t)used, " given up");
 }
 
 int cli_open_kept(struct env *env, const struct cli_image *image, struct vol **out)
@@ -202,6 +237,19 @@ void cli_tell_super(FILE *err, const struct vol *vol)
 			"copy at "
 			"sector %llu\n",
 			vol->data->name, (unsigned long long)vol->super_at.v / 512);
+}
+
+void cli_tell_loss(FILE *err, const struct vol *vol)
+{
+	const struct log_status *log = &vol->log_status;
+	char text[CLI_LOSS_TEXT];
+
+	cli_loss_text(&log->loss, text);
+	if (*text)
+		fprintf(err,
+			"mendfs: %s: the log is damaged: %" PRIu64
+			" records were replayed in memory, %s\n",
+			vol->home->name, log->records, text);
 }
 
 int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol **out)

@@ -82,7 +82,8 @@ struct cli_image {
 	bool doubtful_super;	     /* see struct vol_options */
 	bool preview;		     /* with write: in memory alone */
 	const char *undo;	     /* with write: the old bytes go to this file; may be NULL */
-	bool no_recovery, accept_loss, discard_log;
+	bool no_recovery, tell_log, accept_loss, discard_log;
+	const char *log_choice; /* what can be done about a damaged log; NULL: ask check */
 	size_t memory;
 	u32 progress; /* 1 + the descriptor that progress goes to; 0: none */
 	struct verdict *verdict;
@@ -99,8 +100,13 @@ void cli_close_kept(struct cli_kept *kept);
 /* Locks an image against other programs of ours, until the descriptor is closed: readers may be
  * many, a writer is alone. */
 int cli_lock(const char *image, bool alone, int *fd);
+/* "3 records (4096 bytes) and 1 item given up"; of a log whose loss was accepted. */
+#define CLI_LOSS_TEXT 128
+void cli_loss_text(const struct log_loss *loss, char text[CLI_LOSS_TEXT]);
 /* Says so when the geometry comes from a copy of the superblock. */
 void cli_tell_super(FILE *err, const struct vol *vol);
+/* Says how much was given up of a damaged log. */
+void cli_tell_loss(FILE *err, const struct vol *vol);
 /* The same for a run: of a mounted filesystem, what it is at this moment. */
 int cli_run_open(struct cli_run *run, const struct cli_image *image, struct vol **out);
 

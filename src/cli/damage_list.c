@@ -4,6 +4,7 @@
 #include "base/trail.h"
 #include "fs/fork.h"
 #include "ledger/sweep.h"
+#include "meta/inode.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -96,14 +97,13 @@ static void name_object(struct vol *vol, const struct ref *ref, struct object *o
 			 (u32)(block % g->ag_blocks), ref->type->name);
 }
 
-static void list_visited(void *arg, const struct ref *ref)
+static void list_object(void *arg, const struct ref *ref)
 {
 	const struct cache_range whole = {ref->at, ref->size};
 	struct listing *listing = arg;
 	struct object o;
 	int err;
 
-	listing->vol->env->lock_take(listing->lock);
 	err = object_at(listing->vol, ref->type, &ref->where, ref->ranges ? ref->ranges : &whole,
 			ref->ranges ? ref->range_count : 1, &o);
 	if (!err) {
@@ -113,7 +113,20 @@ static void list_visited(void *arg, const struct ref *ref)
 	} else if (!listing->err) {
 		listing->err = err;
 	}
-	listing->vol->env->lock_drop(listing->lock);
+}
+
+/* Of inodes, each by itself: their forks are theirs, and not their chunk's. */
+static void list_visited(void *arg, const struct ref *ref)
+{
+	struct listing *listing = arg;
+	struct vol *vol = listing->vol;
+
+	vol->env->lock_take(listing->lock);
+	if (ref->type->id == META_INODES)
+		inodes_each(vol->types, &vol->geo, ref, list_object, listing);
+	else
+		list_object(listing, ref);
+	vol->env->lock_drop(listing->lock);
 }
 
 int damage_list_all(struct vol *vol)

@@ -108,19 +108,52 @@ static int show_field(struct cli_run *run, const struct object *object, const ch
 	return 0;
 }
 
-static int show_log(struct cli_run *run, struct vol *vol, bool all)
-{
-	if (run->mounted)
-		return fail(-EBUSY, "the log of a mounted filesystem is in use");
-	return inspect_log(run->out, vol, all);
-}
-
 struct inspect {
 	struct cli_image image; /* first */
 	const char *field;
 	char **words; /* of the object */
 	u32 count;
 };
+
+/* As a check opens it, or when that fails, without a replay. */
+static int open_for_log(struct cli_run *run, struct cli_image *image, struct vol **vol)
+{
+	int err;
+
+	image->no_recovery = false;
+	image->accept_loss = true;
+	err = cli_open(&run->env, image, vol);
+	if (!err || err == -ENOMEM)
+		return err;
+	fprintf(run->err, "mendfs: not replayed: %s\n", trail_text());
+	image->no_recovery = image->tell_log = true;
+	return cli_open(&run->env, image, vol);
+}
+
+static int show_log(struct cli_run *run, const struct inspect *inspect,
+		    const struct log_request *request, int *status)
+{
+	struct log_findings findings = {.count = 0};
+	struct verdict v = {.raise = log_finding_keep, .sink = &findings};
+	struct cli_image image = inspect->image;
+	struct vol *vol = NULL;
+	int err;
+
+	if (request->view == LOG_VIEW_NONE)
+		return fail(-EINVAL, "expected log, log all, or log record and its number or LSN");
+	if (run->mounted)
+		return fail(-EBUSY, "the log of a mounted filesystem is in use");
+	image.verdict = &v;
+	err = open_for_log(run, &image, &vol);
+	if (err)
+		return err;
+	cli_tell_super(run->err, vol);
+	err = inspect_log(run->out, vol, request, &findings);
+	if (findings.worst >= SEVERITY_DISAGREES)
+		*status |= STATUS_CORRUPT;
+	vol_close(vol);
+	return err;
+}
 
 static int show(struct cli_run *run, struct vol *vol, const struct inspect *inspect, int *status)
 {
@@ -131,8 +164,6 @@ static int show(struct cli_run *run, struct vol *vol, const struct inspect *insp
 
 	if (count == 2 && (!strcmp(words[0], "dir") || !strcmp(words[0], "attr")))
 		return list_names(run, vol, words[0], words[1]);
-	if (!strcmp(words[0], "log") && (count == 1 || (count == 2 && !strcmp(words[1], "all"))))
-		return show_log(run, vol, count == 2);
 	err = object_find(vol, words, count, &object);
 	if (err)
 		return err;
@@ -184,9 +215,16 @@ static int work(struct cli_run *run, void *options)
 {
 	struct verdict lenient = {.raise = raise_nothing};
 	struct inspect *inspect = options;
+	const struct log_request request = log_request_of(inspect->words, inspect->count);
 	struct vol *vol;
 	int err, status = 0;
 
+	if (!strcmp(inspect->words[0], "log")) {
+		err = show_log(run, inspect, &request, &status);
+		if (err)
+			status = cli_failed_in(run);
+		return err == -EINVAL ? STATUS_USAGE : status;
+	}
 	inspect->image.verdict = &lenient;
 	if (cli_run_open(run, &inspect->image, &vol))
 		return cli_failed_in(run);
@@ -203,8 +241,10 @@ const struct command command_inspect = {
     .arguments = "[OPTION...] IMAGE|DIRECTORY OBJECT...",
     .summary = "show any object of the filesystem, field by field",
     .help = OBJECT_GRAMMAR
-    "Also: dir INO|PATH and attr INO|PATH list all names and attributes; log tells its state,\nlog "
-    "all shows each record and item to replay.\n"
+    "Also: dir INO|PATH and attr INO|PATH list all names and attributes; log tells its "
+    "state,\nwith "
+    "one line a record; log record N shows one of them, by its number or its LSN (1:346),\nand log "
+    "all each of them with its items.\n"
     "\n"
     "  --field=FIELD         print this field alone: length, recs[3].startblock\n"
     "  --replay              as it is after the log has been replayed (in "

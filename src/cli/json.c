@@ -76,18 +76,26 @@ static json_t *finding_of(const struct geometry *g, const struct finding *f)
 	return o;
 }
 
+static json_t *loss_of(const struct log_loss *loss)
+{
+	return json_pack("{s:b, s:I, s:I, s:I}", "all", loss->all, "lost_records",
+			 (json_int_t)loss->records, "lost_bytes", (json_int_t)loss->bytes,
+			 "lost_items", (json_int_t)loss->items);
+}
+
 static json_t *log_of(const struct report *r)
 {
-	static const char *const state[] = {"clean", "dirty", "damaged"};
+	static const char *const state[] = {"unknown", "clean", "dirty", "damaged"};
 	const struct log_status *log = &r->log;
 
 	if (!r->opened)
 		return json_null();
-	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "state",
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "state",
 			 r->mounted ? "mounted" : state[log->state], "replayed", r->replayed,
 			 "records", (json_int_t)log->records, "transactions",
 			 (json_int_t)log->transactions, "items", (json_int_t)log->items, "intents",
-			 (json_int_t)log->intents, "unlinked", (json_int_t)log->unlinked);
+			 (json_int_t)log->finished, "intents_left", (json_int_t)log->intents,
+			 "unlinked", (json_int_t)log->unlinked, "loss", loss_of(&log->loss));
 }
 
 static json_t *stats_of(const struct report *r)
@@ -121,6 +129,7 @@ int report_print_json(FILE *out, const struct report *r, int status)
 	json_object_set_new(root, "schema", json_integer(SCHEMA_VERSION));
 	json_object_set_new(root, "version", json_string(MENDFS_VERSION));
 	json_object_set_new(root, "image", text_of(r->image));
+	json_object_set_new(root, "only", r->only ? text_of(r->only) : json_null());
 	json_object_set_new(root, "exit", json_integer(status));
 	json_object_set_new(root, "error", r->error ? text_of(r->error) : json_null());
 	json_object_set_new(root, "total", json_integer((json_int_t)r->total));

@@ -44,6 +44,8 @@ static int mount_open(struct mount *mount)
 				  .log = o->log,
 				  .rt = o->rt,
 				  .no_recovery = o->no_recovery,
+				  .accept_loss = o->accept_loss,
+				  .log_choice = MOUNT_LOG_CHOICE,
 				  .doubtful_super = true,
 				  .write = o->read_write};
 	struct vol *vol = NULL;
@@ -58,6 +60,7 @@ static int mount_open(struct mount *mount)
 		return err;
 	}
 	cli_tell_super(stderr, vol);
+	cli_tell_loss(stderr, vol);
 	return serve_open(&mount->serve, vol);
 }
 
@@ -90,7 +93,10 @@ const struct command command_mount = {
     .help =
 	"  -o ro                 read-only: a dirty log is replayed in memory, and the image is\n"
 	"                        not written\n"
-	"  -o norecovery         do not replay a dirty log (with ro)\n"
+	"  -o norecovery         do not replay a dirty log (with ro), nor look at it; also "
+	"log=ignore\n"
+	"  -o log=accept-loss    replay what is whole of a damaged log (with ro); log=refuse, the\n"
+	"                        default, does not mount\n"
 	"  -o logdev=DEVICE      the log is on this device\n"
 	"  -o rtdev=DEVICE       the realtime section is on this device\n"
 	"  -o heal[=POLICY]      when a request meets damage: none, check, optimize, or repair\n"

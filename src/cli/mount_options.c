@@ -139,6 +139,17 @@ static bool take_quota(struct mount_options *options, const char *word)
 	return true;
 }
 
+/* As --log of check. The last one wins. */
+static bool take_log(struct mount_options *options, const char *word)
+{
+	if (strcmp(word, "log=refuse") != 0 && strcmp(word, "log=accept-loss") != 0 &&
+	    strcmp(word, "log=ignore") != 0)
+		return false;
+	options->accept_loss = word[4] == 'a';
+	options->no_recovery = word[4] == 'i';
+	return true;
+}
+
 /* What takes an option back. */
 static bool take_negation(struct mount_options *options, const char *word)
 {
@@ -172,7 +183,8 @@ static int take_list(struct mount_options *options, const struct command *comman
 						  "heal is none, check, optimize or repair");
 			continue;
 		}
-		if (take_negation(options, word) || take_quota(options, word))
+		if (take_negation(options, word) || take_quota(options, word) ||
+		    take_log(options, word))
 			continue;
 		if (!*word || take_flag(options, word) || take_value(options, word) ||
 		    listed(swallowed, ARRAY_COUNT(swallowed), word))
@@ -198,6 +210,9 @@ static int take_arguments(struct mount_options *options, const struct command *c
 	if (options->no_recovery && options->read_write)
 		return cli_misuse(
 		    command, "norecovery goes with ro alone: what is written to needs its log");
+	if (options->accept_loss && options->read_write)
+		return cli_misuse(command, "log=accept-loss goes with ro alone: `mendfs repair "
+					   "--log=accept-loss` makes it fit to be written to");
 	return 0;
 }
 

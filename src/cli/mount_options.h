@@ -8,12 +8,15 @@
 #include "fuse/heal.h"
 
 #define MOUNT_PASSED_MAX 1024
+#define MOUNT_LOG_CHOICE                                                                      \
+	"-o ro,log=accept-loss replays what is whole of the log in memory, -o ro,norecovery " \
+	"shows the disk as it is, and `mendfs repair --log=accept-loss` mends it"
 
 struct mount_options {
 	const char *image, *directory;
 	const char *log, *rt, *fsname, *subtype; /* NULL: not given */
 	bool read_only, read_write;		 /* asked for */
-	bool no_recovery, no_permissions, foreground, debug, one_thread;
+	bool no_recovery, accept_loss, no_permissions, foreground, debug, one_thread;
 	bool discard, sync, grpid;
 	enum heal_policy heal;
 	u32 quota_kept, quota_enforced; /* DQUOT_USER ... */

@@ -7,6 +7,7 @@
 
 #include "base/trail.h"
 #include "cli/cli.h"
+#include "format/quota.h"
 #include "fs/dir.h"
 #include "fs/fork.h"
 
@@ -68,6 +69,28 @@ const struct meta_type *object_identify(const struct vol *vol, const u8 *bytes, 
 		if (magic == type->magic)
 			return type;
 	}
+	/* its block is an array, and has no header of its own */
+	if (len >= sizeof(struct dquot) &&
+	    be16_get(((const struct dquot *)bytes)->magic) == DQUOT_MAGIC)
+		return vol_type(vol, META_DQUOT);
+	return NULL;
+}
+
+/* Of the filesystem's own files, the inode tells what they have. NULL: of no such. */
+static const struct meta_type *type_in_file(const struct vol *vol, struct inum ino)
+{
+	const struct geometry *g = &vol->geo;
+	const struct {
+		u64 ino;
+		enum meta_id type;
+	} own[] = {
+	    {g->uquota_ino, META_DQUOT}, {g->gquota_ino, META_DQUOT},	{g->pquota_ino, META_DQUOT},
+	    {g->rbm_ino, META_RTBITMAP}, {g->rsum_ino, META_RTSUMMARY},
+	};
+
+	for (u32 i = 0; i < ARRAY_COUNT(own); i++)
+		if (own[i].ino == ino.v)
+			return vol_type(vol, own[i].type);
 	return NULL;
 }
 
@@ -306,7 +329,7 @@ static int find_in_fork(struct object *o, struct words *w, enum fork_id which, s
 			err = fail(-EINVAL, "there is no type \"%s\"", peek(w) ? peek(w) : "");
 		w->at++;
 	} else {
-		o->type = NULL;
+		o->type = which == FORK_DATA ? type_in_file(o->vol, ino) : NULL;
 	}
 	if (!err)
 		err = load(o);

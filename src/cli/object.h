@@ -7,7 +7,7 @@
  *	PATH                    the same, when it begins with /
  *	... data N, ... attr N  after an inode: the object at block N of that fork
  *	block FSB|AG:BNO[+N]    whatever is there, of N blocks
- *	... as TYPE             after a block: take it for this; otherwise the magic number tells
+ *	... as TYPE             after a block: take it for this; else its magic number or file tells
  *	... PART N              after all: only record N, key N, .. of it: bnobt 0 recs 17
  *
  * Everything comes from the descriptors: place(), root, magic, size(), parts().  An object is a

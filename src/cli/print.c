@@ -54,10 +54,9 @@ static bool is_array(const struct field *field)
 }
 
 /* Elements that are alike, in one line: `[3-63] null`. */
-static void print_array(FILE *out, const struct object *o, const struct part *part,
-			const struct field *field)
+static void print_array(FILE *out, const struct geometry *g, const struct layout *layout,
+			const struct field *field, const u8 *base)
 {
-	const u8 *base = o->bytes + part->offset;
 	char text[VALUE_TEXT];
 
 	for (u32 i = 0; i < field->count;) {
@@ -66,7 +65,7 @@ static void print_array(FILE *out, const struct object *o, const struct part *pa
 
 		while (end < field->count && field_get(field, base, end) == v)
 			end++;
-		value_print(&o->vol->geo, part->layout, field, base, i, text);
+		value_print(g, layout, field, base, i, text);
 		if (end - i > 2)
 			fprintf(out, "%s[%u-%u] %s", i ? " " : "", i, end - 1, text);
 		else
@@ -76,29 +75,35 @@ static void print_array(FILE *out, const struct object *o, const struct part *pa
 	fprintf(out, "\n");
 }
 
-static void print_list(FILE *out, const struct object *o, const struct part *part)
+void fields_print(FILE *out, const struct geometry *g, const struct layout *layout, const u8 *base,
+		  int indent)
 {
 	char text[VALUE_TEXT];
 	int width = 0;
 
-	for (u32 i = 0; i < part->layout->field_count; i++) {
-		int length = (int)strlen(part->layout->fields[i].name);
+	for (u32 i = 0; i < layout->field_count; i++) {
+		int length = (int)strlen(layout->fields[i].name);
 
 		if (length > width)
 			width = length;
 	}
-	fprintf(out, "%s (%u bytes at %u)\n", part->name, part->layout->size, part->offset);
-	for (u32 i = 0; i < part->layout->field_count; i++) {
-		const struct field *field = &part->layout->fields[i];
+	for (u32 i = 0; i < layout->field_count; i++) {
+		const struct field *field = &layout->fields[i];
 
-		fprintf(out, "  %-*s  ", width, field->name);
+		fprintf(out, "%*s%-*s  ", indent, "", width, field->name);
 		if (is_array(field)) {
-			print_array(out, o, part, field);
+			print_array(out, g, layout, field, base);
 			continue;
 		}
-		value_print(&o->vol->geo, part->layout, field, o->bytes + part->offset, 0, text);
+		value_print(g, layout, field, base, 0, text);
 		fprintf(out, "%s\n", text);
 	}
+}
+
+static void print_list(FILE *out, const struct object *o, const struct part *part)
+{
+	fprintf(out, "%s (%u bytes at %u)\n", part->name, part->layout->size, part->offset);
+	fields_print(out, &o->vol->geo, part->layout, o->bytes + part->offset, 2);
 }
 
 static bool same_name(const struct parts *p, u32 a, u32 b)

@@ -12,6 +12,9 @@
  * says: (1:12) for a block, a date for a time. Arrays of bytes are one value. */
 void value_print(const struct geometry *g, const struct layout *layout, const struct field *field,
 		 const u8 *base, u32 element, char text[VALUE_TEXT]);
+/* One line a field, arrays with all their elements: `[3-63] null`. */
+void fields_print(FILE *out, const struct geometry *g, const struct layout *layout, const u8 *base,
+		  int indent);
 /* Header, fields, rows; only the selected part if there is one. -ENOMEM, or -ENOENT when there is
  * no such part. */
 int object_print(FILE *out, const struct object *object);

@@ -146,6 +146,16 @@ static int repair_mounted(struct repairing *r)
 	return repair(r, vol);
 }
 
+static void say_emptied(struct repairing *r, const struct log_loss *loss)
+{
+	char text[CLI_LOSS_TEXT], line[CLI_LOSS_TEXT + 32];
+
+	cli_loss_text(loss, text);
+	snprintf(line, sizeof(line), "log: emptied, %s",
+		 *text ? text : "what was not replayed of it is lost");
+	on_say(r, line);
+}
+
 static int repair_image(struct repairing *r)
 {
 	struct verdict v = {.raise = raise_nothing};
@@ -157,7 +167,7 @@ static int repair_image(struct repairing *r)
 		err = cli_open(&r->run->env, &r->image, &vol);
 	r->image.verdict = NULL;
 	if (!err && vol->log_emptied)
-		on_say(r, "log: emptied, what was not replayed of it is lost");
+		say_emptied(r, &vol->log_status.loss);
 	if (!err)
 		err = repair(r, vol);
 	closed = vol_close(vol);
@@ -310,6 +320,8 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 		return cli_misuse(self, "-f goes with --mount");
 	c->image.data = argv[optind];
 	c->image.write = c->image.repair = true;
+	c->image.log_choice = "--log=accept-loss replays what is whole of the log and empties it, "
+			      "--log=discard empties it";
 	return 0;
 }
 

@@ -137,6 +137,20 @@ int report_status(const struct report *report)
 	return status;
 }
 
+static void print_replay(FILE *out, const struct log_status *log)
+{
+	char loss[CLI_LOSS_TEXT];
+
+	fprintf(out,
+		"replayed in memory: %" PRIu64 " records, %" PRIu64 " transactions, %" PRIu64
+		" items, %" PRIu64 " unfinished operations",
+		log->records, log->transactions, log->items, log->finished + log->intents);
+	if (log->intents)
+		fprintf(out, ", of which %" PRIu64 " could not be finished", log->intents);
+	cli_loss_text(&log->loss, loss);
+	fprintf(out, "%s%s\n", *loss ? "; " : "", loss);
+}
+
 static void print_log(FILE *out, const struct report *report)
 {
 	const struct log_status *log = &report->log;
@@ -146,6 +160,9 @@ static void print_log(FILE *out, const struct report *report)
 		return;
 	}
 	switch (log->state) {
+	case LOG_UNSEEN:
+		fprintf(out, "log: not at hand; ");
+		break;
 	case LOG_CLEAN:
 		fprintf(out, "log: clean\n");
 		return;
@@ -157,10 +174,9 @@ static void print_log(FILE *out, const struct report *report)
 		break;
 	}
 	if (report->replayed)
-		fprintf(out,
-			"replayed in memory: %" PRIu64 " records, %" PRIu64
-			" transactions, %" PRIu64 " items, %" PRIu64 " unfinished operations\n",
-			log->records, log->transactions, log->items, log->intents);
+		print_replay(out, log);
+	else if (log->loss.all)
+		fprintf(out, "none of it could be replayed: what follows is the disk as it is\n");
 	else
 		fprintf(out, "not replayed: what follows is the disk as it is\n");
 }
@@ -183,7 +199,7 @@ static void print_totals(FILE *out, const struct report *report)
 	const char *comma = "";
 
 	if (!report->total) {
-		fprintf(out, report->error ? "not finished\n" : "clean\n");
+		fprintf(out, report->error ? "not finished" : "clean");
 		return;
 	}
 	fprintf(out, "%" PRIu64 " finding%s: ", report->total, report->total == 1 ? "" : "s");
@@ -194,7 +210,6 @@ static void print_totals(FILE *out, const struct report *report)
 			severity_name((enum severity)s));
 		comma = ", ";
 	}
-	fprintf(out, "\n");
 }
 
 void report_print(FILE *out, const struct report *report)
@@ -226,4 +241,7 @@ void report_print(FILE *out, const struct report *report)
 	}
 	fprintf(out, "%s: ", report->image);
 	print_totals(out, report);
+	if (report->only)
+		fprintf(out, "; only what concerns %s was asked for", report->only);
+	fprintf(out, "\n");
 }

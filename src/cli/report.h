@@ -32,6 +32,7 @@ struct report {
 	struct paths *paths;
 	/* For the summary; log is set when the volume was opened. */
 	const char *image;
+	const char *only;  /* the name of the type that alone was asked for; NULL: all */
 	const char *error; /* the check itself failed; NULL */
 	char error_text[TRAIL_MAX];
 	bool opened, replayed;

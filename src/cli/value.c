@@ -2,6 +2,7 @@
 #include "cli/print.h"
 
 #include "format/btree.h"
+#include "log/recover.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -53,10 +54,16 @@ static void add_mode(u64 mode, char *text, size_t size)
 }
 
 /* Structures with times say in their own flags which of the two formats they are in. */
-static void add_time(const struct layout *layout, const u8 *base, u64 raw, char *text, size_t size)
+static void add_time(const struct layout *layout, const struct field *field, const u8 *base,
+		     u64 raw, char *text, size_t size)
 {
 	const struct field *flags = layout_field(layout, "flags2");
 	bool big = flags && field_get(flags, base, 0) & INODE_FLAG2_BIGTIME;
+
+	/* seconds come first, whatever the byte order of them is */
+	if (!big && field->little)
+		raw = raw << 32 | raw >> 32;
+
 	s64 seconds = big ? (s64)(raw / NS_IN_SECOND) + BIGTIME_EPOCH : (s32)(raw >> 32);
 	u32 ns = big ? (u32)(raw % NS_IN_SECOND) : (u32)raw;
 	time_t when = (time_t)seconds;
@@ -91,7 +98,11 @@ static void add_meaning(const struct geometry *g, const struct layout *layout,
 		return;
 	case FIELD_TIME:
 		if (field->width == 64)
-			add_time(layout, base, v, text, size);
+			add_time(layout, field, base, v, text, size);
+		return;
+	case FIELD_ITEM:
+		if (log_item_type_name((u16)v))
+			snprintf(text, size, " (%s)", log_item_type_name((u16)v));
 		return;
 	case FIELD_OWNER:
 		if (owner_name((s64)v))

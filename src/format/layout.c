@@ -112,6 +112,7 @@ static int print_one(enum field_kind kind, u32 width, u64 v, char *text, size_t 
 			return snprintf(text, size, "null");
 		return snprintf(text, size, "%" PRIu64, v);
 	case FIELD_HEX:
+	case FIELD_ITEM:
 	case FIELD_MAGIC:
 	case FIELD_CRC:
 	case FIELD_FLAGS:

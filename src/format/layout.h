@@ -43,6 +43,7 @@ enum field_kind {
 	FIELD_TIME,
 	FIELD_MODE,
 	FIELD_FLAGS,
+	FIELD_ITEM, /* the type of a log item */
 	FIELD_HASH,
 	FIELD_STRING,
 	FIELD_BYTES,

@@ -107,8 +107,8 @@ enum log_item_type {
 };
 
 /* How every item's first region starts: its type and how many regions it has. */
-#define LOG_HEAD_FIELDS(F, A, S)    \
-	F(S, le16, type, FIELD_HEX) \
+#define LOG_HEAD_FIELDS(F, A, S)     \
+	F(S, le16, type, FIELD_ITEM) \
 	F(S, le16, size, FIELD_UINT)
 LAYOUT_STRUCT(log_head, LOG_HEAD_FIELDS);
 
@@ -147,7 +147,7 @@ enum log_buf_type {
 	LOG_BUF_TYPE_COUNT,
 };
 #define LOG_BUF_FIELDS(F, A, S)        \
-	F(S, le16, type, FIELD_HEX)    \
+	F(S, le16, type, FIELD_ITEM)   \
 	F(S, le16, size, FIELD_UINT)   \
 	F(S, le16, flags, FIELD_FLAGS) \
 	F(S, le16, len, FIELD_UINT)    \
@@ -171,7 +171,7 @@ LAYOUT_STRUCT(log_buf_map, LOG_BUF_MAP_FIELDS);
 #define LOG_INODE_DFORK (LOG_INODE_DDATA | LOG_INODE_DEXT | LOG_INODE_DBROOT)
 #define LOG_INODE_AFORK (LOG_INODE_ADATA | LOG_INODE_AEXT | LOG_INODE_ABROOT)
 #define LOG_INODE_FIELDS(F, A, S)       \
-	F(S, le16, type, FIELD_HEX)     \
+	F(S, le16, type, FIELD_ITEM)    \
 	F(S, le16, size, FIELD_UINT)    \
 	F(S, le32, fields, FIELD_FLAGS) \
 	F(S, le16, asize, FIELD_UINT)   \
@@ -186,7 +186,7 @@ LAYOUT_STRUCT(log_buf_map, LOG_BUF_MAP_FIELDS);
 LAYOUT_STRUCT(log_inode, LOG_INODE_FIELDS);
 /* As 32-bit kernels write it, without the padding. */
 #define LOG_INODE32_FIELDS(F, A, S)     \
-	F(S, le16, type, FIELD_HEX)     \
+	F(S, le16, type, FIELD_ITEM)    \
 	F(S, le16, size, FIELD_UINT)    \
 	F(S, le32, fields, FIELD_FLAGS) \
 	F(S, le16, asize, FIELD_UINT)   \
@@ -212,9 +212,9 @@ LAYOUT_STRUCT(log_inode32, LOG_INODE32_FIELDS);
 	F(S, le16, projid_lo, FIELD_UINT)      \
 	F(S, le16, projid_hi, FIELD_UINT)      \
 	F(S, le64, big_nextents, FIELD_UINT)   \
-	F(S, le64, atime, FIELD_HEX)           \
-	F(S, le64, mtime, FIELD_HEX)           \
-	F(S, le64, ctime, FIELD_HEX)           \
+	F(S, le64, atime, FIELD_TIME)          \
+	F(S, le64, mtime, FIELD_TIME)          \
+	F(S, le64, ctime, FIELD_TIME)          \
 	F(S, le64, size, FIELD_UINT)           \
 	F(S, le64, nblocks, FIELD_BLOCKS)      \
 	F(S, le32, extsize, FIELD_BLOCKS)      \
@@ -233,13 +233,13 @@ LAYOUT_STRUCT(log_inode32, LOG_INODE32_FIELDS);
 	F(S, le64, flags2, FIELD_FLAGS)        \
 	F(S, le32, cowextsize, FIELD_BLOCKS)   \
 	A(S, u8, 12, pad2, FIELD_BYTES)        \
-	F(S, le64, crtime, FIELD_HEX)          \
+	F(S, le64, crtime, FIELD_TIME)         \
 	F(S, le64, ino, FIELD_INO)             \
 	A(S, u8, 16, uuid, FIELD_UUID)
 LAYOUT_STRUCT(log_dinode, LOG_DINODE_FIELDS);
 
 #define LOG_DQUOT_FIELDS(F, A, S)      \
-	F(S, le16, type, FIELD_HEX)    \
+	F(S, le16, type, FIELD_ITEM)   \
 	F(S, le16, size, FIELD_UINT)   \
 	F(S, le32, id, FIELD_UINT)     \
 	F(S, le64, blkno, FIELD_DADDR) \
@@ -251,7 +251,7 @@ LAYOUT_STRUCT(log_dquot, LOG_DQUOT_FIELDS);
 #define LOG_QUOTAOFF_PROJECT 0x0008u
 #define LOG_QUOTAOFF_GROUP 0x0040u
 #define LOG_QUOTAOFF_FIELDS(F, A, S)   \
-	F(S, le16, type, FIELD_HEX)    \
+	F(S, le16, type, FIELD_ITEM)   \
 	F(S, le16, size, FIELD_UINT)   \
 	F(S, le32, flags, FIELD_FLAGS) \
 	A(S, u8, 12, pad, FIELD_BYTES)
@@ -259,7 +259,7 @@ LAYOUT_STRUCT(log_quotaoff, LOG_QUOTAOFF_FIELDS);
 
 /* The one item whose numbers are big-endian. */
 #define LOG_ICREATE_FIELDS(F, A, S)      \
-	F(S, le16, type, FIELD_HEX)      \
+	F(S, le16, type, FIELD_ITEM)     \
 	F(S, le16, size, FIELD_UINT)     \
 	F(S, be32, ag, FIELD_AGNO)       \
 	F(S, be32, agbno, FIELD_AGBLOCK) \
@@ -271,7 +271,7 @@ LAYOUT_STRUCT(log_icreate, LOG_ICREATE_FIELDS);
 
 /* EFI, EFD, RUI, CUI and BUI: this, and `nextents` of what follows. */
 #define LOG_INTENT_FIELDS(F, A, S)       \
-	F(S, le16, type, FIELD_HEX)      \
+	F(S, le16, type, FIELD_ITEM)     \
 	F(S, le16, size, FIELD_UINT)     \
 	F(S, le32, nextents, FIELD_UINT) \
 	F(S, le64, id, FIELD_HEX)
@@ -330,7 +330,7 @@ LAYOUT_STRUCT(log_phys, LOG_PHYS_FIELDS);
 
 /* RUD, CUD, BUD, ATTRD, XMD: the intent of this id is done. EFD starts with the same. */
 #define LOG_DONE_FIELDS(F, A, S)     \
-	F(S, le16, type, FIELD_HEX)  \
+	F(S, le16, type, FIELD_ITEM) \
 	F(S, le16, size, FIELD_UINT) \
 	F(S, le32, pad, FIELD_UINT)  \
 	F(S, le64, id, FIELD_HEX)
@@ -347,7 +347,7 @@ enum log_attr_kind {
 /* Followed by regions for the name, the new name, the value and the new value, as there are.
  * For LOG_ATTR_PARENT_REPLACE the halves of name_len are the lengths of the old and new name. */
 #define LOG_ATTRI_FIELDS(F, A, S)         \
-	F(S, le16, type, FIELD_HEX)       \
+	F(S, le16, type, FIELD_ITEM)      \
 	F(S, le16, size, FIELD_UINT)      \
 	F(S, le32, igen, FIELD_HEX)       \
 	F(S, le64, id, FIELD_HEX)         \
@@ -366,7 +366,7 @@ LAYOUT_STRUCT(log_attri, LOG_ATTRI_FIELDS);
 #define LOG_XMI_CLEAR_REFLINK2 (1ull << 4)
 #define LOG_XMI_KNOWN 0x1full
 #define LOG_XMI_FIELDS(F, A, S)              \
-	F(S, le16, type, FIELD_HEX)          \
+	F(S, le16, type, FIELD_ITEM)         \
 	F(S, le16, size, FIELD_UINT)         \
 	F(S, le32, pad, FIELD_UINT)          \
 	F(S, le64, id, FIELD_HEX)            \

@@ -91,29 +91,31 @@ static int load_superblock(struct vol *vol, const struct vol_options *options, u
 
 static int empty_log(struct vol *vol, const struct log_options *log_options)
 {
+	struct log_loss loss = vol->log_status.loss;
 	int err = log_discard(vol->env, &vol->geo, vol->data, vol->log);
 
 	vol->log_emptied = !err;
 	log_status_free(vol->env, &vol->log_status);
-	return err ? err
-		   : log_examine(vol->env, &vol->geo, vol->data, vol->log, log_options,
-				 &vol->log_status);
+	if (!err)
+		err = log_examine(vol->env, &vol->geo, vol->data, vol->log, log_options,
+				  &vol->log_status);
+	vol->log_status.loss = loss;
+	return err;
 }
 
-/* A dirty log is replayed above the device, or onto it by who will write. */
-static int replay_log(struct vol *vol, const struct vol_options *options)
+static void tell_refusal(const struct vol *vol, const struct vol_options *options, int err)
 {
-	const struct log_options log_options = {
-	    .types = vol->types, .verdict = options->verdict, .accept_loss = options->accept_loss};
-	struct device *overlay;
-	int err =
-	    log_examine(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+	if (options->log_refused)
+		*options->log_refused = err == -EUCLEAN && !options->accept_loss &&
+					vol->log_status.state == LOG_DAMAGED;
+}
 
-	if (options->discard_log && options->write &&
-	    (err == -EUCLEAN || vol->log_status.state != LOG_CLEAN))
-		err = empty_log(vol, &log_options);
-	if (err || vol->log_status.state != LOG_DIRTY)
-		return err;
+static int recover_log(struct vol *vol, const struct vol_options *options,
+		       const struct log_options *log_options)
+{
+	struct device *overlay;
+	int err;
+
 	if (!options->write) {
 		err = device_open_overlay(vol->env, vol->data, OVERLAY_MEMORY, &overlay);
 		if (err)
@@ -121,10 +123,39 @@ static int replay_log(struct vol *vol, const struct vol_options *options)
 		vol->data = overlay;
 	}
 	vol->replayed = true;
-	err = log_recover(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+	return log_recover(vol->env, &vol->geo, vol->data, vol->log, log_options, &vol->log_status);
+}
+
+/* A dirty log is replayed above the device, or onto it by who will write. */
+static int replay_log(struct vol *vol, const struct vol_options *options)
+{
+	const struct log_options log_options = {
+	    .types = vol->types, .verdict = options->verdict, .accept_loss = options->accept_loss};
+	int err =
+	    log_examine(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+
+	if (options->discard_log && options->write &&
+	    (err == -EUCLEAN || vol->log_status.state != LOG_CLEAN))
+		err = empty_log(vol, &log_options);
+	if (!err && vol->log_status.state == LOG_DIRTY)
+		err = recover_log(vol, options, &log_options);
+	tell_refusal(vol, options, err);
 	/* what is whole of it has been replayed, and the rest was given up */
 	if (!err && options->write && options->repair && vol->log_status.state == LOG_DAMAGED)
 		err = empty_log(vol, &log_options);
+	return err;
+}
+
+/* For who looks at the disk as it is. */
+static int look_at_log(struct vol *vol, const struct vol_options *options)
+{
+	const struct log_options log_options = {.types = vol->types, .verdict = options->verdict};
+	int err =
+	    log_look(vol->env, &vol->geo, vol->data, vol->log, &log_options, &vol->log_status);
+
+	/* where a damaged one ends is not known: no block can be ahead of it */
+	if (vol->log_status.state == LOG_DAMAGED)
+		vol->log_status.head_cycle = 0;
 	return err;
 }
 
@@ -216,6 +247,8 @@ static int open_steps(struct vol *vol, const struct vol_options *options, u8 *bl
 		err = replay_log(vol, options);
 		if (!err && vol->replayed)
 			err = load_superblock(vol, options, block);
+	} else if (!err && options->tell_log) {
+		err = look_at_log(vol, options);
 	}
 	vol->home = vol->data;
 	if (!err && options->write)

@@ -48,17 +48,20 @@ struct vol {
 	const struct meta_types *types;
 	bool replayed;	  /* a dirty log was replayed into the overlay */
 	bool log_emptied; /* for vol_options.discard_log, or after a loss that was accepted */
-	/* What the log was like, and what its replay did; zeros with no_recovery. */
+	/* What the log was like, and what its replay did; LOG_UNSEEN with no_recovery, unless
+	 * tell_log. */
 	struct log_status log_status;
 };
 
 struct vol_options {
 	struct device *data, *log, *rt; /* vol_open takes them over, also when it fails */
 	bool no_recovery;		/* look at a dirty image as it is */
+	bool tell_log;			/* with no_recovery: whether there is a log to replay */
 	bool accept_loss;		/* of a damaged log replay what is whole */
 	/* To be changed: a dirty log is replayed onto the device, and commits go to the log. Not
 	 * with no_recovery. -EROFS for a device or features that forbid it, by name. */
 	bool write;
+	bool *log_refused; /* may be NULL; else set when a damaged log is why opening has failed */
 	/* With write: a log that is not clean is emptied instead, and what it has is lost. */
 	bool discard_log;
 	/* A superblock with findings will do as long as its geometry, or a copy's, can be worked

@@ -12,6 +12,7 @@
 #include "base/trail.h"
 #include "format/inode.h"
 #include "format/verify.h"
+#include "ledger/about.h"
 #include "ledger/loops.h"
 #include "ledger/sweep_impl.h"
 
@@ -27,7 +28,8 @@ static void raise_finding(struct verdict *v, const struct finding *finding)
 
 	if (report->audit || report->options->gather)
 		return; /* the first sweep has said so */
-	if (report->options->only && strcmp(report->options->only->name, finding->where.type))
+	if (report->options->only &&
+	    !about_concerns(report->vol->types, report->options->only, finding))
 		return;
 	env->lock_take(report->lock);
 	if (report->options->finding)

@@ -128,7 +128,7 @@ struct sweep_posting {
 };
 
 struct sweep_options {
-	const struct meta_type *only; /* NULL: all */
+	const struct meta_type *only; /* findings that concern it alone; NULL: all */
 	bool preen, names;	      /* see struct sweep */
 	/* NULL, or called for each object read in the first sweep, one at a time: by a pointer
 	 * (visit) or by a post() that walks by itself (sweep_read; then only type, at, size, where

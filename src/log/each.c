@@ -82,6 +82,11 @@ static int show_item(void *arg, struct log_trans_state *trans, const struct log_
 				     .lsn = item->lsn,
 				     .tid = trans->tid,
 				     .name = ops ? ops->name : "unknown item"};
+	s->part.kind = LOG_EVENT_ITEM;
+	s->part.index = item->regions;
+	s->part.length = item->region_end[item->regions - 1];
+	show(s, &s->part);
+	s->part.kind = LOG_EVENT_PART;
 	if (ops && !ops->check(&s->r, item)) {
 		ops->parts(item, &s->sink);
 		return s->stop;

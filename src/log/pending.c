@@ -140,8 +140,11 @@ void log_pending_drop(struct env *env, struct log_status *status, struct log_pen
 	while (*link != pending)
 		link = &(*link)->next;
 	*link = pending->next;
-	pending_free(env, pending);
 	status->intents--;
+	/* what finishing another has left is none of the log's */
+	if (pending->regions)
+		status->finished++;
+	pending_free(env, pending);
 }
 
 int log_pending_free_later(struct env *env, struct log_status *status, u64 start, u64 count)

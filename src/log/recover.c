@@ -33,6 +33,13 @@ const struct log_item_ops *log_item_ops_of(u16 type)
 	return NULL;
 }
 
+const char *log_item_type_name(u16 type)
+{
+	const struct log_item_ops *ops = log_item_ops_of(type);
+
+	return ops ? ops->name : NULL;
+}
+
 /* What a transaction keeps until its commit, by order of replay. */
 struct kept {
 	struct log_store *store[LOG_ORDERS];
@@ -134,7 +141,7 @@ static int replay_one(void *arg, const struct log_item *item)
 	int err = log_item_ops_of(item->type)->replay(r, item);
 
 	if (err == -EUCLEAN && r->scan->options->accept_loss) {
-		r->status->skipped++;
+		r->status->loss.items++;
 		return 0;
 	}
 	r->status->items++;
@@ -159,6 +166,24 @@ static int count_record(void *arg, const struct log_place *place, const u8 *reco
 	return 0;
 }
 
+/* What lies behind the damage. The bodies of records begin with their cycle, and are no headers. */
+static int count_loss(struct log_replay *r, u32 from, u32 to)
+{
+	struct log_loss *loss = &r->status->loss;
+	u8 block[LOG_BLOCK];
+	int err = 0;
+
+	loss->bytes = (u64)log_distance(r->scan, from, to) * LOG_BLOCK;
+	/* what is damaged may be no header any more */
+	loss->records = 1;
+	for (u32 at = log_block_after(r->scan, from, 1); at != to && !err;
+	     at = log_block_after(r->scan, at, 1)) {
+		err = log_scan_read(r->scan, at, 1, block);
+		loss->records += !err && log_is_header(block);
+	}
+	return err;
+}
+
 static int gather(struct log_replay *r, struct log_ends *ends)
 {
 	const struct log_visitor visitor = {.item = gather_item,
@@ -180,6 +205,8 @@ static int gather(struct log_replay *r, struct log_ends *ends)
 		head = reached; /* strictly nearer to the tail: this ends */
 		r->quotaoff = 0;
 	}
+	if (!err && head != ends->head)
+		err = count_loss(r, head, ends->head);
 	ends->head = head;
 	return err;
 }
@@ -245,6 +272,7 @@ static int examine(struct log_scan *scan, struct env *env, const struct geometry
 	if (!scan->damaged)
 		return err;
 	status->state = LOG_DAMAGED;
+	status->loss.all = true;
 	return err == -EUCLEAN && options->accept_loss ? 0 : err;
 }
 
@@ -259,6 +287,57 @@ int log_examine(struct env *env, const struct geometry *g, struct device *data, 
 	if (!err && status->state == LOG_CLEAN)
 		report_torn(&scan, &ends);
 	return err;
+}
+
+static int look(struct log_scan *scan, struct device *data, const struct log_ends *found,
+		struct log_status *status)
+{
+	struct log_replay r = {
+	    .scan = scan, .env = scan->env, .g = scan->g, .data = data, .status = status};
+	struct log_ends ends = *found;
+	int err = gather(&r, &ends);
+
+	log_cancels_close(r.cancels);
+	if (scan->damaged)
+		status->state = LOG_DAMAGED;
+	return err;
+}
+
+static void report_ignored(struct log_scan *scan, const struct log_status *status)
+{
+	static const char *const state[] = {"on a device that is not given", NULL, "dirty",
+					    "damaged"};
+	const struct where where = {
+	    .type = "log", .ag = NO_AG, .ino = NO_INO, .daddr = NO_DADDR, .owner = NO_OWNER};
+
+	if (state[status->state])
+		log_report(scan, log_defs->ignored, &where, state[status->state]);
+}
+
+int log_look(struct env *env, const struct geometry *g, struct device *data, struct device *log,
+	     const struct log_options *options, struct log_status *status)
+{
+	struct log_options all = *options;
+	struct log_scan scan = {.env = env, .g = g, .options = &all};
+	struct log_ends ends;
+	int err = 0;
+
+	*status = (struct log_status){0};
+	all.accept_loss = true; /* goes on behind what it has met */
+	if (g->log_internal || log) {
+		err = examine(&scan, env, g, data, log, &all, &ends, status);
+		if (!err && status->state != LOG_DAMAGED)
+			report_torn(&scan, &ends);
+		if (!err && status->state == LOG_DIRTY)
+			err = look(&scan, data, &ends, status);
+	}
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		status->state = LOG_DAMAGED;
+	status->loss = (struct log_loss){0}; /* nobody has given up anything */
+	report_ignored(&scan, status);
+	return 0;
 }
 
 int log_recover(struct env *env, const struct geometry *g, struct device *data, struct device *log,

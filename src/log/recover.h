@@ -16,7 +16,8 @@
 #include "device/device.h"
 #include "format/type.h"
 
-enum log_state { LOG_CLEAN, LOG_DIRTY, LOG_DAMAGED };
+/* LOG_UNSEEN: nobody has looked. */
+enum log_state { LOG_UNSEEN, LOG_CLEAN, LOG_DIRTY, LOG_DAMAGED };
 
 /* One piece of what an intent announces. Members that its type does not have are NO_ or 0. */
 struct log_change {
@@ -42,6 +43,13 @@ struct log_pending {
 	u8 *bytes;
 };
 
+/* Of a damaged log, what was given up when its loss was accepted. */
+struct log_loss {
+	bool all;	    /* nobody knows where it ends: none of it was replayed */
+	u64 records, bytes; /* from the damage to the end */
+	u64 items;	    /* whose place is not what it must be */
+};
+
 struct log_status {
 	enum log_state state;
 	u64 head_block, tail_block; /* 512-byte blocks of the log */
@@ -49,9 +57,11 @@ struct log_status {
 	u64 torn_blocks;		  /* of records cut before their end; no damage */
 	u64 records, transactions, items; /* replayed */
 	u64 skipped;			  /* items whose place is newer, or cancelled */
-	u64 intents;			  /* found without a done item */
+	u64 intents;			  /* without a done item, and not finished */
+	u64 finished;			  /* intents of the log that have been, since */
 	u64 unlinked;			  /* inodes on unlinked lists afterwards */
 	struct log_pending *pending;	  /* the intents; log_status_free() */
+	struct log_loss loss;
 };
 
 struct log_options {
@@ -71,7 +81,7 @@ struct log_defs {
 	/* Where an item would be replayed to. */
 	const struct finding_def *target;
 	/* No damage. */
-	const struct finding_def *torn, *pending, *ahead;
+	const struct finding_def *torn, *pending, *ahead, *ignored;
 };
 extern const struct log_defs *log_defs;
 
@@ -79,6 +89,11 @@ extern const struct log_defs *log_defs;
  * sense is LOG_DAMAGED, and -EUCLEAN unless the loss is accepted. */
 int log_examine(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status);
+/* The same, and reads all that would be replayed, so that all damage of the log itself is met; for
+ * who will not replay it, which is a finding when the log is not clean. Fails for want of memory
+ * alone: a log that is not at hand stays LOG_UNSEEN, one that cannot be read is LOG_DAMAGED. */
+int log_look(struct env *env, const struct geometry *g, struct device *data, struct device *log,
+	     const struct log_options *options, struct log_status *status);
 /* Does nothing to a clean log. status is to be freed in any case. */
 int log_recover(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 		const struct log_options *options, struct log_status *status);
@@ -97,7 +112,8 @@ int log_pending_free_later(struct env *env, struct log_status *status, u64 start
 enum log_event_kind {
 	LOG_EVENT_RECORD, /* a record header, or an extended one (index > 0) */
 	LOG_EVENT_OP,	  /* an operation header */
-	LOG_EVENT_PART,	  /* a structure, or raw bytes (layout NULL), of an item that is whole */
+	LOG_EVENT_ITEM, /* an item that is whole: length, and as index its regions; parts follow */
+	LOG_EVENT_PART, /* a structure, or raw bytes (layout NULL), of an item that is whole */
 	LOG_EVENT_COMMIT, /* the transaction of this lsn is complete */
 };
 struct log_event {
@@ -113,6 +129,8 @@ struct log_event {
 	const void *bytes;
 	u32 length;
 };
+/* "efi"; NULL: a type that is not known. */
+const char *log_item_type_name(u16 type);
 /* Shows each record, operation and item from tail to head (of a clean log: the last record), until
  * fn returns nonzero, which is returned. Reads only. */
 int log_each(struct env *env, const struct geometry *g, struct device *data, struct device *log,

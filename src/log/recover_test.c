@@ -346,7 +346,8 @@ static void inodes_not_touched(void **state)
 	m->options.accept_loss = true;
 	assert_int_equal(maker_recover(m, &status), 0);
 	assert_int_equal(status.state, LOG_DAMAGED);
-	assert_int_equal(status.skipped, 1);
+	assert_int_equal(status.skipped, 0);
+	assert_int_equal(status.loss.items, 1);
 	maker_close(m);
 }
 
@@ -611,6 +612,9 @@ static void accepted_loss(void **state)
 	maker_expect(m, "LOG_RECORD_CRC");
 	assert_int_equal(status.state, LOG_DAMAGED);
 	assert_int_equal(status.transactions, 2);
+	assert_false(status.loss.all);
+	assert_int_equal(status.loss.records, 10);
+	assert_int_equal(status.loss.bytes, 10 * 512 * (block[1] - block[0]));
 	assert_int_equal(maker_data(m, 808)[0], 2);
 	assert_int_equal(maker_data(m, 816)[0], 0);
 	assert_int_equal(maker_data(m, 824)[0], 0);
@@ -690,7 +694,7 @@ static void bad_items(void **state)
 }
 
 struct shown {
-	u32 records, ops, parts, commits, stop_at;
+	u32 records, ops, items, parts, commits, stop_at;
 	bool data;
 };
 
@@ -700,6 +704,7 @@ static int show(void *arg, const struct log_event *event)
 
 	s->records += event->kind == LOG_EVENT_RECORD;
 	s->ops += event->kind == LOG_EVENT_OP;
+	s->items += event->kind == LOG_EVENT_ITEM && event->length == 24 + 128;
 	s->parts += event->kind == LOG_EVENT_PART;
 	s->commits += event->kind == LOG_EVENT_COMMIT;
 	if (event->kind == LOG_EVENT_PART && !strcmp(event->part_name, "data"))
@@ -721,6 +726,7 @@ static void shown(void **state)
 			 0);
 	assert_int_equal(s.records, 1);
 	assert_int_equal(s.ops, 5);
+	assert_int_equal(s.items, 1);
 	assert_int_equal(s.parts, 3); /* format, map, data */
 	assert_int_equal(s.commits, 1);
 	assert_true(s.data);

@@ -36,5 +36,6 @@ static const struct log_defs log_findings = {
     .ahead = FOUND(LOG_TARGET_AHEAD),
     .torn = FOUND(LOG_TORN),
     .pending = FOUND(LOG_INTENT_PENDING),
+    .ignored = FOUND(LOG_NOT_REPLAYED),
 };
 const struct log_defs *log_defs = &log_findings;

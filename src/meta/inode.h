@@ -7,6 +7,7 @@
 #include "format/type.h"
 
 struct txn_change;
+struct ref;
 
 /* Magic, checksum, filesystem and place; findings go to v. */
 enum inode_state {
@@ -28,6 +29,10 @@ bool inode_has_attributes(const struct geometry *g, const struct inode *inode,
 			  enum scrub_type item);
 bool inode_has_target(const struct geometry *g, const struct inode *inode, enum scrub_type item);
 bool inode_has_parent(const struct geometry *g, const struct inode *inode, enum scrub_type item);
+
+/* Each inode of a piece of a chunk (a ref of META_INODES) as an object of its own. */
+void inodes_each(const struct meta_types *types, const struct geometry *g, const struct ref *piece,
+		 void (*fn)(void *arg, const struct ref *ref), void *arg);
 
 /* change() of inodes: inode_change.c. */
 int inode_change(struct sweep *sweep, const struct txn_change *c);

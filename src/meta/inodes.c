@@ -122,6 +122,24 @@ static int inodes_post(struct sweep *sweep, const struct ref *ref, const void *b
 	return err;
 }
 
+void inodes_each(const struct meta_types *types, const struct geometry *g, const struct ref *piece,
+		 void (*fn)(void *arg, const struct ref *ref), void *arg)
+{
+	for (u32 i = 0; i < piece->size >> g->inode_log; i++) {
+		struct ref ref = {.type = types->type[META_INODE],
+				  .at = daddr_of(piece->at.v + ((u64)i << g->inode_log)),
+				  .size = g->inode_size,
+				  .where = piece->where,
+				  .level = -1};
+
+		ref.where.type = ref.type->name;
+		ref.where.ino = inum_make(g, piece->where.ag, (u32)piece->arg[0] + i).v;
+		ref.where.owner = ref.where.ino;
+		ref.where.daddr = ref.at.v;
+		fn(arg, &ref);
+	}
+}
+
 /* The blocks that inodes are read in; a piece of a chunk may be larger or smaller. */
 static u32 inodes_size(const struct geometry *g)
 {

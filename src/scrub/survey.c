@@ -3,6 +3,7 @@
 
 #include "base/trail.h"
 #include "format/verify.h"
+#include "ledger/about.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,48 +16,6 @@ struct listener {
 	int err;
 };
 
-const struct meta_type *survey_type_named(const struct meta_types *types, const char *name)
-{
-	size_t length = name ? strcspn(name, ".") : 0;
-
-	for (u32 i = 0; name && i < META_COUNT; i++)
-		if (strlen(types->type[i]->name) == length &&
-		    !memcmp(types->type[i]->name, name, length))
-			return types->type[i];
-	return NULL;
-}
-
-static bool of_account(const struct finding *f, enum account account)
-{
-	return f->where.type && !strcmp(f->where.type, account_defs[account].name);
-}
-
-enum account survey_account_of(const struct finding *f)
-{
-	enum account a = 0;
-
-	while (a < ACCOUNT_COUNT && !of_account(f, a))
-		a++;
-	return a;
-}
-
-const struct meta_type *survey_type_of(const struct meta_types *types, const struct finding *f)
-{
-	enum account account = survey_account_of(f);
-	const struct meta_type *type = NULL;
-
-	if (f->def == sweep_defs->loop)
-		return types->type[META_NAMES];
-	/* "agf.freeblks" tells whose counter it is */
-	if (account == ACCOUNT_COUNTERS)
-		type = survey_type_named(types, f->found);
-	if (!type && account < ACCOUNT_COUNT)
-		type = types->type[account_defs[account].rebuilt];
-	if (!type)
-		type = survey_type_named(types, f->where.type);
-	return type ? type : survey_type_named(types, f->def->type);
-}
-
 /* Those of an account that are its derived side's, if that side has any of its own. */
 static u64 items_of_account(const struct account_def *account, const struct meta_type *type)
 {
@@ -68,9 +27,9 @@ static u64 items_of_account(const struct account_def *account, const struct meta
 u64 survey_items_of(const struct meta_types *types, const struct geometry *g,
 		    const struct finding *f)
 {
-	const struct meta_type *type = survey_type_of(types, f);
-	const struct meta_type *other = survey_type_named(types, f->def->type);
-	enum account account = survey_account_of(f);
+	const struct meta_type *type = about_type(types, f);
+	const struct meta_type *other = about_type_named(types, f->def->type);
+	enum account account = about_account(f);
 	u64 items = type ? type->items : 0;
 
 	if (account < ACCOUNT_COUNT)
@@ -122,7 +81,7 @@ static int mark_inode(struct survey *s, u64 ino, u64 bit, u64 corrupt)
 
 static int mark(struct survey *s, const struct finding *f)
 {
-	const struct meta_type *type = survey_type_of(s->types, f);
+	const struct meta_type *type = about_type(s->types, f);
 	u32 ag = f->where.ag;
 	u64 bit, corrupt;
 
@@ -134,7 +93,7 @@ static int mark(struct survey *s, const struct finding *f)
 	if (ag == NO_AG && f->where.ino != NO_INO && inum_valid(s->g, inum_of(f->where.ino)))
 		ag = inum_ag(s->g, inum_of(f->where.ino));
 	/* in use without a link: it may be that it is free */
-	if (of_account(f, ACCOUNT_UNLINKED) && f->where.ino != NO_INO) {
+	if (about_account(f) == ACCOUNT_UNLINKED && f->where.ino != NO_INO) {
 		int err = mark_inode(s, f->where.ino, 1ull << META_INODE, 0);
 
 		if (err)

@@ -50,18 +50,12 @@ struct survey_options {
 /* A snapshot of the volume, swept. */
 int survey_run(struct vol *vol, const struct survey_options *options, struct survey *out);
 void survey_free(struct survey *s);
-/* The type of that name, up to a dot; NULL: none. */
-const struct meta_type *survey_type_named(const struct meta_types *types, const char *name);
-/* Which type a finding asks to be rebuilt; NULL: nothing that could be. */
-const struct meta_type *survey_type_of(const struct meta_types *types, const struct finding *f);
 /* Which scrub items it is about: bits. */
 u64 survey_items_of(const struct meta_types *types, const struct geometry *g,
 		    const struct finding *finding);
 /* Tells the health of a mounted filesystem; health NULL: nobody. */
 void survey_tell(struct health_survey *health, const struct vol *vol,
 		 const struct finding *finding);
-/* The account that it is about; ACCOUNT_COUNT: none. */
-enum account survey_account_of(const struct finding *f);
 /* Puts types of an inode on the list, besides what was found; then survey_sort(). */
 int survey_add(struct survey *s, u64 ino, u64 types);
 void survey_sort(struct survey *s);

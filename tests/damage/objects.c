@@ -3,6 +3,7 @@
 
 #include "format/inode.h"
 #include "ledger/sweep.h"
+#include "meta/inode.h"
 #include "meta/types_table.h"
 
 #include <stdio.h>
@@ -37,6 +38,11 @@ static void on_visited(void *arg, const struct ref *ref)
 	struct collecting *c = arg;
 	struct object object = {ref->type, ref->at.v, ref->size, ref->where, NULL, 0};
 
+	/* a chunk of inodes is damaged inode by inode */
+	if (ref->type->id == META_INODES) {
+		inodes_each(&meta_types, &c->objects->geo, ref, on_visited, arg);
+		return;
+	}
 	if (ref->ranges) {
 		object.range = malloc(ref->range_count * sizeof(*object.range));
 		if (!object.range)
@@ -71,28 +77,6 @@ static void unique(struct objects *objects)
 		else
 			free(objects->object[i].range);
 	objects->count = kept;
-}
-
-/* A chunk of inodes is damaged inode by inode. */
-static void split_chunks(struct objects *objects)
-{
-	const struct geometry *g = &objects->geo;
-	u32 count = objects->count;
-
-	for (u32 i = 0; i < count; i++) {
-		const struct object chunk = objects->object[i];
-
-		if (chunk.type->id != META_INODES)
-			continue;
-		for (u32 at = 0; at < chunk.size; at += g->inode_size) {
-			struct object inode = chunk;
-
-			inode.type = meta_types.type[META_INODE];
-			inode.at += at;
-			inode.size = g->inode_size;
-			add_object(objects, &inode);
-		}
-	}
 }
 
 static const char *kind_of(const struct geometry *g, const struct object *object, const u8 *bytes)
@@ -217,8 +201,6 @@ static void gather(struct objects *objects, u32 index, const u8 *bytes)
 	    .sink = {on_part}, .objects = objects, .object = index, .bytes = bytes};
 	const struct part whole = {.name = "hdr", .layout = object->type->layout};
 
-	if (object->type->id == META_INODES)
-		return;
 	if (object->type->parts)
 		object->type->parts(&objects->geo, bytes, object->size, &g.sink);
 	else if (object->type->layout)
@@ -270,7 +252,6 @@ int objects_collect(struct world *world, const struct world_images *images, u32 
 		err = world_check(world, images, on_visited, &collecting);
 	if (err)
 		return err;
-	split_chunks(out);
 	unique(out);
 	for (u32 i = 0; i < out->count; i++)
 		gather_object(out, i, images->data);

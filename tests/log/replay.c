@@ -55,7 +55,7 @@ static int copy_changes(struct vol *vol, const char *copy)
 
 static void print_status(const struct vol *vol)
 {
-	static const char *const state[] = {"clean", "dirty", "damaged"};
+	static const char *const state[] = {"", "clean", "dirty", "damaged"};
 	const struct log_status *s = &vol->log_status;
 
 	printf("state %s tail %" PRIu64 " head %" PRIu64 " torn %" PRIu64 " records %" PRIu64
