@@ -49,6 +49,7 @@ struct cached {
 	    done; /* found before its reader was done with it; nobody is expected to look for it */
 	const struct meta_type *type; /* verified as; NULL: not */
 	u64 owner;
+	atomic_ullong passed; /* parts, by bits */
 	u8 *bytes;
 	u8 room[]; /* BYTES_ALIGN - 1 more than bytes needs */
 };
@@ -75,6 +76,31 @@ struct cache {
 	struct cache *below;
 	struct cache_front *front;
 };
+
+bool cache_part_known(const struct buf *buf, u32 part)
+{
+	const struct cached *c = (const struct cached *)buf;
+
+	return !buf->in_front && part < 64 &&
+	       atomic_load_explicit(&c->passed, memory_order_relaxed) >> part & 1;
+}
+
+void cache_part_passed(struct buf *buf, u32 part)
+{
+	struct cached *c = (struct cached *)buf;
+
+	if (!buf->in_front && part < 64)
+		atomic_fetch_or_explicit(&c->passed, 1ull << part, memory_order_relaxed);
+}
+
+void cache_parts_as(struct buf *buf, const struct buf *before)
+{
+	struct cached *c = (struct cached *)buf;
+	const struct cached *old = (const struct cached *)before;
+
+	atomic_store_explicit(&c->passed, atomic_load_explicit(&old->passed, memory_order_relaxed),
+			      memory_order_relaxed);
+}
 
 static struct cache *store_of(struct cache *cache)
 {

@@ -365,9 +365,8 @@ static void mark(struct unit *unit, const struct version_change *c)
 	}
 	if (c->map)
 		mark_known(unit, c->map, c->offset / VERSION_CHUNK, unit->size / VERSION_CHUNK);
-	for (u32 i = 0; !c->map && i < unit->size / VERSION_CHUNK; i++)
-		if (memcmp(new + i *VERSION_CHUNK, old + i * VERSION_CHUNK, VERSION_CHUNK) != 0)
-			unit->map[i / 32] |= 1u << i % 32;
+	else
+		version_map_differences(old, new, 0, unit->size, unit->map);
 }
 
 static void queue(struct versions *v, struct unit *unit)

@@ -65,8 +65,8 @@ static void differences(void **state)
 				map[k / VERSION_CHUNK / 32] |= 1u << k / VERSION_CHUNK % 32;
 		memset(found, 0, sizeof(found));
 		split = draw(BYTES / VERSION_CHUNK) * VERSION_CHUNK;
-		txn_map_differences(before, after, 0, split, found);
-		txn_map_differences(before, after, split, BYTES, found);
+		version_map_differences(before, after, 0, split, found);
+		version_map_differences(before, after, split, BYTES, found);
 		assert_memory_equal(map, found, sizeof(map));
 		for (u32 n = 0; n < 10; n++) {
 			compare(before, after, map);

@@ -769,10 +769,14 @@ static int to_journal(struct txn *txn, const struct changes *c)
 
 void txn_publish(struct txn *txn)
 {
-	for (struct txn_buf *b = txn->newest; b; b = b->older)
-		if (b->dirty)
-			cache_publish(txn->cache, b->made, b->of_parts ? NULL : b->type,
-				      b->where.owner);
+	for (struct txn_buf *b = txn->newest; b; b = b->older) {
+		if (!b->dirty)
+			continue;
+		/* parts that are dirty have passed when they were sealed */
+		if (b->of_parts && b->before)
+			cache_parts_as(b->made, b->before);
+		cache_publish(txn->cache, b->made, b->of_parts ? NULL : b->type, b->where.owner);
+	}
 }
 
 int txn_commit(struct txn *txn)

@@ -131,9 +131,6 @@ struct txn_change {
  * the byte behind the last that does, or from. */
 u32 txn_first_difference(const struct txn_change *change, u32 from, u32 end);
 u32 txn_last_difference(const struct txn_change *change, u32 from, u32 end);
-/* Sets the bits of the chunks that [from, end) touches and in which two contents differ; both have
- * whole chunks. */
-void txn_map_differences(const u8 *before, const u8 *after, u32 from, u32 end, u32 *map);
 /* Fills the map of an object that was there before. */
 void txn_map_changes(struct txn_buf *buf);
 /* All that a commit would change now, in no order; stops when fn returns nonzero, and returns that.
