@@ -216,6 +216,8 @@ static void run(const char *path, u32 files, enum what what, bool with, double u
 	us[WRITTEN] = write_all(b);
 	device_close(snapshot);
 	directories(b, false);
+	if (what == QUOTA)
+		must(quota_turn(b->vol, 0, 0));
 	must(vol_close(b->vol));
 	for (u32 i = 0; i < WORKS; i++)
 		us[i] *= 1e6 / files;
