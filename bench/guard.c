@@ -1,19 +1,23 @@
 /*
- * What the commit guard costs: files made and removed through the library's transactions, with and
- * without it.
+ * What the commit guard costs, or quotas, or a snapshot that is open and not read: files made,
+ * written to and removed through the library's transactions, with it and without.
  *
- *	bench-guard IMAGE [FILES [ROUNDS [with|without]]]
+ *	bench-guard IMAGE [FILES [ROUNDS [guard|quota|snapshot [with|without]]]]
  *
- * IMAGE is a filesystem that is written to, and as it was afterwards.  Each round makes FILES files
- * (20000) in 20 directories, one transaction each, and removes them again, once with the guard and
- * once without, taking turns who is first; the log is forced every 1000 operations.  Prints the
- *medians of ROUNDS (9) and the median of the ratios within the rounds. CPU time of the process
- *counts, since the machine may be busy; the disk is waited for by neither. "with" or "without" does
- *that half alone, for a profiler.
+ * IMAGE is a filesystem that is written to, and afterwards as it was but for quota inodes.  Each
+ * round makes FILES empty files (20000) in 20 directories, one transaction each, removes them
+ * again, and writes as many blocks of 4 KiB to the ends of 20 files, once with and once without,
+ * taking turns who is first; the log is forced every 1000 transactions.  Quotas are those of users,
+ * groups and projects, enforced, without limits.  Prints the medians of ROUNDS (9) and the median
+ * of the ratios within the rounds.  CPU time of the process counts, since the machine may be busy;
+ * the disk is waited for by neither.  "with" or "without" does that half alone, for a profiler.
  */
 #include "base/trail.h"
+#include "format/quota.h"
+#include "fs/file_write.h"
 #include "fs/names.h"
 #include "host/host.h"
+#include "meta/quota_turn.h"
 #include "meta/types_table.h"
 
 #include <stdio.h>
@@ -23,6 +27,13 @@
 #define DIRS 20
 #define ROUNDS_MAX 99
 #define FORCE_EVERY 1000
+#define WRITE 4096u
+
+enum what { GUARD, QUOTA, SNAPSHOT };
+static const char *const what_name[] = {"guard", "quota", "snapshot"};
+
+enum work { MADE, REMOVED, WRITTEN, WORKS };
+static const char *const work_name[] = {"made", "removed", "written"};
 
 struct bench {
 	struct env env;
@@ -129,27 +140,87 @@ static void directories(struct bench *b, bool make)
 	}
 }
 
-/* Microseconds for a file: made, removed. */
-static void run(const char *path, u32 files, bool guard, double us[2])
+/* ---- writes ---- */
+
+static void write_one(struct bench *b, struct inum ino, u64 off)
 {
-	struct bench *b = calloc(1, sizeof(*b));
-	struct vol_options options = {.write = true, .no_guard = !guard};
-	double start, made, removed;
+	static const u8 bytes[WRITE];
+	struct file_plan plan;
+	struct txn *txn = begin(b);
+
+	must(vol_end(b->vol, txn, file_write_prepare(b->vol, txn, ino, off, WRITE, 0, &plan)));
+	must(file_write_data(b->vol, &plan, bytes));
+	txn = begin(b);
+	must(vol_end(b->vol, txn, file_write_finish(b->vol, txn, &plan)));
+}
+
+/* The files are made before, and removed after. */
+static double write_all(struct bench *b)
+{
+	const struct names_time now = {0};
+	struct inum file[DIRS], gone;
+	double start, took;
+	char name[32];
+
+	for (u32 i = 0; i < DIRS; i++) {
+		struct names_entry at = entry(b, i, name);
+
+		create(b, &at, 0100644, &file[i]);
+	}
+	start = seconds();
+	for (u32 i = 0; i < b->files; i++)
+		write_one(b, file[i % DIRS], (u64)(i / DIRS) * WRITE);
+	took = seconds() - start;
+	for (u32 i = 0; i < DIRS; i++) {
+		struct names_entry at = entry(b, i, name);
+		struct txn *txn = begin(b);
+
+		must(vol_end(b->vol, txn, names_unlink(b->vol, txn, &at, &now, &gone)));
+		destroy(b, gone);
+	}
+	return took;
+}
+
+/* ---- rounds ---- */
+
+static void open_bench(struct bench *b, const char *path, enum what what, bool with)
+{
+	const u32 all = DQUOT_USER | DQUOT_GROUP | DQUOT_PROJECT, kept = with ? all : 0;
+	struct vol_options options = {.write = true, .no_guard = what == GUARD && !with};
 
 	host_env_init(&b->env, 1);
-	b->files = files;
 	must(device_open_file(&b->env, path, false, &options.data));
 	must(vol_open(&b->env, &meta_types, &options, &b->vol));
+	if (what == QUOTA)
+		must(quota_turn(b->vol, kept, kept));
+}
+
+/* Microseconds for a file or a block. */
+static void run(const char *path, u32 files, enum what what, bool with, double us[WORKS])
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	struct device *snapshot = NULL;
+	double start;
+
+	b->files = files;
+	open_bench(b, path, what, with);
 	directories(b, true);
+	if (what == SNAPSHOT && with)
+		must(journal_snapshot(b->vol->journal, &snapshot));
 	start = seconds();
 	make_all(b);
-	made = seconds();
+	us[MADE] = seconds() - start;
+	start = seconds();
 	remove_all(b);
-	removed = seconds();
+	us[REMOVED] = seconds() - start;
+	us[WRITTEN] = write_all(b);
+	device_close(snapshot);
 	directories(b, false);
+	if (what == QUOTA)
+		must(quota_turn(b->vol, 0, 0));
 	must(vol_close(b->vol));
-	us[0] = (made - start) * 1e6 / files;
-	us[1] = (removed - made) * 1e6 / files;
+	for (u32 i = 0; i < WORKS; i++)
+		us[i] *= 1e6 / files;
 	free(b);
 }
 
@@ -166,40 +237,51 @@ static double median(double *v, u32 count)
 	return v[count / 2];
 }
 
-int main(int argc, char **argv)
+static void measure(const char *path, u32 files, u32 rounds, enum what what)
 {
-	static const char *const what[] = {"made", "removed"};
-	u32 files = argc > 2 ? (u32)atoi(argv[2]) : 20000;
-	u32 rounds = argc > 3 ? (u32)atoi(argv[3]) : 9;
-	double us[2][2][ROUNDS_MAX], ratio[2][ROUNDS_MAX];
+	double us[WORKS][2][ROUNDS_MAX], ratio[WORKS][ROUNDS_MAX];
 
-	if (argc < 2 || !files || !rounds || rounds > ROUNDS_MAX) {
-		fprintf(stderr, "usage: bench-guard IMAGE [FILES [ROUNDS [with|without]]]\n");
-		return 2;
-	}
-	for (u32 i = 0; argc > 4 && i < rounds; i++)
-		run(argv[1], files, !strcmp(argv[4], "with"), us[0][0]);
-	if (argc > 4)
-		return 0;
 	for (u32 i = 0; i < rounds; i++)
 		for (u32 k = 0; k < 2; k++) {
-			bool guard = (i + k) % 2;
-			double t[2];
+			bool with = (i + k) % 2;
+			double t[WORKS];
 
-			run(argv[1], files, guard, t);
-			us[0][guard][i] = t[0];
-			us[1][guard][i] = t[1];
+			run(path, files, what, with, t);
+			for (u32 w = 0; w < WORKS; w++)
+				us[w][with][i] = t[w];
 		}
-	for (u32 w = 0; w < 2; w++) {
+	for (u32 w = 0; w < WORKS; w++) {
 		double with, without;
 
 		for (u32 i = 0; i < rounds; i++)
 			ratio[w][i] = us[w][1][i] / us[w][0][i];
 		with = median(us[w][1], rounds);
 		without = median(us[w][0], rounds);
-		printf("%s: %.2f us with the guard, %.2f us without; %.0f and %.0f a second; ratio "
+		printf("%s: %.2f us with the %s, %.2f us without; %.0f and %.0f a second; ratio "
 		       "%.3f\n",
-		       what[w], with, without, 1e6 / with, 1e6 / without, median(ratio[w], rounds));
+		       work_name[w], with, what_name[what], without, 1e6 / with, 1e6 / without,
+		       median(ratio[w], rounds));
 	}
+}
+
+int main(int argc, char **argv)
+{
+	u32 files = argc > 2 ? (u32)atoi(argv[2]) : 20000;
+	u32 rounds = argc > 3 ? (u32)atoi(argv[3]) : 9;
+	double us[WORKS];
+	u32 what = 0;
+
+	while (argc > 4 && what < ARRAY_COUNT(what_name) && strcmp(argv[4], what_name[what]) != 0)
+		what++;
+	if (argc < 2 || !files || !rounds || rounds > ROUNDS_MAX ||
+	    what == ARRAY_COUNT(what_name)) {
+		fprintf(stderr, "usage: bench-guard IMAGE [FILES [ROUNDS [guard|quota|snapshot "
+				"[with|without]]]]\n");
+		return 2;
+	}
+	for (u32 i = 0; argc > 5 && i < rounds; i++)
+		run(argv[1], files, what, !strcmp(argv[5], "with"), us);
+	if (argc <= 5)
+		measure(argv[1], files, rounds, what);
 	return 0;
 }

@@ -14,7 +14,9 @@
  * 4. type is set only when verify() has passed for (type, owner).
  * 5. At the oldest end of the idle list are those that are done with (cache_done), the last first.
  *    Reading anew into what is still in the CPU's caches costs the least.
- * 6. What was read while `version` or its chain's `published` changed may be old or torn, and is
+ * 6. Memory of stale buffers waits on the shard's list `spare` for the next ones, up to
+ * SPARE_BYTES: each commit makes a new content of what it changes, and lets an old one go.
+ * 7. What was read while `version` or its chain's `published` changed may be old or torn, and is
  *    read again.
  */
 #include "cache/cache.h"
@@ -30,6 +32,8 @@
 #define CHAINS 512 /* a shard */
 #define MEMORY_DEFAULT (16u << 20)
 #define RECYCLE_LOOKS 4 /* buffers looked at for one of the size wanted */
+/* Of a shard. The address sanitizer is to see what is used when it is gone. */
+#define SPARE_BYTES (SANITIZED_ADDRESS ? 0u : 64u << 10)
 
 /* The kernel copies a third faster to memory that begins with a cache line. The guards of the
  * address sanitizer, however, are where an allocation ends. */
@@ -45,6 +49,7 @@ struct cached {
 	    done; /* found before its reader was done with it; nobody is expected to look for it */
 	const struct meta_type *type; /* verified as; NULL: not */
 	u64 owner;
+	atomic_ullong passed; /* parts, by bits */
 	u8 *bytes;
 	u8 room[]; /* BYTES_ALIGN - 1 more than bytes needs */
 };
@@ -55,6 +60,8 @@ struct shard {
 	u32 published[CHAINS]; /* how often something was */
 	struct cached *oldest, *newest;
 	size_t bytes;
+	struct cached *spare; /* linked by `chain` */
+	size_t spare_bytes;
 };
 
 struct cache {
@@ -69,6 +76,31 @@ struct cache {
 	struct cache *below;
 	struct cache_front *front;
 };
+
+bool cache_part_known(const struct buf *buf, u32 part)
+{
+	const struct cached *c = (const struct cached *)buf;
+
+	return !buf->in_front && part < 64 &&
+	       atomic_load_explicit(&c->passed, memory_order_relaxed) >> part & 1;
+}
+
+void cache_part_passed(struct buf *buf, u32 part)
+{
+	struct cached *c = (struct cached *)buf;
+
+	if (!buf->in_front && part < 64)
+		atomic_fetch_or_explicit(&c->passed, 1ull << part, memory_order_relaxed);
+}
+
+void cache_parts_as(struct buf *buf, const struct buf *before)
+{
+	struct cached *c = (struct cached *)buf;
+	const struct cached *old = (const struct cached *)before;
+
+	atomic_store_explicit(&c->passed, atomic_load_explicit(&old->passed, memory_order_relaxed),
+			      memory_order_relaxed);
+}
 
 static struct cache *store_of(struct cache *cache)
 {
@@ -147,12 +179,43 @@ static void detach(struct shard *shard, struct cached *c)
 	idle_remove(shard, c);
 }
 
-/* One of the oldest idle buffers, when it must go anyway or is done with, and has the size wanted:
- * fresh memory has to be zeroed and mapped, which costs a sweep as much as its reading. */
+static struct cached *take_spare(struct shard *shard, u32 size)
+{
+	for (struct cached **link = &shard->spare; *link; link = &(*link)->chain) {
+		struct cached *c = *link;
+
+		if (c->buf.size != size)
+			continue;
+		*link = c->chain;
+		shard->spare_bytes -= size;
+		return c;
+	}
+	return NULL;
+}
+
+/* Nobody has it any more, and nobody will find it. */
+static void discard(struct cache *cache, struct shard *shard, struct cached *c)
+{
+	if (shard->spare_bytes + c->buf.size > SPARE_BYTES) {
+		env_free(cache->env, c);
+		return;
+	}
+	c->chain = shard->spare;
+	shard->spare = c;
+	shard->spare_bytes += c->buf.size;
+}
+
+/* Memory that is there: of a stale buffer; or one of the oldest idle buffers, when it must go
+ * anyway or is done with, and has the size wanted: fresh memory has to be zeroed and mapped, which
+ * costs a sweep as much as its reading. */
 static struct cached *recycle(struct cache *cache, struct shard *shard, u32 size)
 {
 	bool full = shard->bytes + size > cache->shard_memory;
-	struct cached *c = shard->oldest;
+	struct cached *c = take_spare(shard, size);
+
+	if (c)
+		return c;
+	c = shard->oldest;
 
 	for (u32 i = 0; c && i < RECYCLE_LOOKS && (full || c->done); i++, c = c->newer) {
 		if (c->buf.size != size)
@@ -252,10 +315,16 @@ static void enchain(struct cache *cache, struct shard *shard, struct cached *c)
 	shrink(cache, shard);
 }
 
+static bool verified(const struct cached *c, const struct meta_type *type,
+		     const struct where *where)
+{
+	return c->type == type && c->owner == where->owner;
+}
+
 /* A held buffer with these bytes, from memory or from the device; -EAGAIN when they changed while
- * they were read. */
-static int lookup(struct cache *cache, const struct cache_range *ranges, u32 count,
-		  struct cached **out)
+ * they were read. *known: it need not be verified. */
+static int lookup(struct cache *cache, const struct meta_type *type, const struct where *where,
+		  const struct cache_range *ranges, u32 count, struct cached **out, bool *known)
 {
 	u64 at = ranges[0].at.v;
 	u32 size = ranges_size(ranges, count), published;
@@ -268,6 +337,7 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 	cache->env->lock_take(shard->lock);
 	published = shard->published[chain_index(at)];
 	c = find(shard, at, size);
+	*known = !type || (c && verified(c, type, where));
 	if (c)
 		hold(shard, c);
 	else
@@ -300,19 +370,13 @@ static int lookup(struct cache *cache, const struct cache_range *ranges, u32 cou
 	return other || !torn ? 0 : -EAGAIN;
 }
 
-static int verify_once(struct cache *cache, struct cached *c, const struct meta_type *type,
-		       const struct where *where)
+static int verify_now(struct cache *cache, struct cached *c, const struct meta_type *type,
+		      const struct where *where)
 {
 	struct shard *shard = shard_of(cache, c->buf.at.v);
 	struct first_finding first = {0};
 	struct verdict v = {.raise = raise_first, .where = *where, .sink = &first};
-	bool known;
 
-	cache->env->lock_take(shard->lock);
-	known = c->type == type && c->owner == where->owner;
-	cache->env->lock_drop(shard->lock);
-	if (known)
-		return 0;
 	verify(&v, type, cache->g, c->buf.data, c->buf.size);
 	if (first.err)
 		return first.err;
@@ -327,6 +391,7 @@ int cache_get_ranges(struct cache *cache, const struct meta_type *type, const st
 		     const struct cache_range *ranges, u32 count, struct buf **out)
 {
 	struct cached *c = NULL;
+	bool known;
 	int err;
 
 	*out = NULL;
@@ -340,12 +405,12 @@ int cache_get_ranges(struct cache *cache, const struct meta_type *type, const st
 		cache = cache->below;
 	}
 	do
-		err = lookup(cache, ranges, count, &c);
+		err = lookup(cache, type, where, ranges, count, &c, &known);
 	while (err == -EAGAIN);
 	if (err)
 		return err;
-	if (type)
-		err = verify_once(cache, c, type, where);
+	if (!known)
+		err = verify_now(cache, c, type, where);
 	if (err) {
 		cache_put(cache, &c->buf);
 		return err;
@@ -378,7 +443,7 @@ static void put(struct cache *cache, struct buf *buf, bool done)
 	shard = shard_of(cache, buf->at.v);
 	cache->env->lock_take(shard->lock);
 	if (!--c->held && c->stale) {
-		env_free(cache->env, c);
+		discard(cache, shard, c);
 	} else if (!c->held) {
 		c->done = done && !c->again;
 		if (c->done)
@@ -449,7 +514,8 @@ static bool overlaps(const struct cached *c, const struct cache_range *ranges, u
 static void forget(struct cache *cache, struct shard *shard, struct cached *c)
 {
 	if (!c->held) {
-		drop(cache, shard, c);
+		detach(shard, c);
+		discard(cache, shard, c);
 		return;
 	}
 	unchain(shard, c);
@@ -545,9 +611,14 @@ void cache_close(struct cache *cache)
 		return;
 	for (u32 i = 0; cache->shard && i < SHARDS; i++) {
 		struct shard *shard = &cache->shard[i];
+		struct cached *spare;
 
 		while (shard->oldest)
 			drop(cache, shard, shard->oldest);
+		while ((spare = shard->spare)) {
+			shard->spare = spare->chain;
+			env_free(cache->env, spare);
+		}
 		if (shard->bytes)
 			__builtin_trap();
 		cache->env->lock_destroy(cache->env, shard->lock);

@@ -49,6 +49,11 @@ int cache_open(struct env *env, struct device *dev, const struct geometry *g, si
 	       struct cache **out);
 void cache_close(struct cache *cache);
 
+/* Objects of which a buffer has several, verified one by one: up to 64 that are known to have
+ * passed. Content does not change, so they have for good. Of a view's own objects none is known. */
+bool cache_part_known(const struct buf *buf, u32 part);
+void cache_part_passed(struct buf *buf, u32 part);
+
 /* What lies in front of a view. */
 struct cache_front {
 	/* The object at `at`, or *out NULL when the cache is to be asked. in_front is set in it,
@@ -86,6 +91,8 @@ static inline u8 *cache_made_bytes(struct buf *buf)
 	return (u8 *)(uintptr_t)buf->data;
 }
 void cache_publish(struct cache *cache, struct buf *buf, const struct meta_type *type, u64 owner);
+/* Before that: what is as in `before` has passed if it has there. */
+void cache_parts_as(struct buf *buf, const struct buf *before);
 /* The bytes of these ranges have changed on the device; count 0: of all of it. */
 void cache_forget(struct cache *cache, const struct cache_range *ranges, u32 count);
 void cache_will_need(struct cache *cache, struct daddr at, u64 size);

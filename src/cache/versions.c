@@ -276,7 +276,8 @@ static void spill_old(struct versions *v, struct unit *unit)
 
 /* What a commit needs of memory, so that it cannot fail half-way. */
 struct prepared {
-	struct unit *unit; /* a new one, or NULL */
+	struct unit *there; /* the unit that it changes, or NULL */
+	struct unit *unit;  /* a new one, or NULL */
 	struct version *version, *first;
 };
 
@@ -286,13 +287,14 @@ static int prepare(struct versions *v, const struct version_change *c, struct pr
 
 	if (c->range.size > VERSION_CHUNK * 32 * VERSION_MAP_WORDS)
 		return fail(-EINVAL, "a change of %u bytes in one piece", c->range.size);
-	if (!version_unit_find(v, c->range.at.v, c->range.size)) {
+	p->there = version_unit_find(v, c->range.at.v, c->range.size);
+	if (!p->there) {
 		p->unit = env_alloc(v->env, sizeof(*p->unit) + stakes * sizeof(struct stake));
 		if (c->before && v->snapshots)
 			p->first = env_alloc(v->env, sizeof(*p->first));
 	}
-	p->version = env_alloc(v->env, sizeof(*p->version));
-	if (!p->version || (!p->unit && !version_unit_find(v, c->range.at.v, c->range.size)) ||
+	p->version = env_alloc_bytes(v->env, sizeof(*p->version));
+	if (!p->version || (!p->unit && !p->there) ||
 	    (p->unit && c->before && v->snapshots && !p->first))
 		return fail(-ENOMEM, "committing a transaction: out of memory");
 	return 0;
@@ -333,10 +335,22 @@ static void keep_before(struct versions *v, struct unit *unit, const struct vers
 
 void version_mark_all(u32 *map, u32 size)
 {
-	u32 chunks = size / VERSION_CHUNK;
+	u32 chunks = size / VERSION_CHUNK, words = chunks / 32;
 
-	for (u32 i = 0; i < chunks; i++)
-		map[i / 32] |= 1u << i % 32;
+	memset(map, 0xff, words * sizeof(*map));
+	if (chunks % 32)
+		map[words] |= (1u << chunks % 32) - 1;
+}
+
+/* The chunks that are known to differ, of a unit of `chunks` that begins at chunk `at` of its
+ * object. */
+static void mark_known(struct unit *unit, const u32 *known, u32 at, u32 chunks)
+{
+	for (u32 i = 0; at % 32 == 0 && i < chunks; i += 32)
+		unit->map[i / 32] |=
+		    known[(at + i) / 32] & (chunks - i < 32 ? (1u << (chunks - i)) - 1 : NULL32);
+	for (u32 i = 0; at % 32 && i < chunks; i++)
+		unit->map[i / 32] |= (known[(at + i) / 32] >> (at + i) % 32 & 1) << i % 32;
 }
 
 /* Which chunks differ; all of them when the log shall have them all. */
@@ -349,11 +363,10 @@ static void mark(struct unit *unit, const struct version_change *c)
 		version_mark_all(unit->map, unit->size);
 		return;
 	}
-	for (u32 i = 0, at = c->offset / VERSION_CHUNK; i < unit->size / VERSION_CHUNK; i++, at++)
-		if (c->map ? c->map[at / 32] >> at % 32 & 1
-			   : memcmp(new + i *VERSION_CHUNK, old + i * VERSION_CHUNK,
-				    VERSION_CHUNK) != 0)
-			unit->map[i / 32] |= 1u << i % 32;
+	if (c->map)
+		mark_known(unit, c->map, c->offset / VERSION_CHUNK, unit->size / VERSION_CHUNK);
+	else
+		version_map_differences(old, new, 0, unit->size, unit->map);
 }
 
 static void queue(struct versions *v, struct unit *unit)
@@ -370,7 +383,7 @@ static void queue(struct versions *v, struct unit *unit)
 static void apply(struct versions *v, const struct version_change *c, struct prepared *p,
 		  u64 number)
 {
-	struct unit *unit = version_unit_find(v, c->range.at.v, c->range.size);
+	struct unit *unit = p->there;
 
 	if (!unit) {
 		unit = p->unit;

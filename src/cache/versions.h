@@ -33,6 +33,10 @@ struct versions;
 #define VERSION_CHUNK 128u
 #define VERSION_MAP_WORDS 16 /* of 32 chunks: a unit has 64 KiB at most */
 
+/* Sets the bits of the chunks that [from, end) touches and in which two contents differ; both have
+ * whole chunks. */
+void version_map_differences(const u8 *before, const u8 *after, u32 from, u32 end, u32 *map);
+
 int versions_open(struct env *env, struct device *home, size_t memory, struct versions **out);
 /* The cache that reads from versions_device(), and whose buffers commits bring. */
 void versions_attach(struct versions *v, struct cache *cache);

@@ -29,14 +29,6 @@ _Static_assert(sizeof(struct dir_free) == 64, "free index header");
 _Static_assert(sizeof(struct dir_short) == 2, "short directory header");
 _Static_assert(sizeof(struct dir_short_entry) == 3, "short directory entry");
 
-u32 dir_entry_size(const struct geometry *g, u32 name_length)
-{
-	u32 bytes = (u32)sizeof(struct dir_data_entry) + name_length + dir_has_type(g) +
-		    (u32)sizeof(struct dir_tag);
-
-	return (bytes + DIR_ALIGN - 1) / DIR_ALIGN * DIR_ALIGN;
-}
-
 static u32 block_magic(const void *block)
 {
 	return be32_get(((const struct dir_data *)block)->magic);

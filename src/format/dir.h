@@ -134,7 +134,17 @@ static inline bool dir_has_type(const struct geometry *g)
 	return geometry_has(g, FEATURE_FTYPE);
 }
 /* Bytes that an entry takes in a data block. */
-u32 dir_entry_size(const struct geometry *g, u32 name_length);
+static inline u32 dir_entry_size_of(bool typed, u32 name_length)
+{
+	u32 bytes =
+	    (u32)sizeof(struct dir_data_entry) + name_length + typed + (u32)sizeof(struct dir_tag);
+
+	return (bytes + DIR_ALIGN - 1) & ~(DIR_ALIGN - 1u);
+}
+static inline u32 dir_entry_size(const struct geometry *g, u32 name_length)
+{
+	return dir_entry_size_of(dir_has_type(g), name_length);
+}
 /* Where the entries of a data block end: at its end, or before the hash index of a single-block
  * directory. 0: the index does not fit. */
 u32 dir_data_end(const void *block, u32 len);

@@ -48,7 +48,9 @@ static u32 crc_around(u8 *bytes, u32 len, u32 crc_offset)
  */
 static u32 crc_factor(u32 behind)
 {
-	switch (behind) { /* behind the field of an inode of 256 to 2048 bytes */
+	switch (behind) { /* behind the field of a dquot; of an inode of 256 to 2048 bytes */
+	case 24:
+		return 0x3743f7bd;
 	case 152:
 		return 0xcf23ab10;
 	case 408:

@@ -25,7 +25,7 @@ static u32 crc_bitwise(const u8 *bytes, u32 len, u32 crc_offset)
 static void same_as_bitwise(void **state)
 {
 	static const u32 size[] = {256, 512, 1024, 2048, 136, 252, 508, 511, 516, 1020, 2044};
-	static const u32 offset[] = {100, 4, 12, 104, 96, 0};
+	static const u32 offset[] = {100, 4, 12, 104, 96, 108, 0};
 	u8 bytes[SIZE];
 	u64 seed = 88172645463325252ull;
 

@@ -43,10 +43,51 @@ static u32 slot_length(const struct geometry *g, const struct txn_buf *buf, u32 
 	return is_free(buf, offset) ? free_length(buf, offset) : dir_entry_size(g, e->namelen);
 }
 
+/* ---- the table: (offset, length), of the longest runs ---- */
+
+static struct be16 *bests_of(struct txn_buf *buf)
+{
+	return &((struct dir_data *)buf->data)->best0_offset;
+}
+
+static u32 third_of(struct txn_buf *buf)
+{
+	return be16_get(bests_of(buf)[2 * DIR_BESTS - 1]);
+}
+
+/* The run has gone; false: the table did not have it. */
+static bool best_take(struct txn_buf *buf, u32 offset)
+{
+	struct be16 *best = bests_of(buf), *last = best + 2 * (DIR_BESTS - 1);
+
+	for (; best <= last; best += 2) {
+		if (be16_get(best[0]) != offset || !be16_get(best[1]))
+			continue;
+		memmove(best, best + 2, (size_t)(last - best) * sizeof(*best));
+		last[0] = last[1] = be16_make(0);
+		return true;
+	}
+	return false;
+}
+
+static void best_put(struct txn_buf *buf, u32 offset, u32 length)
+{
+	struct be16 *best = bests_of(buf);
+	u32 i = DIR_BESTS;
+
+	while (i && length > be16_get(best[2 * i - 1]))
+		i--;
+	if (i == DIR_BESTS)
+		return;
+	memmove(best + 2 * i + 2, best + 2 * i, (DIR_BESTS - 1 - i) * 2 * sizeof(*best));
+	best[2 * i] = be16_make((u16)offset);
+	best[2 * i + 1] = be16_make((u16)length);
+}
+
 /* The three longest runs, longest first. */
 static void find_bests(const struct geometry *g, struct txn_buf *buf, u32 end)
 {
-	struct be16 *best = &((struct dir_data *)buf->data)->best0_offset;
+	struct be16 *best = bests_of(buf);
 	u32 offset[DIR_BESTS] = {0}, length[DIR_BESTS] = {0};
 
 	for (u32 at = sizeof(struct dir_data); at < end; at += slot_length(g, buf, at)) {
@@ -108,6 +149,8 @@ void dir_data_put(const struct da_op *op, struct txn_buf *buf, u32 end, u32 offs
 		  u8 type, const void *name, u32 length)
 {
 	u32 size = dir_entry_size(op->g, length), room = free_length(buf, offset);
+	u32 rest = room - size, third = third_of(buf);
+	bool listed = best_take(buf, offset);
 	struct dir_data_entry *e = (struct dir_data_entry *)(buf->data + offset);
 	struct dir_tag tag = {be16_make((u16)offset)};
 
@@ -116,15 +159,20 @@ void dir_data_put(const struct da_op *op, struct txn_buf *buf, u32 end, u32 offs
 	memcpy(e + 1, name, length);
 	dir_data_set(op, buf, offset, ino, type);
 	memcpy(buf->data + offset + size - sizeof(tag), &tag, sizeof(tag));
-	if (room > size)
-		set_free(buf, offset + size, room - size);
-	find_bests(op->g, buf, end);
+	if (rest)
+		set_free(buf, offset + size, rest);
+	/* One that is not listed is no longer than the third; without a third all are. */
+	if (!listed || (third && rest < third))
+		find_bests(op->g, buf, end);
+	else if (rest)
+		best_put(buf, offset + size, rest);
 }
 
 /* Joined with the free runs around it. */
 int dir_data_take(const struct da_op *op, struct txn_buf *buf, u32 end, u32 offset)
 {
-	u32 at = sizeof(struct dir_data), before = 0, from = offset, to;
+	u32 at = sizeof(struct dir_data), before = 0, from = offset, to, third = third_of(buf);
+	u32 listed = 0;
 
 	while (at < offset) {
 		before = at;
@@ -135,12 +183,19 @@ int dir_data_take(const struct da_op *op, struct txn_buf *buf, u32 end, u32 offs
 			    (unsigned long long)op->ino.v, offset);
 	txn_dirty(op->txn, buf);
 	to = offset + slot_length(op->g, buf, offset);
-	if (before && is_free(buf, before))
+	if (before && is_free(buf, before)) {
 		from = before;
-	if (to < end && is_free(buf, to))
+		listed += best_take(buf, before);
+	}
+	if (to < end && is_free(buf, to)) {
+		listed += best_take(buf, to);
 		to += free_length(buf, to);
+	}
 	set_free(buf, from, to - from);
-	find_bests(op->g, buf, end);
+	if (third && listed > 1)
+		find_bests(op->g, buf, end);
+	else
+		best_put(buf, from, to - from);
 	return 0;
 }
 

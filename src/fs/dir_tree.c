@@ -202,10 +202,9 @@ static void put_entry(struct txn_buf *buf, u32 hash, u32 address)
 {
 	struct dir_leaf *leaf = (struct dir_leaf *)buf->data;
 	struct dir_leaf_entry *e = leaf_entries(buf);
-	u32 count = be16_get(leaf->count), at = 0, stale;
+	const struct dir_index index = {.entries = e, .count = be16_get(leaf->count)};
+	u32 count = index.count, at = dir_index_find(&index, hash), stale;
 
-	while (at < count && be32_get(e[at].hashval) < hash)
-		at++;
 	if (!be16_get(leaf->stale)) {
 		memmove(e + at + 1, e + at, (count - at) * sizeof(*e));
 		leaf->count = be16_make((u16)(count + 1));

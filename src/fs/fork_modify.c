@@ -16,6 +16,27 @@
 
 #include <errno.h>
 
+/* One that the transaction has already has been verified when it came in, and will be when it goes;
+ * NULL: it has not, or it is free. */
+static struct txn_buf *in_hand(struct vol *vol, struct txn *txn, struct inum ino)
+{
+	const struct geometry *g = &vol->geo;
+	u32 ag = inum_ag(g, ino), agino = inum_agino(g, ino), bno, blocks, offset;
+	struct txn_buf *whole, *part;
+
+	if (!inum_valid(g, ino))
+		return NULL;
+	inode_cluster(g, ag, agino, &bno, &blocks);
+	offset = (agino - (bno << g->inopb_log)) << g->inode_log;
+	whole = txn_known(txn, agblock_daddr(g, ag, bno));
+	part =
+	    whole && whole->size == blocks << g->block_log ? txn_known_part(whole, offset) : NULL;
+	return part && part->type->id == META_INODE &&
+		       be16_get(((const struct dinode *)part->data)->mode)
+		   ? part
+		   : NULL;
+}
+
 int inode_edit(struct vol *vol, struct txn *txn, struct inum ino, struct txn_buf **out)
 {
 	const struct meta_type *type = vol_type(vol, META_INODE), *all = vol_type(vol, META_INODES);
@@ -27,8 +48,10 @@ int inode_edit(struct vol *vol, struct txn *txn, struct inum ino, struct txn_buf
 	u32 offset;
 	int err = health_may_change(vol, ino.v);
 
-	if (!err)
-		err = inode_get(&view, ino, &inode);
+	*out = err ? NULL : in_hand(vol, txn, ino);
+	if (err || *out)
+		return err;
+	err = inode_get(&view, ino, &inode);
 	if (err)
 		return err;
 	where.ag = inum_ag(g, ino);
@@ -42,7 +65,7 @@ int inode_edit(struct vol *vol, struct txn *txn, struct inum ino, struct txn_buf
 	err = txn_get_whole(txn, all, &cluster, inode.buf->at, inode.buf->size, &whole);
 	inode_put(&view, &inode);
 	/* A neighbour's change has brought it into the view, where no checksum is looked at. */
-	if (!err && !whole->fresh && !txn_has_part(whole, offset)) {
+	if (!err && !whole->fresh && !txn_known_part(whole, offset)) {
 		err = inode_get(vol, ino, &inode);
 		inode_put(vol, &inode);
 	}

@@ -257,7 +257,7 @@ static int check_free(struct ag *ag, struct txn_buf *whole, u32 agino, u32 offse
 				      .ino = ino,
 				      .daddr = whole->at.v + offset,
 				      .owner = ino},
-			    .unsealed = whole->fresh || txn_has_part(whole, offset),
+			    .unsealed = whole->fresh || txn_known_part(whole, offset),
 			    .sink = &first};
 
 	verify(&v, type, &ag->vol->geo, d, ag->vol->geo.inode_size);

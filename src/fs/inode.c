@@ -35,8 +35,9 @@ void inode_cluster(const struct geometry *g, u32 ag, u32 agino, u32 *bno, u32 *b
 	*blocks = g->cluster_blocks;
 }
 
-static int check(const struct vol *vol, struct inum ino, const struct buf *buf, u32 offset)
+static int check(const struct vol *vol, struct inum ino, struct buf *buf, u32 offset)
 {
+	u32 part = offset >> vol->geo.inode_log;
 	const struct meta_type *type = vol_type(vol, META_INODE);
 	struct first_finding first = {0};
 	struct verdict v = {.raise = raise_first,
@@ -48,7 +49,11 @@ static int check(const struct vol *vol, struct inum ino, const struct buf *buf, 
 			    .unsealed = buf->in_front,
 			    .sink = &first};
 
+	if (cache_part_known(buf, part))
+		return 0;
 	verify(&v, type, &vol->geo, buf->data + offset, vol->geo.inode_size);
+	if (!first.err)
+		cache_part_passed(buf, part);
 	return first.err;
 }
 

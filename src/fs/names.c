@@ -45,17 +45,15 @@ static int open_dir(struct vol *vol, struct txn *txn, struct inum dir, bool take
 	return 0;
 }
 
-static int find(struct vol *vol, struct txn *txn, const struct names_entry *at, struct inum *ino)
+static int find(struct vol *vol, struct txn *txn, const struct node *dir,
+		const struct names_entry *at, struct inum *ino)
 {
 	struct vol view = vol_in(vol, txn);
-	struct inode dir;
+	struct inode inode;
 	u8 type;
-	int err = inode_get(&view, at->dir, &dir);
 
-	if (!err)
-		err = dir_lookup(&view, &dir, at->name, at->length, ino, &type);
-	inode_put(&view, &dir);
-	return err;
+	inode_parse(&vol->geo, dir->ino, dir->buf->data, &inode);
+	return dir_lookup(&view, &inode, at->name, at->length, ino, &type);
 }
 
 /* d is NULL for what has not been opened. */
@@ -336,7 +334,7 @@ static int take_away(struct vol *vol, struct txn *txn, const struct names_entry 
 	*gone = inum_of(0);
 	txn_set_giving(txn);
 	if (!err)
-		err = find(vol, txn, at, &ino);
+		err = find(vol, txn, &dir, at, &ino);
 	if (!err)
 		err = open_child(vol, txn, ino, &n);
 	if (err)
@@ -416,12 +414,12 @@ static int open_rename(struct rename *r)
 	if (!err)
 		err = open_dir(r->vol, r->txn, r->to->dir, r->flags & NAMES_EXCHANGE, &r->to_dir);
 	if (!err)
-		err = find(r->vol, r->txn, r->from, &ino);
+		err = find(r->vol, r->txn, &r->from_dir, r->from, &ino);
 	if (!err)
 		err = open_child(r->vol, r->txn, ino, &r->source);
 	if (err)
 		return err;
-	err = find(r->vol, r->txn, r->to, &ino);
+	err = find(r->vol, r->txn, &r->to_dir, r->to, &ino);
 	if (err == -ENOENT)
 		return r->flags & NAMES_EXCHANGE ? err : 0;
 	if (!err && r->flags & NAMES_NOREPLACE)

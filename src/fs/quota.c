@@ -396,6 +396,16 @@ static int add_amounts(const struct settle *s, const struct posting *p, struct d
 	return err;
 }
 
+/* Of the same block, if it is there. */
+static int defaults_near(const struct settle *s, const struct posting *p,
+			 const struct quota_record *record, struct dquot *out)
+{
+	if (p->id >= dquots_per_block(&s->vol->geo))
+		return defaults_of(s->vol, s->txn, p->type, out);
+	*out = *(const struct dquot *)record->buf->data;
+	return check_record(p->type, 0, out);
+}
+
 static int apply(struct settle *s, const struct posting *p)
 {
 	struct quota_record record;
@@ -406,7 +416,7 @@ static int apply(struct settle *s, const struct posting *p)
 		return 0;
 	err = quota_record_open(s->vol, s->txn, p->type, p->id, true, &record);
 	if (!err)
-		err = defaults_of(s->vol, s->txn, p->type, &defaults);
+		err = defaults_near(s, p, &record, &defaults);
 	if (err)
 		return err == -ENOENT ? fail(-EUCLEAN, "quota of %ss: there is no inode for it",
 					     type_name(p->type))

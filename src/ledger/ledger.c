@@ -94,6 +94,7 @@ void book_post(struct book *b, enum account account, enum side side, const struc
 			record(b, account, side, fact, times, witness);
 		return;
 	}
+	b->open |= 1ull << account;
 	b->touched[account] |= 1ull << shard;
 	b->sums.sum[account][shard][side] +=
 	    hash_words(&b->ledger->key, fact->w) * (u128)(__int128)times;
@@ -143,6 +144,7 @@ void book_post_range(struct book *b, enum account account, enum side side, const
 		return;
 	}
 	flush_run(b, account);
+	b->open |= 1ull << account;
 	*run = (struct run){*key, start, start + length, times, side};
 }
 
@@ -155,9 +157,10 @@ u64 book_balance(struct book *b)
 {
 	u64 uneven = 0;
 
-	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+	for (; b->open; b->open &= b->open - 1) {
+		u32 a = (u32)__builtin_ctzll(b->open);
+
 		flush_run(b, (enum account)a);
-	for (u32 a = 0; a < ACCOUNT_COUNT; a++) {
 		for (u64 left = b->touched[a]; left; left &= left - 1) {
 			u128 *sum = b->sums.sum[a][__builtin_ctzll(left)];
 

@@ -37,6 +37,7 @@ struct book {
 	struct run run[ACCOUNT_COUNT];
 	bool one_shard;		    /* book_one_shard() */
 	u64 touched[ACCOUNT_COUNT]; /* 1 << shard, since the book was last settled */
+	u64 open;		    /* 1 << account: those with a run, or touched */
 	int err;		    /* the first that recording met */
 };
 

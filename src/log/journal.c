@@ -37,6 +37,7 @@ struct journal {
 	atomic_uint want_alone;
 	atomic_bool missed; /* what is fenced */
 	struct env_shared *readers, *gate;
+	struct txn *spare; /* for the next transaction, or NULL; under `commits` */
 	void (*on_durable)(void *arg, u64 number);
 	void *durable_arg;
 	size_t memory;
@@ -140,6 +141,7 @@ void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
+	txn_free(j->spare);
 	log_writer_close(j->writer);
 	busy_close(j->busy);
 	busy_close(j->shown);
@@ -259,6 +261,21 @@ void journal_hold(struct journal *j, bool hold)
 	j->held = hold;
 }
 
+static int begin(struct journal *j, struct txn **out)
+{
+	int err = 0;
+
+	*out = j->spare;
+	j->spare = NULL;
+	if (!*out)
+		err = txn_begin(j->env, j->cache, journal_device(j), j->g, out);
+	if (err)
+		return err;
+	txn_use_journal(*out, j);
+	txn_wait_in(*out, &j->spare);
+	return 0;
+}
+
 static int begin_at_gate(struct journal *j, struct txn **out)
 {
 	int err;
@@ -275,10 +292,8 @@ static int begin_at_gate(struct journal *j, struct txn **out)
 	}
 	err = j->finished ? fail(-EROFS, "the filesystem is being unmounted") : stopped(j);
 	if (!err)
-		err = txn_begin(j->env, j->cache, journal_device(j), j->g, out);
-	if (!err)
-		txn_use_journal(*out, j);
-	else
+		err = begin(j, out);
+	if (err)
 		j->env->lock_drop(j->commits);
 	return err;
 }

@@ -6,9 +6,11 @@
  * 2. A dropped object is in neither, but on `dropped`, so that pointers to it stay good.
  * 3. A part is dirty only when its whole is.
  * 4. Dirty objects do not overlap when they are written (commit checks it).
+ * 5. What differs in a whole lies in its dirty parts.
  */
 #include "log/txn.h"
 
+#include "base/sanitized.h"
 #include "base/trail.h"
 #include "format/verify.h"
 #include "log/journal.h"
@@ -17,6 +19,22 @@
 #include <stdlib.h>
 
 #define CHAINS 256
+#define KEEP_ROOM 256 /* elements of an array that a transaction keeps for the next */
+/* Objects likewise. The address sanitizer is to see who uses one that is gone. */
+#define KEEP_OBJECTS (SANITIZED_ADDRESS ? 0u : 64u)
+
+/* The changed objects in the order of the disk. A piece is one range of one. */
+struct piece {
+	struct txn_buf *buf;
+	u32 offset; /* in its data */
+	struct cache_range range;
+};
+
+struct changes {
+	struct piece *piece;
+	struct version_change *change; /* the same, for the journal */
+	u32 count, room;
+};
 
 struct txn {
 	struct env *env;
@@ -34,6 +52,10 @@ struct txn {
 	bool giving, forced;
 	struct version_freed *freed;
 	u32 freed_count, freed_room;
+	struct changes changes; /* in a commit */
+	struct txn_buf *idle;	/* of one range, for the next ones; by `older` */
+	u32 idle_count;
+	struct txn **waits; /* where it waits to be begun again; NULL: nowhere */
 };
 
 static struct txn_buf **chain_of(struct txn *txn, u64 at)
@@ -101,6 +123,11 @@ void txn_use_journal(struct txn *txn, struct journal *journal)
 	txn->memory_max = journal_txn_max(journal);
 }
 
+void txn_wait_in(struct txn *txn, struct txn **place)
+{
+	txn->waits = place;
+}
+
 void txn_use_guard(struct txn *txn, struct txn_guard *guard)
 {
 	txn->guard = guard;
@@ -139,20 +166,71 @@ static void free_list(struct txn *txn, struct txn_buf *buf)
 		free_list(txn, buf->parts); /* parts have none */
 		cache_put(txn->cache, buf->made);
 		cache_put(txn->cache, buf->before);
-		env_free(txn->env, buf);
+		if (buf->count == 1 && txn->idle_count < KEEP_OBJECTS) {
+			buf->older = txn->idle;
+			txn->idle = buf;
+			txn->idle_count++;
+		} else {
+			env_free(txn->env, buf);
+		}
 		buf = older;
 	}
 }
 
+static struct txn_buf *new_object(struct txn *txn, u32 ranges)
+{
+	struct txn_buf *buf = txn->idle;
+
+	if (ranges != 1 || !buf)
+		return env_alloc_bytes(txn->env, sizeof(*buf) + ranges * sizeof(*buf->range));
+	txn->idle = buf->older;
+	txn->idle_count--;
+	return buf;
+}
+
+void txn_free(struct txn *txn)
+{
+	if (!txn)
+		return;
+	while (txn->idle) {
+		struct txn_buf *buf = txn->idle;
+
+		txn->idle = buf->older;
+		env_free(txn->env, buf);
+	}
+	cache_close(txn->view);
+	env_free(txn->env, txn->freed);
+	env_free(txn->env, txn->changes.piece);
+	env_free(txn->env, txn->changes.change);
+	env_free(txn->env, txn);
+}
+
+/* As it was when it was begun. Room for what it collects stays, unless there was much. */
+static void make_new(struct txn *txn)
+{
+	memset(txn->chain, 0, sizeof(txn->chain));
+	txn->newest = txn->dropped = NULL;
+	txn->objects = txn->memory = 0;
+	txn->guard = NULL;
+	txn->giving = txn->forced = false;
+	txn->freed_count = txn->changes.count = 0;
+}
+
 void txn_rollback(struct txn *txn)
 {
+	bool waits = txn && txn->waits && !*txn->waits && txn->freed_room <= KEEP_ROOM &&
+		     txn->changes.room <= KEEP_ROOM;
+
 	if (!txn)
 		return;
 	free_list(txn, txn->newest);
 	free_list(txn, txn->dropped);
-	cache_close(txn->view);
-	env_free(txn->env, txn->freed);
-	env_free(txn->env, txn);
+	if (!waits) {
+		txn_free(txn);
+		return;
+	}
+	make_new(txn);
+	*txn->waits = txn;
 }
 
 static bool same(const struct txn_buf *buf, const struct meta_type *type, u32 size,
@@ -197,7 +275,7 @@ static int make(struct txn *txn, const struct meta_type *type, const struct wher
 	if (txn->memory + room > txn->memory_max)
 		return fail(-EFBIG, "a transaction of more than %llu KiB",
 			    (unsigned long long)txn->memory_max >> 10);
-	buf = env_alloc(txn->env, sizeof(struct txn_buf) + count * sizeof(*ranges));
+	buf = new_object(txn, count);
 	if (!buf)
 		return fail(-ENOMEM, "a transaction: out of memory");
 	if (!data)
@@ -287,7 +365,7 @@ int txn_get_whole(struct txn *txn, const struct meta_type *type, const struct wh
 	return err;
 }
 
-static struct txn_buf *find_part(const struct txn_buf *whole, u32 offset)
+struct txn_buf *txn_known_part(const struct txn_buf *whole, u32 offset)
 {
 	struct txn_buf *part = whole->parts;
 
@@ -296,18 +374,13 @@ static struct txn_buf *find_part(const struct txn_buf *whole, u32 offset)
 	return part;
 }
 
-bool txn_has_part(const struct txn_buf *whole, u32 offset)
-{
-	return find_part(whole, offset);
-}
-
 int txn_part(struct txn *txn, struct txn_buf *whole, const struct meta_type *type,
 	     const struct where *where, u32 offset, u32 size, struct txn_buf **out)
 {
 	const struct cache_range range = {daddr_of(whole->at.v + offset), size};
 	int err;
 
-	*out = find_part(whole, offset);
+	*out = txn_known_part(whole, offset);
 	if (*out)
 		return same(*out, type, size, where) ? 0 : in_use(*out, type);
 	err = make(txn, type, where, &range, 1, whole->data + offset, false, out);
@@ -447,10 +520,10 @@ const u8 *txn_before(const struct txn_buf *buf)
 #define LINE 64
 
 /* Is it to be known what differs? For the guard, and then for the log, which asks the same. Of a
- * whole most parts are not touched; the guard looks at those that are. */
+ * whole most parts are not touched, so it is known soon. */
 static bool wants_map(const struct txn *txn, const struct txn_buf *b)
 {
-	return txn->guard && b->before && !b->of_parts &&
+	return b->dirty && b->before && (txn->guard || b->of_parts) &&
 	       b->size <= VERSION_MAP_WORDS * 32 * VERSION_CHUNK;
 }
 
@@ -459,87 +532,6 @@ static void fetch_before(const struct txn_buf *b)
 {
 	for (u32 i = 0; i < b->size; i += LINE)
 		__builtin_prefetch(b->before->data + i);
-}
-
-static bool bytes_differ(const struct txn_buf *b, u32 from, u32 size)
-{
-	return memcmp(b->data + from, b->before->data + from, size) != 0;
-}
-
-/* Several chunks at once: most are the same. */
-static void map_changes(struct txn_buf *b)
-{
-	const u32 stride = 8 * VERSION_CHUNK;
-
-	for (u32 from = 0; from < b->size; from += stride) {
-		u32 end = b->size - from < stride ? b->size : from + stride;
-
-		if (!bytes_differ(b, from, end - from))
-			continue;
-		for (u32 at = from; at < end; at += VERSION_CHUNK) {
-			u32 chunk = at / VERSION_CHUNK;
-
-			if (bytes_differ(b, at, VERSION_CHUNK))
-				b->map[chunk / 32] |= 1u << chunk % 32;
-		}
-	}
-	b->mapped = true;
-}
-
-static bool chunk_changed(const struct txn_change *c, u32 offset)
-{
-	u32 chunk = (c->at + offset) / VERSION_CHUNK;
-
-	return !c->map || c->map[chunk / 32] >> chunk % 32 & 1;
-}
-
-/* Halves and halves of halves: log2 of the chunk's size comparisons. */
-static u32 differs_from(const u8 *a, const u8 *b, u32 from, u32 end)
-{
-	for (u32 step = VERSION_CHUNK / 2; step; step /= 2)
-		while (end - from >= step && !memcmp(a + from, b + from, step))
-			from += step;
-	return from;
-}
-
-static u32 differs_up_to(const u8 *a, const u8 *b, u32 from, u32 end)
-{
-	for (u32 step = VERSION_CHUNK / 2; step; step /= 2)
-		while (end - from >= step && !memcmp(a + end - step, b + end - step, step))
-			end -= step;
-	return end;
-}
-
-u32 txn_first_difference(const struct txn_change *c, u32 from, u32 end)
-{
-	while (from < end) {
-		u32 stop = (u32)round_up_u64(c->at + from + 1ull, VERSION_CHUNK) - c->at;
-
-		stop = stop < end ? stop : end;
-		if (chunk_changed(c, from))
-			from = differs_from(c->before, c->after, from, stop);
-		else
-			from = stop;
-		if (from < stop)
-			break;
-	}
-	return from;
-}
-
-u32 txn_last_difference(const struct txn_change *c, u32 from, u32 end)
-{
-	while (end > from) {
-		u32 stop = (c->at + end - 1) / VERSION_CHUNK * VERSION_CHUNK;
-
-		stop = stop > c->at + from ? stop - c->at : from;
-		if (chunk_changed(c, end - 1))
-			end = differs_up_to(c->before, c->after, stop, end);
-		else
-			end = stop;
-		if (end > stop)
-			break;
-	}
-	return end;
 }
 
 struct each_change {
@@ -598,25 +590,28 @@ int txn_each_change(struct txn *txn, int (*fn)(void *arg, const struct txn_chang
 	return err ? err : tell_changes(&e, txn->dropped, false);
 }
 
-/* The changed objects in the order of the disk. A piece is one range of one. */
-struct piece {
-	struct txn_buf *buf;
-	u32 offset; /* in its data */
-	struct cache_range range;
-};
-
-struct changes {
-	struct piece *piece;
-	struct cache_range *range; /* the same ranges, for the cache */
-	u8 *before;		   /* their bytes on the device, one behind the other */
-	u32 count;
-};
-
 static int by_address(const void *a, const void *b)
 {
 	u64 x = ((const struct piece *)a)->range.at.v, y = ((const struct piece *)b)->range.at.v;
 
 	return (x > y) - (x < y);
+}
+
+#define FEW 24u
+
+/* Most transactions change few objects. */
+static void sort_pieces(struct changes *c)
+{
+	for (u32 i = 1; i < c->count && c->count <= FEW; i++) {
+		const struct piece piece = c->piece[i];
+		u32 at = i;
+
+		for (; at && by_address(&piece, &c->piece[at - 1]) < 0; at--)
+			c->piece[at] = c->piece[at - 1];
+		c->piece[at] = piece;
+	}
+	if (c->count > FEW)
+		qsort(c->piece, c->count, sizeof(*c->piece), by_address);
 }
 
 static void collect_pieces(struct changes *c, struct txn_buf *buf)
@@ -629,24 +624,41 @@ static void collect_pieces(struct changes *c, struct txn_buf *buf)
 	}
 }
 
+static int make_room(struct txn *txn, struct changes *c, u32 pieces)
+{
+	if (pieces <= c->room)
+		return 0;
+	env_free(txn->env, c->piece);
+	env_free(txn->env, c->change);
+	c->room = 0;
+	c->piece = env_array(txn->env, pieces, sizeof(*c->piece));
+	c->change = env_array(txn->env, pieces, sizeof(*c->change));
+	if (!c->piece || !c->change)
+		return fail(-ENOMEM, "committing a transaction: out of memory");
+	c->room = pieces;
+	return 0;
+}
+
 static int collect(struct txn *txn, struct changes *c)
 {
 	u32 pieces = 0;
+	int err;
 
 	for (struct txn_buf *b = txn->newest; b; b = b->older)
 		if (b->dirty)
 			pieces += b->count;
-	c->piece = env_array(txn->env, pieces + 1, sizeof(*c->piece));
-	c->range = env_array(txn->env, pieces + 1, sizeof(*c->range));
-	if (!c->piece || !c->range)
-		return fail(-ENOMEM, "committing a transaction: out of memory");
+	err = make_room(txn, c, pieces);
+	if (err)
+		return err;
+	c->count = 0;
 	for (struct txn_buf *b = txn->newest; b; b = b->older)
 		if (b->dirty)
 			collect_pieces(c, b);
-	qsort(c->piece, c->count, sizeof(*c->piece), by_address);
-	for (u32 i = 0; i < c->count; i++) {
-		c->range[i] = c->piece[i].range;
-		if (i && c->range[i - 1].at.v + c->range[i - 1].size > c->range[i].at.v)
+	sort_pieces(c);
+	for (u32 i = 1; i < c->count; i++) {
+		const struct cache_range *range = &c->piece[i - 1].range;
+
+		if (range->at.v + range->size > c->piece[i].range.at.v)
 			return in_use(c->piece[i - 1].buf, c->piece[i].buf->type);
 	}
 	return 0;
@@ -655,8 +667,10 @@ static int collect(struct txn *txn, struct changes *c)
 static int seal_one(struct txn *txn, struct txn_buf *buf)
 {
 	struct first_finding first = {0};
-	struct verdict v = {.raise = raise_first, .where = buf->where, .sink = &first};
+	struct verdict v = {
+	    .raise = raise_first, .where = buf->where, .unsealed = true, .sink = &first};
 
+	/* what it is now need not be found to be so */
 	if (buf->type->crc_offset != CRC_NONE) {
 		struct le32 crc =
 		    le32_make(verify_crc(buf->data, buf->size, buf->type->crc_offset));
@@ -673,98 +687,102 @@ static int seal(struct txn *txn)
 	int err = 0;
 
 	for (struct txn_buf *b = txn->newest; b && !err; b = b->older) {
-		bool map = b->dirty && wants_map(txn, b);
+		bool map = wants_map(txn, b);
 
-		if (map)
+		if (map && !b->of_parts)
 			fetch_before(b);
 		if (b->dirty && !b->of_parts)
 			err = seal_one(txn, b);
-		if (map)
-			map_changes(b);
 		for (struct txn_buf *part = b->parts; part && !err; part = part->older)
 			if (part->dirty)
 				err = seal_one(txn, part);
+		if (map)
+			txn_map_changes(b);
 	}
 	return err;
 }
 
 /* ---- to the device ---- */
 
-static int read_before(struct txn *txn, struct changes *c)
+/* What of the pieces is on the device, one behind the other. */
+static int read_before(struct txn *txn, const struct changes *c, u8 **before)
 {
 	size_t bytes = 0;
 	u8 *to;
 	int err = 0;
 
 	for (u32 i = 0; i < c->count; i++)
-		bytes += c->range[i].size;
-	c->before = to = env_alloc(txn->env, bytes);
+		bytes += c->piece[i].range.size;
+	*before = to = env_alloc(txn->env, bytes);
 	if (!to)
 		return fail(-ENOMEM, "committing a transaction: out of memory");
 	for (u32 i = 0; i < c->count && !err; i++) {
-		err = device_read(txn->dev, c->range[i].at, to, c->range[i].size);
-		to += c->range[i].size;
+		err = device_read(txn->dev, c->piece[i].range.at, to, c->piece[i].range.size);
+		to += c->piece[i].range.size;
 	}
 	return err;
 }
 
 /* All of them, or none as far as the device lets us. */
-static int write_all(struct txn *txn, struct changes *c)
+static int write_all(struct txn *txn, const struct changes *c)
 {
+	struct cache_range *range = env_array(txn->env, c->count + 1u, sizeof(*range));
+	u8 *bytes = NULL;
 	const u8 *before;
 	u32 done = 0;
-	int err = read_before(txn, c);
+	int err = range ? read_before(txn, c, &bytes)
+			: fail(-ENOMEM, "committing a transaction: out of memory");
 
-	before = c->before;
-	while (done < c->count && !err) {
-		err = device_write(txn->dev, c->range[done].at,
+	before = bytes;
+	for (; done < c->count && !err; done++) {
+		range[done] = c->piece[done].range;
+		err = device_write(txn->dev, range[done].at,
 				   c->piece[done].buf->data + c->piece[done].offset,
-				   c->range[done].size);
-		done++;
+				   range[done].size);
 	}
 	for (u32 i = 0; err && i < done; i++) {
-		device_write(txn->dev, c->range[i].at, before, c->range[i].size);
-		before += c->range[i].size;
+		device_write(txn->dev, range[i].at, before, range[i].size);
+		before += range[i].size;
 	}
-	cache_forget(txn->cache, c->range, c->count);
+	if (done)
+		cache_forget(txn->cache, range, done);
 	if (!err)
 		txn_publish(txn);
+	env_free(txn->env, bytes);
+	env_free(txn->env, range);
 	return err;
 }
 
 /* ---- to the journal ---- */
 
-static int to_journal(struct txn *txn, struct changes *c)
+static int to_journal(struct txn *txn, const struct changes *c)
 {
-	struct version_change *change = env_array(txn->env, c->count + 1u, sizeof(*change));
-	int err;
-
-	if (!change)
-		return fail(-ENOMEM, "committing a transaction: out of memory");
 	for (u32 i = 0; i < c->count; i++)
-		change[i] = (struct version_change){
-		    .range = c->range[i],
+		c->change[i] = (struct version_change){
+		    .range = c->piece[i].range,
 		    .buf = c->piece[i].buf->made,
 		    .offset = c->piece[i].offset,
 		    .before = c->piece[i].buf->before,
 		    .map = c->piece[i].buf->mapped ? c->piece[i].buf->map : NULL};
-	err = journal_commit(txn->journal, txn, change, c->count);
-	env_free(txn->env, change);
-	return err;
+	return journal_commit(txn->journal, txn, c->change, c->count);
 }
 
 void txn_publish(struct txn *txn)
 {
-	for (struct txn_buf *b = txn->newest; b; b = b->older)
-		if (b->dirty)
-			cache_publish(txn->cache, b->made, b->of_parts ? NULL : b->type,
-				      b->where.owner);
+	for (struct txn_buf *b = txn->newest; b; b = b->older) {
+		if (!b->dirty)
+			continue;
+		/* parts that are dirty have passed when they were sealed */
+		if (b->of_parts && b->before)
+			cache_parts_as(b->made, b->before);
+		cache_publish(txn->cache, b->made, b->of_parts ? NULL : b->type, b->where.owner);
+	}
 }
 
 int txn_commit(struct txn *txn)
 {
-	struct changes c = {0};
-	int err = collect(txn, &c);
+	struct changes *c = &txn->changes;
+	int err = collect(txn, c);
 	bool checked;
 
 	if (!err)
@@ -772,13 +790,10 @@ int txn_commit(struct txn *txn)
 	if (!err && __builtin_expect(txn->guard != NULL, true))
 		err = txn->guard->check(txn->guard, txn);
 	checked = !err && txn->guard;
-	if (!err && (c.count || txn->freed_count))
-		err = txn->journal ? to_journal(txn, &c) : write_all(txn, &c);
+	if (!err && (c->count || txn->freed_count))
+		err = txn->journal ? to_journal(txn, c) : write_all(txn, c);
 	if (checked)
 		txn->guard->ended(txn->guard, !err);
-	env_free(txn->env, c.piece);
-	env_free(txn->env, c.range);
-	env_free(txn->env, c.before);
 	txn_rollback(txn);
 	return err;
 }

@@ -57,6 +57,11 @@ int txn_begin(struct env *env, struct cache *cache, struct device *dev, const st
 	      struct txn **out);
 /* What is committed goes to the journal, instead of to the device. */
 void txn_use_journal(struct txn *txn, struct journal *journal);
+/* When it is over it waits there, with what it has of memory, unless another does, and may be used
+ * as one that has just begun: for the same cache and journal, by who has the next transaction.
+ * txn_free() when there is none any more. */
+void txn_wait_in(struct txn *txn, struct txn **place);
+void txn_free(struct txn *txn); /* NULL: nothing */
 int txn_commit(struct txn *txn);
 void txn_rollback(struct txn *txn); /* NULL: nothing */
 
@@ -81,8 +86,8 @@ int txn_get_whole(struct txn *txn, const struct meta_type *type, const struct wh
  * verified it; parts do not overlap. Making it dirty makes the whole dirty. */
 int txn_part(struct txn *txn, struct txn_buf *whole, const struct meta_type *type,
 	     const struct where *where, u32 offset, u32 size, struct txn_buf **out);
-/* Whether the transaction has the part at `offset` already: then its bytes may be its own. */
-bool txn_has_part(const struct txn_buf *whole, u32 offset);
+/* The part at `offset`, if the transaction has it: then its bytes may be its own. NULL. */
+struct txn_buf *txn_known_part(const struct txn_buf *whole, u32 offset);
 /* A new object, zeroed and dirty. -EUCLEAN when the place is in use within this transaction. */
 int txn_new(struct txn *txn, const struct meta_type *type, const struct where *where,
 	    struct daddr at, u32 size, struct txn_buf **out);
@@ -126,6 +131,8 @@ struct txn_change {
  * the byte behind the last that does, or from. */
 u32 txn_first_difference(const struct txn_change *change, u32 from, u32 end);
 u32 txn_last_difference(const struct txn_change *change, u32 from, u32 end);
+/* Fills the map of an object that was there before. */
+void txn_map_changes(struct txn_buf *buf);
 /* All that a commit would change now, in no order; stops when fn returns nonzero, and returns that.
  */
 int txn_each_change(struct txn *txn, int (*fn)(void *arg, const struct txn_change *change),

@@ -218,15 +218,15 @@ static void change_bucket(struct sweep *sweep, u32 ag, struct be32 bucket, s64 t
 static int agi_change(struct sweep *sweep, const struct txn_change *c)
 {
 	const struct agi *was = (const struct agi *)c->before, *is = (const struct agi *)c->after;
-	u32 ag = c->where->ag, at;
+	const u32 lists = offsetof(struct agi, unlinked), size = sizeof(is->unlinked[0]);
+	u32 ag = c->where->ag, from, end;
 
 	if (!was || !is)
 		return 0;
 	change_counters(sweep, ag, was, is);
-	at = txn_first_difference(c, offsetof(struct agi, unlinked),
-				  offsetof(struct agi, unlinked) + sizeof(is->unlinked));
-	for (u32 i = (at - (u32)offsetof(struct agi, unlinked)) / (u32)sizeof(is->unlinked[0]);
-	     i < AGI_BUCKETS; i++) {
+	from = txn_first_difference(c, lists, lists + AGI_BUCKETS * size);
+	end = txn_last_difference(c, from, lists + AGI_BUCKETS * size);
+	for (u32 i = (from - lists) / size; i * size + lists < end; i++) {
 		if (be32_get(was->unlinked[i]) == be32_get(is->unlinked[i]))
 			continue;
 		change_bucket(sweep, ag, was->unlinked[i], -1);

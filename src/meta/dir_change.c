@@ -474,13 +474,19 @@ int dir_change_free(struct sweep *sweep, const struct txn_change *c)
 {
 	const struct geometry *g = sweep->g;
 	u64 first = (c->where->offset - g->dir_free_off) / g->dir_fsblocks * dir_free_max(c->size);
-
 	u32 was = c->before ? dir_free_count(c->before, c->size) : 0;
 	u32 is = c->after ? dir_free_count(c->after, c->size) : 0;
+	u32 header = sizeof(struct dir_free), size = sizeof(struct dir_best), from = header;
+	u32 end = header + (was > is ? was : is) * size;
 
 	if (!know(sweep, c->where->ino)->indexed)
 		return 0;
-	for (u32 i = 0; i < was || i < is; i++)
+	/* behind the shorter table lies what does not count */
+	if (c->before && c->after && was == is) {
+		from = txn_first_difference(c, from, end);
+		end = txn_last_difference(c, from, end);
+	}
+	for (u32 i = (from - header) / size; i * size + header < end; i++)
 		change_best(sweep, SIDE_RIGHT, c->where->ino, first + i, best_at(c->before, was, i),
 			    best_at(c->after, is, i));
 	return 0;

@@ -102,9 +102,92 @@ static void bests_rules(struct verdict *v, const struct geometry *g, const void 
 	}
 }
 
+/* Of one block: inode numbers of the AG that was met last are [low, high); above `internal` there
+ * is none of the filesystem's own. */
+struct walk {
+	const struct geometry *g;
+	bool typed;
+	u64 low, high, internal;
+};
+
+static struct walk walk_of(const struct geometry *g)
+{
+	const u64 own[] = {g->rbm_ino, g->rsum_ino, g->uquota_ino, g->gquota_ino, g->pquota_ino};
+	struct walk w = {.g = g, .typed = dir_has_type(g)};
+
+	for (u32 i = 0; i < ARRAY_COUNT(own); i++)
+		if (own[i] != NULL64)
+			w.internal = max_u64(w.internal, own[i]);
+	return w;
+}
+
+static bool ino_good(struct walk *w, u64 ino)
+{
+	const struct geometry *g = w->g;
+	u64 ag = ino >> g->agino_log;
+
+	if (ino < w->low || ino >= w->high) {
+		if (!inum_valid(g, inum_of(ino)))
+			return false;
+		w->low = (ag << g->agino_log) + ((u64)geometry_ag_header_blocks(g) << g->inopb_log);
+		w->high =
+		    (ag << g->agino_log) + ((u64)geometry_ag_blocks(g, (u32)ag) << g->inopb_log);
+	}
+	return ino > w->internal || !is_internal(g, ino);
+}
+
+#define BYTES_OF(byte) (0x0101010101010101ull * (byte))
+
+static bool has_zero(u64 word)
+{
+	return (word - BYTES_OF(1)) & ~word & BYTES_OF(0x80);
+}
+
+/* Neither '/' nor 0 in the name, eight bytes of the entry at once: its length is the first of the
+ * second word. What is not of the name is made 0xff. */
+static bool name_good(const u8 *entry, u32 length)
+{
+	u32 end = (u32)sizeof(struct dir_data_entry) + length;
+	u64 word, ignore = 0xff;
+	bool bad = false;
+
+	for (u32 at = 8; at < end; at += 8, ignore = 0) {
+		memcpy(&word, entry + at, sizeof(word));
+		if (end - at < 8)
+			ignore |= NULL64 << 8 * (end - at);
+		word |= ignore;
+		bad |= has_zero(word) | has_zero(word ^ BYTES_OF('/'));
+	}
+	return !bad;
+}
+
+/* The size of an entry with which all is right, as it is with nearly all: 0 of anything else, which
+ * is then looked at closely. */
+static u32 entry_good(struct walk *w, const u8 *block, u32 at, u32 end)
+{
+	const struct dir_data_entry *e = (const struct dir_data_entry *)(block + at);
+	u32 size, length, type;
+	struct be16 tag;
+
+	if (end - at < 2 * DIR_ALIGN ||
+	    be16_get(((const struct dir_data_unused *)e)->freetag) == DIR_FREE_TAG)
+		return 0;
+	length = e->namelen;
+	size = dir_entry_size_of(w->typed, length);
+	if (!length || size > end - at)
+		return 0;
+	type = w->typed ? block[at + sizeof(*e) + length] : (u32)DIR_FT_FILE;
+	memcpy(&tag, block + at + size - sizeof(tag), sizeof(tag));
+	if (be16_get(tag) != at || type == DIR_FT_UNKNOWN || type >= DIR_FT_COUNT ||
+	    !ino_good(w, be64_get(e->inumber)) || !name_good(block + at, length))
+		return 0;
+	return size;
+}
+
 void dir_data_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
 	u32 end = dir_data_end(block, len), at = sizeof(struct dir_data), used = 0, unused = 0;
+	struct walk w = walk_of(g);
 	struct bests bests = {{0}, {0}};
 	struct dir_slot slot = {0};
 	bool after_free = false;
@@ -112,6 +195,12 @@ void dir_data_rules(struct verdict *v, const struct geometry *g, const void *blo
 
 	dir_pad_rule(v, "pad", be32_get(((const struct dir_data *)block)->pad));
 	for (; at < end; at += slot.size) {
+		slot.size = entry_good(&w, block, at, end);
+		if (slot.size) {
+			used++;
+			after_free = false;
+			continue;
+		}
 		if (!dir_data_slot(g, block, end, at, &slot)) {
 			raise_value(v, FOUND(DIR_ENTRY_FIT), NULL, at);
 			return;

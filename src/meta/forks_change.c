@@ -91,12 +91,22 @@ static u64 extents_counted(const struct inode *inode, enum fork_id which)
 		   : 0;
 }
 
+/* As most forks that come and go: nothing is mapped, and no tree is there. */
+static bool maps_nothing(const struct inode *inode, enum fork_id which)
+{
+	return !has_fork(inode, which, FORMAT_BTREE) && !extents_counted(inode, which);
+}
+
 static void change_fork(struct sweep *sweep, const struct txn_change *c, const struct inode *before,
 			const struct inode *after, enum fork_id which)
 {
 	const struct fact counted = {{c->where->ino, (u64)FILE_EXTENTS + which, 0, 0}};
-	struct tree_pointers was = root_of(before, which), is = root_of(after, which);
+	struct tree_pointers was, is;
 
+	if (maps_nothing(before, which) && maps_nothing(after, which))
+		return;
+	was = root_of(before, which);
+	is = root_of(after, which);
 	guard_entries(sweep, c, extents_of(before, which), extents_of(after, which),
 		      sizeof(struct bmbt_rec), which == FORK_DATA ? changed_data : changed_attr);
 	if (was.count || is.count)

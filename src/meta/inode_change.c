@@ -192,22 +192,29 @@ static bool same_to_books(const struct geometry *g, const u8 *before, const u8 *
 	return true;
 }
 
+static const struct inode *parse_used(const struct geometry *g, const struct txn_change *c,
+				      const u8 *raw, struct inode *out)
+{
+	if (!raw || !be16_get(((const struct dinode *)raw)->mode))
+		return NULL;
+	inode_parse(g, inum_of(c->where->ino), raw, out);
+	return out;
+}
+
+static u32 next_of(const u8 *raw)
+{
+	return raw ? be32_get(((const struct dinode *)raw)->next_unlinked) : NULL32;
+}
+
 int inode_change(struct sweep *sweep, const struct txn_change *c)
 {
-	struct inode before = {.next_unlinked = NULL32}, after = before;
-	struct pair p = {NULL, NULL};
-	struct inum ino = inum_of(c->where->ino);
+	struct inode before, after;
+	struct pair p;
 
 	if (c->before && c->after && same_to_books(sweep->g, c->before, c->after))
 		return 0;
-	if (c->before)
-		inode_parse(sweep->g, ino, c->before, &before);
-	if (c->after)
-		inode_parse(sweep->g, ino, c->after, &after);
-	if (before.mode)
-		p.before = &before;
-	if (after.mode)
-		p.after = &after;
-	change_next(sweep, c, before.next_unlinked, after.next_unlinked);
+	p.before = parse_used(sweep->g, c, c->before, &before);
+	p.after = parse_used(sweep->g, c, c->after, &after);
+	change_next(sweep, c, next_of(c->before), next_of(c->after));
 	return p.before || p.after ? change_used(sweep, c, &p) : 0;
 }

@@ -196,11 +196,13 @@ static void check_tail(struct verdict *v, const struct sb *sb, const u8 *block, 
 {
 	static const struct uuid none;
 
-	for (u32 i = sizeof(struct sb); i < len; i++) {
-		if (!block[i])
-			continue;
-		raise_u64(v, FOUND(SB_TAIL), NULL, block[i], i);
-		break;
+	u32 at = sizeof(struct sb);
+
+	/* zero, and each byte like the one before it */
+	if (at < len && (block[at] || memcmp(block + at, block + at + 1, len - at - 1))) {
+		while (!block[at])
+			at++;
+		raise_u64(v, FOUND(SB_TAIL), NULL, block[at], at);
 	}
 	if (!(be32_get(sb->features_incompat) & SB_INCOMPAT_META_UUID) &&
 	    memcmp(sb->meta_uuid, &none, sizeof(none)))

@@ -99,9 +99,9 @@ static void post_sibling(struct sweep *sweep, const struct txn_change *c, u64 ow
 }
 
 static void change_siblings(struct sweep *sweep, const struct txn_change *c,
-			    const struct btree_block *was, const struct btree_block *is, u64 own)
+			    const struct btree_block *was, const struct btree_block *is)
 {
-	u64 left[2] = {NULL64, NULL64}, right[2] = {NULL64, NULL64};
+	u64 own, left[2] = {NULL64, NULL64}, right[2] = {NULL64, NULL64};
 
 	if (c->before) {
 		left[0] = btree_left(was);
@@ -111,6 +111,9 @@ static void change_siblings(struct sweep *sweep, const struct txn_change *c,
 		left[1] = btree_left(is);
 		right[1] = btree_right(is);
 	}
+	if (left[0] == left[1] && right[0] == right[1])
+		return;
+	own = own_block(sweep, c);
 	for (u32 i = 0; i < 2; i++) {
 		sweep->times = i ? 1 : -1;
 		if (left[0] != left[1])
@@ -145,7 +148,6 @@ void tree_change_block(struct sweep *sweep, const struct txn_change *c, guard_en
 	struct guard_array none = {NULL, 0};
 	struct tree_pointers nothing = {.level = NULL32};
 	struct tree_pointers before = nothing, after = nothing;
-	u64 own = own_block(sweep, c);
 
 	if (c->before)
 		was = btree_block_of(s, c->before, c->size);
@@ -154,9 +156,10 @@ void tree_change_block(struct sweep *sweep, const struct txn_change *c, guard_en
 	for (u32 i = 0; i < 2 && was.level != is.level; i++) {
 		sweep->times = i ? 1 : -1;
 		if (i ? c->after : c->before)
-			post_place(sweep, SIDE_RIGHT, c->type, own, i ? is.level : was.level);
+			post_place(sweep, SIDE_RIGHT, c->type, own_block(sweep, c),
+				   i ? is.level : was.level);
 	}
-	change_siblings(sweep, c, &was, &is, own);
+	change_siblings(sweep, c, &was, &is);
 	guard_entries(sweep, c, c->before && !was.level ? records_of(&was) : none,
 		      c->after && !is.level ? records_of(&is) : none, s->record_size, changed);
 	sweep->times = 1;
