@@ -4,6 +4,7 @@
 #include "base/trail.h"
 #include "format/verify.h"
 #include "fs/inode.h"
+#include "ledger/about.h"
 #include "meta/ag_live.h"
 #include "meta/rebuild.h"
 #include "scrub/chunks.h"
@@ -454,7 +455,7 @@ static void note_uneven(struct round *r, u64 ino)
 static void on_finding(void *arg, const struct finding *f)
 {
 	struct round *r = arg;
-	const struct meta_type *type = survey_type_of(r->vol->types, f);
+	const struct meta_type *type = about_type(r->vol->types, f);
 
 	if (r->options->finding)
 		r->options->finding(r->options->arg, f);
