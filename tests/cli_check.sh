@@ -18,6 +18,11 @@ for type in agf inode bnobt dirblock; do status "only-$type" 0 "$M" check --only
 status only-nonsense 8 "$M" check --only=nonsense image
 status memory 0 "$M" check --memory=8M image
 status memory-nonsense 8 "$M" check --memory=lots image
+for size in 0 1 1023K; do
+	status memory-$size 8 "$M" check --memory=$size image
+	check memory-$size-why grep -q 'too little: 1M is the least' err
+done
+status memory-least 0 "$M" check --memory=1M image
 status log-nonsense 8 "$M" check --log=maybe image
 status log-ignore 0 "$M" check --log=ignore image
 status two-images 8 "$M" check image image

@@ -91,6 +91,8 @@ done
 check list-no-chunks test "$(grep -c 'as inodes	' all)" = 0
 check list-wrote-nothing cmp pristine image
 
+status rt-device 0 "$M" damage --list --rt-device=image image agf 0
+
 # Directory blocks that lie in several extents are listed by their place in the directory, with their own content.
 xz -dc "$TOP/tests/fixtures/pieces.img.xz" >pieces.img
 "$M" damage --list pieces.img >pieces.list

@@ -8,7 +8,7 @@ set -euo pipefail
 
 build=(gcc libc6-dev make meson ninja-build pkg-config python3 libisal-dev libjansson-dev libfuse3-dev libcmocka-dev)
 lint=(clang clang-format clang-tidy cppcheck shellcheck git)
-run=(xfsprogs fuse3 attr jq util-linux xz-utils)
+run=(xfsprogs fuse3 attr jq util-linux xz-utils strace)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;

@@ -24,7 +24,7 @@ lint_checks() { tools/gen-checks.sh --check; }
 lint_format() {
 	local files=()
 	for file in "${c_files[@]}"; do
-		case $file in src/*.[ch] | include/*.h) files+=("$file") ;; esac
+		case $file in src/*.[ch] | include/*.h | tests/*.[ch] | bench/*.[ch]) files+=("$file") ;; esac
 	done
 	clang-format --dry-run --Werror "${files[@]}"
 }

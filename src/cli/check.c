@@ -156,7 +156,6 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 	    {"rt-device", required_argument, NULL, 'r'},
 	    {0},
 	};
-	u64 memory = 0;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1) {
@@ -167,9 +166,8 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 		} else if (c == 'p') {
 			check->preen = true;
 		} else if (c == 'm') {
-			if (!cli_parse_size(optarg, &memory) || !memory)
-				return cli_misuse(self, "\"%s\" is no size", optarg);
-			check->image.memory = memory;
+			if (cli_take_memory(self, optarg, &check->image.memory))
+				return STATUS_USAGE;
 		} else if (c == 'o') {
 			check->only = find_type(optarg);
 			if (!check->only)
@@ -207,7 +205,7 @@ const struct command command_check = {
 	"  -v, --verbose         show findings on stderr as they come, and notes\n"
 	"  --json                print one JSON object instead (docs/JSON.md)\n"
 	"  --preen               also what is sound, but could be better, as kernels leave it\n"
-	"  --memory=SIZE         for the cache of blocks: 16M\n"
+	"  --memory=SIZE         for the cache of blocks: 16M; 1M at least\n"
 	"  --only=TYPE           only what concerns metadata of this type: agf, inode\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"
 	"  --log=accept-loss     replay what is whole of a damaged log\n"

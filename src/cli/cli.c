@@ -101,6 +101,18 @@ bool cli_parse_size(const char *text, u64 *size)
 	return true;
 }
 
+int cli_take_memory(const struct command *command, const char *text, size_t *memory)
+{
+	u64 size;
+
+	if (!cli_parse_size(text, &size) || size > SIZE_MAX)
+		return cli_misuse(command, "\"%s\" is no size", text);
+	if (size < CLI_MEMORY_MIN)
+		return cli_misuse(command, "--memory=%s is too little: 1M is the least", text);
+	*memory = (size_t)size;
+	return 0;
+}
+
 #define PREVIEW_MEMORY (64u << 20)
 
 /* Whatever is written stays in memory, or in a scratch file. */

@@ -70,6 +70,9 @@ int cli_failed_in(const struct cli_run *run);
 
 /* Bytes with an optional suffix K, M, G or T. False: not a size. */
 bool cli_parse_size(const char *text, u64 *size);
+/* What --memory says, into *memory; 0, or STATUS_USAGE after a message. */
+#define CLI_MEMORY_MIN (1u << 20)
+int cli_take_memory(const struct command *command, const char *text, size_t *memory);
 /* A whole decimal or 0x number. False: not one. */
 bool cli_parse_number(const char *text, u64 *number);
 

@@ -182,6 +182,7 @@ static int work(struct env *env, struct damage *damage, char **words, u32 count)
 	struct verdict lenient = {.raise = raise_nothing};
 	struct cli_image image = {.data = damage->image,
 				  .log = damage->log_device,
+				  .rt = damage->rt_device,
 				  .writable = !damage->list,
 				  .no_recovery = true,
 				  .verdict = &lenient};
@@ -235,6 +236,7 @@ static int run(const struct command *self, int argc, char **argv)
 	    {"undo", required_argument, NULL, 'u'},
 	    {"list", no_argument, NULL, 'l'},
 	    {"log-device", required_argument, NULL, 'd'},
+	    {"rt-device", required_argument, NULL, 'r'},
 	    {0},
 	};
 	struct damage damage = {.fix_crc = true};
@@ -255,6 +257,8 @@ static int run(const struct command *self, int argc, char **argv)
 			damage.list = true;
 		else if (c == 'd')
 			damage.log_device = optarg;
+		else if (c == 'r')
+			damage.rt_device = optarg;
 		else
 			return cli_usage(self);
 	}

@@ -5,7 +5,7 @@
 #include "cli/print.h"
 
 struct damage {
-	const char *image, *log_device;
+	const char *image, *log_device, *rt_device;
 	const char *field;
 	u64 seed;
 	bool fix_crc, list;

@@ -273,7 +273,6 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 	    {"undo", required_argument, NULL, 'u'},
 	    {0},
 	};
-	u64 memory = 0;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "vf", options, NULL)) != -1) {
@@ -291,9 +290,8 @@ static int parse(const struct command *self, void *to, int argc, char **argv)
 			if (!parse_types(optarg, &c->force))
 				return cli_misuse(self, "\"%s\" is no list of types", optarg);
 		} else if (o == 'm') {
-			if (!cli_parse_size(optarg, &memory) || !memory)
-				return cli_misuse(self, "\"%s\" is no size", optarg);
-			c->image.memory = memory;
+			if (cli_take_memory(self, optarg, &c->image.memory))
+				return STATUS_USAGE;
 		} else if (o == 'L') {
 			c->image.accept_loss = !strcmp(optarg, "accept-loss");
 			c->image.discard_log = !strcmp(optarg, "discard");
@@ -341,7 +339,7 @@ const struct command command_repair = {
 	"all\n"
 	"  --live                of what is mounted: only what can be mended while others write\n"
 	"  -v, --verbose         show findings on stderr as they come, and notes\n"
-	"  --memory=SIZE         for the cache of blocks: 16M\n"
+	"  --memory=SIZE         for the cache of blocks: 16M; 1M at least\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"
 	"  --log=accept-loss     replay what is whole of a damaged log\n"
 	"  --log=discard         empty it, whatever it has: the last changes are "

@@ -218,6 +218,83 @@ static void trees(void **state)
 	}
 }
 
+/* Nodes of directories and attributes: the same, in blocks of the file. */
+static void da_nodes(void **state)
+{
+	struct hostile *h = *state;
+	static const char *const before[] = {"dirnode.btree.before", "attrnode.btree.before"};
+
+	for (u32 t = 0; t < ARRAY_COUNT(before); t++) {
+		const struct spot *s = spot(h, before[t], 0), *first = s;
+		const u64 own = object_of(h, s)->where.offset;
+
+		set(h, s, own);
+		must_complain(h, before[t]);
+		for (u32 i = 0; i < 64; i++) {
+			s = spot(h, before[t], i);
+			if (object_of(h, s) == object_of(h, first))
+				set(h, s, own);
+		}
+		must_complain(h, "all children are the node");
+		for (u32 i = 1; i < 64; i++) {
+			s = spot(h, before[t], i);
+			set(h, s,
+			    field_get(first->field,
+				      h->image.bytes + object_of(h, first)->at + first->offset, 0));
+		}
+		must_complain(h, "children shared");
+	}
+}
+
+/* The root at the header or inode that `leaf` hangs on. */
+static const struct spot *root_of(const struct hostile *h, const struct object *leaf,
+				  const char *key)
+{
+	for (u32 i = 0; i < 64; i++) {
+		const struct spot *s = spot(h, key, i);
+		const struct where *where = &object_of(h, s)->where;
+
+		if (leaf->where.ino == NO_INO ? where->ag == leaf->where.ag
+					      : where->ino == leaf->where.ino)
+			return s;
+	}
+	print_error("no %s leads to it\n", key);
+	assert_true(false);
+	return NULL;
+}
+
+/* Leaves that are made nodes whose only child is themselves, below a root that allows it. */
+static void leaves(void **state)
+{
+	struct hostile *h = *state;
+	static const struct {
+		const char *level, *root;
+		u32 header, key, ptr;
+	} trees[] = {
+	    {"inobt.hdr.level", "agi.hdr.level", 56, 4, 4},
+	    {"finobt.hdr.level", "agi.hdr.free_level", 56, 4, 4},
+	    {"bmbt.hdr.level", "inode:file.root.level", 72, 8, 8},
+	};
+
+	for (u32 t = 0; t < ARRAY_COUNT(trees); t++) {
+		const struct spot *s = spot(h, trees[t].level, 0);
+		const struct object *leaf = object_of(h, s);
+		u8 *bytes = h->image.bytes + leaf->at;
+		u8 *ptr = bytes + trees[t].header;
+
+		ptr +=
+		    (leaf->size - trees[t].header) / (trees[t].key + trees[t].ptr) * trees[t].key;
+		if (trees[t].ptr == 8)
+			*(struct be64 *)ptr = be64_make(own_fsblock(h, s));
+		else
+			*(struct be32 *)ptr = be32_make((u32)own_agblock(h, s));
+		*(struct be16 *)(bytes + 6) = be16_make(1); /* numrecs */
+		set(h, root_of(h, leaf, trees[t].root), 2);
+		set(h, s, 1);
+		must_complain(h, trees[t].level);
+	}
+}
+
 static void siblings(void **state)
 {
 	struct hostile *h = *state;
@@ -292,8 +369,8 @@ static void directories(void **state)
 int main(void)
 {
 	const struct CMUnitTest all[] = {
-	    cmocka_unit_test(cut_short), cmocka_unit_test(superblocks),
-	    cmocka_unit_test(trees),	 cmocka_unit_test(siblings),
+	    cmocka_unit_test(cut_short), cmocka_unit_test(superblocks), cmocka_unit_test(trees),
+	    cmocka_unit_test(siblings),	 cmocka_unit_test(da_nodes),	cmocka_unit_test(leaves),
 	    cmocka_unit_test(inodes),	 cmocka_unit_test(directories),
 	};
 

@@ -320,7 +320,8 @@ static void run(const struct config *c, u64 seed, u32 step)
 
 static void full_all(void **state)
 {
-	u32 only = (u32)test_number("CONFIG", NULL32), step = (u32)test_number("STEP", 20 * TEST_STRIDE);
+	u32 only = (u32)test_number("CONFIG", NULL32),
+	    step = (u32)test_number("STEP", 20 * TEST_STRIDE);
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_COUNT(configs); i++)
