@@ -20,8 +20,7 @@
 
 #define CHAINS 256
 #define KEEP_ROOM 256 /* elements of an array that a transaction keeps for the next */
-/* Objects likewise. The address sanitizer is to see who uses one that is gone. */
-#define KEEP_OBJECTS (SANITIZED_ADDRESS ? 0u : 64u)
+#define KEEP_OBJECTS 64
 
 /* The changed objects in the order of the disk. A piece is one range of one. */
 struct piece {
@@ -166,7 +165,8 @@ static void free_list(struct txn *txn, struct txn_buf *buf)
 		free_list(txn, buf->parts); /* parts have none */
 		cache_put(txn->cache, buf->made);
 		cache_put(txn->cache, buf->before);
-		if (buf->count == 1 && txn->idle_count < KEEP_OBJECTS) {
+		/* the address sanitizer is to see who uses one that is gone */
+		if (buf->count == 1 && txn->idle_count < KEEP_OBJECTS && !SANITIZED_ADDRESS) {
 			buf->older = txn->idle;
 			txn->idle = buf;
 			txn->idle_count++;
