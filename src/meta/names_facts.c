@@ -54,7 +54,8 @@ static int compare_ino(const void *a, const void *b)
 /* Beside writers, what is even is left alone: commits keep it so. */
 static bool wanted(const struct repair *r, u64 ino)
 {
-	return !r->beside || bsearch(&ino, r->uneven, r->uneven_count, sizeof(ino), compare_ino);
+	return !r->beside || (r->uneven_count &&
+			      bsearch(&ino, r->uneven, r->uneven_count, sizeof(ino), compare_ino));
 }
 
 static void on_posting(void *arg, const struct sweep_posting *p)
