@@ -409,7 +409,7 @@ int cache_get_ranges(struct cache *cache, const struct meta_type *type, const st
 	while (err == -EAGAIN);
 	if (err)
 		return err;
-	if (!known)
+	if (!known && where) /* raw bytes obey no type */
 		err = verify_now(cache, c, type, where);
 	if (err) {
 		cache_put(cache, &c->buf);

@@ -44,8 +44,9 @@ static void *host_alloc(struct env *env, size_t size)
 	if (!size || size > SMALL)
 		return calloc(1, size ? size : 1);
 	memory = malloc(size);
-	__asm__("" : "+r"(memory)); /* or the compiler makes a calloc() of it */
-	return memory ? memset(memory, 0, size) : NULL;
+	if (memory)
+		explicit_bzero(memory, size); /* of memset() the compiler would make a calloc() */
+	return memory;
 }
 
 static void *host_alloc_bytes(struct env *env, size_t size)
