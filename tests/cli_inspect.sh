@@ -88,7 +88,7 @@ status no-such-file 4 "$M" inspect image /dir/none
 status log 0 "$M" inspect image log
 check log-clean grep -q '^log: clean' out
 status log-all 0 "$M" inspect image log all
-check log-record grep -q '^record at block' out
+check log-record grep -q '^record 0 at block' out
 
 # Blocks of the filesystem's own files have no magic number, or none of a block: the inode tells.
 for name in quota realtime; do xz -dc "$TOP/tests/fixtures/$name.img.xz" >$name.img; done
