@@ -138,7 +138,8 @@ static bool ino_good(struct walk *w, u64 ino)
 
 #define BYTES_OF(byte) (0x0101010101010101ull * (byte))
 
-static bool has_zero(u64 word)
+/* Not 0: it has. */
+static u64 zero_bytes(u64 word)
 {
 	return (word - BYTES_OF(1)) & ~word & BYTES_OF(0x80);
 }
@@ -149,14 +150,14 @@ static bool name_good(const u8 *entry, u32 length)
 {
 	u32 end = (u32)sizeof(struct dir_data_entry) + length;
 	u64 word, ignore = 0xff;
-	bool bad = false;
+	u64 bad = 0;
 
 	for (u32 at = 8; at < end; at += 8, ignore = 0) {
 		memcpy(&word, entry + at, sizeof(word));
 		if (end - at < 8)
 			ignore |= NULL64 << 8 * (end - at);
 		word |= ignore;
-		bad |= has_zero(word) | has_zero(word ^ BYTES_OF('/'));
+		bad |= zero_bytes(word) | zero_bytes(word ^ BYTES_OF('/'));
 	}
 	return !bad;
 }
