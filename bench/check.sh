@@ -11,6 +11,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH=$PATH:/usr/sbin:/sbin
+# shellcheck source=bench/lib.sh
+. bench/lib.sh
 runs=5
 first=()
 while getopts r:f c; do
@@ -25,22 +27,6 @@ mendfs=build/src/cli/mendfs
 floor=build/bench/bench-floor
 work=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-
-# median COLUMN FILE: of the numbers in a column
-median() {
-	sort -g -k "$1,$1" "$2" | awk -v c="$1" '{v[NR] = $c} END {print v[int((NR + 1) / 2)]}'
-}
-
-# measure NAME COMMAND...: one more line "seconds kilobytes" into $work/NAME. /usr/bin/time knows hundredths only.
-measure() {
-	local name=$1 start end
-	shift
-	start=$EPOCHREALTIME
-	"${first[@]}" /usr/bin/time -o "$work/time" -f '%M' "$@" >"$work/output" 2>&1 ||
-		{ echo "$*: status $?" >&2; tail -5 "$work/output" >&2; return 1; }
-	end=$EPOCHREALTIME
-	echo "$(((${end/./} - ${start/./}) / 1000))e-3 $(cat "$work/time")" >>"$work/$name"
-}
 
 if [ $# = 0 ]; then
 	cache=${MENDFS_JUDGES:-$HOME/.cache/mendfs-judges}/bench

@@ -9,11 +9,13 @@
 #   trees      the roots of all trees of all AGs have a wrong magic number
 #   inodes     1,000 inodes of files, one in every directory: size, link count, blocks, extents or format is wrong, by turns
 #
-# Prints a table: seconds (medians), their ratio, peak memory. Fails when either leaves something that it itself finds, or
-# mendfs anything that xfs_repair -n finds.
+# Prints a table: seconds (medians), their ratio, peak memory. Fails when either program fails, which for mendfs is also to leave
+# anything that it finds, or when mendfs leaves anything that xfs_repair -n finds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH=$PATH:/usr/sbin:/sbin
+# shellcheck source=bench/lib.sh
+. bench/lib.sh
 runs=5 folder=/dev/shm
 first=()
 while getopts r:fd: c; do
@@ -34,22 +36,6 @@ if [ -z "$image" ]; then
 	MKFS_OPTIONS="-m rmapbt=1" bench/make-image.sh million "$image" >&2
 fi
 copy() { cp --sparse=always "$1" "$2"; }
-
-# median COLUMN FILE: of the numbers in a column
-median() {
-	sort -g -k "$1,$1" "$2" | awk -v c="$1" '{v[NR] = $c} END {print v[int((NR + 1) / 2)]}'
-}
-
-# measure NAME COMMAND...: one more line "seconds kilobytes" into $work/NAME
-measure() {
-	local name=$1 start end
-	shift
-	start=$EPOCHREALTIME
-	"${first[@]}" /usr/bin/time -o "$work/time" -f '%M' "$@" >"$work/output" 2>&1 ||
-		{ echo "$*: status $?" >&2; tail -5 "$work/output" >&2; return 1; }
-	end=$EPOCHREALTIME
-	echo "$(((${end/./} - ${start/./}) / 1000))e-3 $(tail -1 "$work/time")" >>"$work/$name"
-}
 
 damage_trees() {
 	local ag ags tree
