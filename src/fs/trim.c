@@ -108,8 +108,6 @@ int trim_step(struct vol *vol, struct txn *txn, struct trim *t)
 	return err;
 }
 
-#define NOTHING_CHANGED (-ECANCELED) /* rolls the transaction back */
-
 int trim_run(struct vol *vol, struct trim *t)
 {
 	int err = 0;

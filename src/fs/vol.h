@@ -17,6 +17,8 @@
 #include "log/recover.h"
 #include "log/txn.h"
 
+#include <errno.h>
+
 struct vol;
 
 /* Who guards the commits of volumes that are written to; it belongs to the table of types, since it
@@ -85,6 +87,8 @@ int vol_close(struct vol *vol);
  * journal. */
 int vol_begin(struct vol *vol, struct vol *view, struct txn **out);
 int vol_end(struct vol *vol, struct txn *txn, int err);
+/* For vol_end(), which returns it: rolls back what was begun only to keep others out. */
+#define NOTHING_CHANGED (-ECANCELED)
 /* Until vol_alone_end(), transactions of `alone`, a copy of vol, are the only ones: all others
  * wait. They are not guarded: a repair brings one side of the books to the other. Never closed. */
 void vol_alone_begin(struct vol *vol, struct vol *alone);

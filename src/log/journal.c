@@ -326,6 +326,11 @@ bool journal_repair_disturbed(struct journal *j)
 	return atomic_load(&j->want_alone) || atomic_load(&j->missed);
 }
 
+void journal_alone_too(struct journal *j)
+{
+	j->env->shared_take(j->gate, true);
+}
+
 void journal_alone(struct journal *j, bool alone)
 {
 	if (!alone) {
@@ -336,12 +341,7 @@ void journal_alone(struct journal *j, bool alone)
 	atomic_fetch_add(&j->want_alone, 1);
 	journal_repair_begin(j);
 	atomic_fetch_sub(&j->want_alone, 1);
-	j->env->shared_take(j->gate, true);
-}
-
-void journal_alone_too(struct journal *j)
-{
-	j->env->shared_take(j->gate, true);
+	journal_alone_too(j);
 }
 
 int journal_end(struct journal *j, bool alone, struct txn *txn, int err)

@@ -130,44 +130,30 @@ static int fence(struct live *l, struct ag *ag)
 
 /* ---- the beginning ---- */
 
-#define NOTHING_CHANGED (-ECANCELED) /* rolls the transaction back */
-
-/* All three in one instant, since nobody commits meanwhile. */
-static int begin_steps(struct live *l, struct vol *view, struct txn *txn, size_t memory)
+static int fence_now(struct vol *view, struct txn *txn, void *arg)
 {
-	struct verdict v = {.raise = raise_nothing};
-	const struct vol_options how = {.memory = memory, .verdict = &v};
+	struct live *l = arg;
 	struct ag ag;
-	int err = ag_open(view, txn, l->ag, &ag);
+	int err;
 
-	if (!err)
-		err = fence(l, &ag);
-	if (!err)
-		err = vol_snapshot(l->vol, l->env, &how, &l->snapshot);
-	if (!err)
-		err = guard_listen(l->vol->guard, &l->listener);
-	l->listening = !err;
-	return err;
+	l->began = l->env->now(l->env);
+	err = ag_open(view, txn, l->ag, &ag);
+	return err ? err : fence(l, &ag);
 }
 
 static int begin_live(struct live *l, size_t memory)
 {
 	struct journal *j = l->vol->journal;
-	struct vol view;
-	struct txn *txn;
-	u64 start;
 	/* what was freed long ago shall not be busy */
 	int err = journal_force(j, journal_number(j), false);
 
-	if (!err)
-		err = vol_begin(&l->free, &view, &txn);
 	if (err)
 		return err;
-	start = l->env->now(l->env);
-	err = begin_steps(l, &view, txn, memory);
-	err = vol_end(&l->free, txn, err ? err : NOTHING_CHANGED);
-	l->result->stopped = l->env->now(l->env) - start;
-	return err == NOTHING_CHANGED ? 0 : err;
+	err = repair_listen(l->vol, memory, &l->listener, fence_now, l, &l->snapshot);
+	l->listening = !err;
+	if (l->began)
+		l->result->stopped = l->env->now(l->env) - l->began;
+	return err;
 }
 
 static void stop_listening(struct live *l)

@@ -41,6 +41,7 @@ struct live {
 	/* Under the writer's lock. */
 	struct guard_listener listener;
 	bool listening;
+	u64 began;  /* when the writers were stopped for the first time */
 	u64 commit; /* postings of the one at hand */
 	struct side_file *side;
 

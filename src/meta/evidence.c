@@ -1,11 +1,11 @@
 /* What a sweep saw, kept for a rebuild; see evidence.h. Postings come one at a time. */
 #include "meta/evidence.h"
 
+#include "base/order.h"
 #include "base/trail.h"
 #include "format/btree.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define CLAIMS_MEMORY (16u << 20)
 #define OTHERS_MEMORY (2u << 20)
@@ -15,17 +15,9 @@ struct gathering {
 	const struct sick_inodes *sick;
 };
 
-static int compare_ino(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool is_sick(const struct sick_inodes *sick, u64 ino)
 {
-	return sick && sick->count &&
-	       bsearch(&ino, sick->ino, sick->count, sizeof(ino), compare_ino);
+	return sick && order_has(sick->ino, sick->count, ino);
 }
 
 /* The reverse map is believed about inodes that cannot speak for themselves, and else is what is

@@ -16,10 +16,9 @@
 #include <errno.h>
 
 #define SIDE_MEMORY (1u << 20)
-#define BATCH 1024u		     /* postings that are read at a time */
-#define FEW_WAITING 4096u	     /* then the writers are stopped for them */
-#define ROUNDS_MAX 100000u	     /* of BATCH; who cannot follow gives up */
-#define NOTHING_CHANGED (-ECANCELED) /* rolls the transaction back */
+#define BATCH 1024u	   /* postings that are read at a time */
+#define FEW_WAITING 4096u  /* then the writers are stopped for them */
+#define ROUNDS_MAX 100000u /* of BATCH; who cannot follow gives up */
 
 /* A posting without pointers. */
 struct told {
@@ -101,30 +100,37 @@ static int follow(struct listening *l, const struct sweep_options *options, u64 
 	return err;
 }
 
-/* Nobody commits meanwhile. */
-static int begin(struct listening *l, size_t memory, struct vol **snapshot)
+int repair_listen(struct vol *vol, size_t memory, const struct guard_listener *listener,
+		  int (*also)(struct vol *view, struct txn *txn, void *arg), void *arg,
+		  struct vol **snapshot)
 {
 	struct verdict v = {.raise = raise_nothing};
 	const struct vol_options how = {.memory = memory, .verdict = &v};
-	struct vol free = *l->vol;
+	struct vol free = *vol, view;
 	struct txn *txn;
 	int err;
 
 	free.guard = NULL;
-	err = vol_begin(&free, NULL, &txn);
+	err = vol_begin(&free, &view, &txn);
 	if (err)
 		return err;
-	cache_forget(l->vol->cache, NULL, 0);
-	err = vol_snapshot(l->vol, l->vol->env, &how, snapshot);
+	err = also(&view, txn, arg);
 	if (!err)
-		err = guard_listen(l->vol->guard, &l->listener);
-	l->on = !err;
+		err = vol_snapshot(vol, vol->env, &how, snapshot);
+	if (!err)
+		err = guard_listen(vol->guard, listener);
 	err = vol_end(&free, txn, err ? err : NOTHING_CHANGED);
-	if (err == NOTHING_CHANGED) {
-		trail_clear();
-		err = 0;
-	}
-	return err;
+	return err == NOTHING_CHANGED ? 0 : err;
+}
+
+static int forget(struct vol *view, struct txn *txn, void *arg)
+{
+	const struct listening *l = arg;
+
+	(void)view;
+	(void)txn;
+	cache_forget(l->vol->cache, NULL, 0);
+	return 0;
 }
 
 /* While others write. */
@@ -132,8 +138,9 @@ static int gather_beside(struct listening *l, size_t memory, const struct sweep_
 {
 	struct sweep_options mine = *options;
 	struct vol *snapshot = NULL;
-	int err = begin(l, memory, &snapshot);
+	int err = repair_listen(l->vol, memory, &l->listener, forget, l, &snapshot);
 
+	l->on = !err;
 	mine.one_thread = true;
 	if (!err)
 		err = sweep_gather(snapshot, memory, &mine);

@@ -1,6 +1,7 @@
 /* What others say of inodes; see inode_facts.h. Postings come one at a time. */
 #include "meta/inode_facts.h"
 
+#include "base/order.h"
 #include "base/sorter.h"
 #include "base/trail.h"
 #include "format/btree.h"
@@ -8,7 +9,6 @@
 #include "meta/space_claims.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define OWNED_MEMORY (16u << 20)
 #define NAMES_MEMORY (2u << 20)
@@ -48,17 +48,9 @@ struct facts {
 	int err;
 };
 
-static int compare_ino(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool listed(const struct facts *f, u64 ino)
 {
-	return f->options->count &&
-	       bsearch(&ino, f->options->ino, f->options->count, sizeof(ino), compare_ino);
+	return order_has(f->options->ino, f->options->count, ino);
 }
 
 static int add_owned(struct facts *f, const struct sweep_posting *p)

@@ -1,4 +1,5 @@
 /* What a sweep says of names, sorted by inode; see names.h. */
+#include "base/order.h"
 #include "base/trail.h"
 #include "format/dir.h"
 #include "ledger/sweep.h"
@@ -6,7 +7,6 @@
 #include "meta/names.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define FACTS_MEMORY (16u << 20)
 #define SWEEP_MEMORY (16u << 20)
@@ -44,18 +44,10 @@ static void add(struct gathering *g, const struct fact_record *record)
 		g->err = err;
 }
 
-static int compare_ino(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Beside writers, what is even is left alone: commits keep it so. */
 static bool wanted(const struct repair *r, u64 ino)
 {
-	return !r->beside || (r->uneven_count &&
-			      bsearch(&ino, r->uneven, r->uneven_count, sizeof(ino), compare_ino));
+	return !r->beside || order_has(r->uneven, r->uneven_count, ino);
 }
 
 static void on_posting(void *arg, const struct sweep_posting *p)

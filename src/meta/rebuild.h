@@ -65,6 +65,14 @@ void repair_say(struct repair *r, const char *format, ...) __attribute__((format
  */
 int repair_gather(struct repair *r, size_t memory, const struct sweep_options *options);
 
+struct guard_listener;
+/* In one instant, since nobody commits meanwhile: also(), a snapshot is opened, and from then on
+ * every commit is told (ledger/guard.h). When an error comes back nobody is; *snapshot is the
+ * caller's to close, also then. */
+int repair_listen(struct vol *vol, size_t memory, const struct guard_listener *listener,
+		  int (*also)(struct vol *view, struct txn *txn, void *arg), void *arg,
+		  struct vol **snapshot);
+
 /* A name that is dropped since there is no such inode. */
 void repair_lost_name(struct repair *r, u64 dir, u8 type, const u8 *name, u32 length);
 

@@ -7,6 +7,7 @@
  */
 #include "scrub/paths.h"
 
+#include "base/order.h"
 #include "base/trail.h"
 #include "format/attr.h"
 #include "format/dir.h"
@@ -16,7 +17,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define DEPTH_MAX 512
 #define TEXT_MAX 4096
@@ -37,17 +37,10 @@ struct paths {
 
 static char left_out[1]; /* the path of an inode that has been found, but did not fit */
 
-static int compare_u64(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* -1: not looked for. */
 static s64 find(const struct paths *p, u64 ino)
 {
-	const u64 *at = bsearch(&ino, p->ino, p->count, sizeof(ino), compare_u64);
+	const u64 *at = bsearch(&ino, p->ino, p->count, sizeof(ino), order_u64);
 
 	return at ? at - p->ino : -1;
 }
@@ -309,7 +302,7 @@ static u32 sort_unique(u64 *ino, u32 count)
 {
 	u32 kept = 0;
 
-	qsort(ino, count, sizeof(*ino), compare_u64);
+	qsort(ino, count, sizeof(*ino), order_u64);
 	for (u32 i = 0; i < count; i++)
 		if (!kept || ino[kept - 1] != ino[i])
 			ino[kept++] = ino[i];

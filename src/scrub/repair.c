@@ -1,6 +1,7 @@
 /* The rounds of a repair; see repair.h. */
 #include "scrub/repair.h"
 
+#include "base/order.h"
 #include "base/trail.h"
 #include "format/verify.h"
 #include "fs/inode.h"
@@ -11,7 +12,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* In these, an AG's inodes can be found only by what is in the blocks. */
 #define INODE_TREES \
@@ -467,13 +467,6 @@ static void on_finding(void *arg, const struct finding *f)
 		note_uneven(r, f->where.ino);
 }
 
-static int compare_ino(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int look(struct round *r, u32 round)
 {
 	struct survey_options options = {
@@ -492,7 +485,7 @@ static int look(struct round *r, u32 round)
 	}
 	err = survey_run(r->vol, &options, &r->survey);
 	if (r->uneven_count)
-		qsort(r->uneven, r->uneven_count, sizeof(*r->uneven), compare_ino);
+		qsort(r->uneven, r->uneven_count, sizeof(*r->uneven), order_u64);
 	return err;
 }
 
@@ -669,7 +662,7 @@ bool repair_beside(const struct vol *vol, u64 types)
 
 	for (u32 i = 0; i < META_COUNT; i++)
 		some |= types >> i & 1 && vol->types->type[i]->gathers;
-	return some && vol->journal;
+	return some;
 }
 
 /* *any: something has been made anew. */
