@@ -7,12 +7,6 @@
 
 #include <errno.h>
 
-static u64 draw(u64 *seed, u64 below)
-{
-	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-	return (*seed >> 33) % below;
-}
-
 static void some_at_random(size_t memory, u64 most)
 {
 	u64 seed = test_number("SEED", 5), next = 0, wanted = 0, published = 0, found[64], count;
@@ -22,11 +16,11 @@ static void some_at_random(size_t memory, u64 most)
 	host_env_init(&env, 1);
 	assert_int_equal(side_open(&env, sizeof(u64), memory, &s), 0);
 	for (u32 round = 0; round < 3000; round++) {
-		u64 add = draw(&seed, most), first = next;
+		u64 add = test_draw(&seed, most), first = next;
 
 		for (u64 i = 0; i < add; i++, next++)
 			side_add(s, &next);
-		if (draw(&seed, 4)) {
+		if (test_draw(&seed, 4)) {
 			side_publish(s);
 			published = next;
 		} else {
@@ -34,7 +28,7 @@ static void some_at_random(size_t memory, u64 most)
 			next = first;
 		}
 		assert_int_equal(side_waiting(s), published - wanted);
-		assert_int_equal(side_read(s, found, draw(&seed, 64), &count), 0);
+		assert_int_equal(side_read(s, found, test_draw(&seed, 64), &count), 0);
 		for (u64 i = 0; i < count; i++)
 			assert_int_equal(found[i], wanted++);
 	}

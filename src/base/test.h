@@ -26,4 +26,11 @@ static inline u64 test_number(const char *name, u64 otherwise)
 	return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
+/* A number below `below`, and the next seed. */
+static inline u64 test_draw(u64 *seed, u64 below)
+{
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (*seed >> 33) % below;
+}
+
 #endif

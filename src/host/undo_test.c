@@ -23,12 +23,6 @@ struct fixture {
 	u64 seed;
 };
 
-static u32 draw(struct fixture *f, u32 below)
-{
-	f->seed = f->seed * 6364136223846793005ull + 1442695040888963407ull;
-	return (u32)(f->seed >> 33) % below;
-}
-
 static void path(char *to, const struct fixture *f, const char *name)
 {
 	strcpy(to, f->dir);
@@ -56,10 +50,11 @@ static void write_some(struct fixture *f, struct device *dev)
 	static u8 bytes[20000];
 
 	for (u32 i = 0; i < WRITES; i++) {
-		u32 size = 1 + draw(f, sizeof(bytes)), at = draw(f, SIZE - size);
+		u32 size = 1 + (u32)test_draw(&f->seed, sizeof(bytes));
+		u32 at = (u32)test_draw(&f->seed, SIZE - size);
 
 		for (u32 n = 0; n < size; n++)
-			bytes[n] = (u8)draw(f, 256);
+			bytes[n] = (u8)test_draw(&f->seed, 256);
 		assert_int_equal(device_write(dev, daddr_of(at), bytes, size), 0);
 	}
 }
@@ -77,7 +72,7 @@ static int setup(void **state)
 	path(f->undo, f, "/undo");
 	path(f->cut, f, "/cut");
 	for (u32 i = 0; i < SIZE; i++)
-		f->before[i] = (u8)draw(f, 256);
+		f->before[i] = (u8)test_draw(&f->seed, 256);
 	store(f->image, f->before, SIZE);
 	assert_int_equal(device_open_file(&f->env, f->image, false, &file), 0);
 	assert_int_equal(device_open_undo(&f->env, file, f->undo, &dev), 0);
@@ -184,10 +179,10 @@ static void refuses_other_files(void **state)
 
 	close(fd);
 	for (u32 i = 0; i < 200; i++) {
-		u32 at = draw(f, (u32)size);
+		u32 at = (u32)test_draw(&f->seed, (u32)size);
 		int err;
 
-		bytes[at] ^= (u8)(1 + draw(f, 255));
+		bytes[at] ^= (u8)(1 + test_draw(&f->seed, 255));
 		store(f->cut, bytes, (size_t)size);
 		fd = open(f->undo, O_RDONLY);
 		assert_int_equal(read(fd, bytes, (size_t)size), size);
