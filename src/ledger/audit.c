@@ -210,30 +210,35 @@ static bool same_group(const struct group *g, const struct posting *p)
 	return g->first.account == p->account && !memcmp(&g->first, p, key);
 }
 
+/* Where a bucket is even each end in it has another to cancel, which need not have been written
+ * down. It tells only who is there. */
+static bool is_uneven(const struct audit *a, const struct posting *p)
+{
+	struct fact fact;
+
+	if (!a->ledger->sifted[p->account])
+		return true;
+	for (u32 i = 0; i < 4; i++)
+		fact.w[i] = be64_get(p->w[i]);
+	return sift_uneven(a->ledger, p->account, &fact);
+}
+
 static void add(struct audit *a, struct group *g, const struct posting *p)
 {
-	bool range = account_defs[p->account].kind == ACCOUNT_RANGE;
+	bool range = account_defs[p->account].kind == ACCOUNT_RANGE, counts = is_uneven(a, p);
 
-	if (range && be64_get(g->first.w[3]) != be64_get(p->w[3])) {
+	if (range && counts && be64_get(g->first.w[3]) != be64_get(p->w[3])) {
 		raise_leftover(a, g, be64_get(p->w[3]));
 		g->first.w[3] = p->w[3];
 	}
-	if (p->side == SIDE_LEFT)
+	if (counts && p->side == SIDE_LEFT)
 		g->left += p->times;
-	else
+	else if (counts)
 		g->right += p->times;
 	if (range && p->times < 0)
 		remove_witness(g, p);
 	else
 		add_witness(g, p);
-}
-
-static bool was_audited(const struct ledger *l, enum account account)
-{
-	for (u32 i = 0; i < LEDGER_SHARDS; i++)
-		if (l->audited[account][i])
-			return true;
-	return false;
 }
 
 /* What was not raised one by one; and accounts that did not balance, but do so in the audit: then
@@ -250,7 +255,7 @@ static void raise_rest(struct audit *a)
 		snprintf(text, sizeof(text), "%u", a->raised[i] - AUDIT_FINDINGS);
 		if (a->raised[i] > AUDIT_FINDINGS)
 			raise_text(a->v, ledger_more, NULL, text, name);
-		else if (!a->raised[i] && was_audited(a->ledger, i))
+		else if (!a->raised[i] && ledger_audited(a->ledger, i))
 			raise_text(a->v, ledger_unexplained, NULL, NULL, NULL);
 	}
 }

@@ -36,6 +36,7 @@ void ledger_close(struct ledger *l)
 	if (!l)
 		return;
 	sorter_close(l->recorder);
+	sift_close(l);
 	l->env->lock_destroy(l->env, l->lock);
 	env_free(l->env, l);
 }
@@ -87,28 +88,51 @@ static void record(struct book *b, enum account account, enum side side, const s
 void book_post(struct book *b, enum account account, enum side side, const struct fact *fact,
 	       s64 times, const struct where *witness)
 {
+	struct ledger *l = b->ledger;
 	u32 shard = b->one_shard ? 0 : shard_of(fact);
+	u128 sum;
 
-	if (b->ledger->auditing) {
-		if (b->ledger->audited[account][shard])
+	if (l->auditing) {
+		if (l->audited[account][shard] &&
+		    (!l->sifted[account] || sift_uneven(l, account, fact)))
 			record(b, account, side, fact, times, witness);
 		return;
 	}
+	if (l->sifting && !l->sifted[account])
+		return;
+	sum = hash_words(&l->key, fact->w) * (u128)(__int128)times;
+	if (l->sifted[account])
+		sift_add(l, account, side, fact, (u64)sum);
 	b->open |= 1ull << account;
 	b->touched[account] |= 1ull << shard;
-	b->sums.sum[account][shard][side] +=
-	    hash_words(&b->ledger->key, fact->w) * (u128)(__int128)times;
+	b->sums.sum[account][shard][side] += sum;
 }
 
-static void post_ends(struct book *b, enum account account, enum side side, const struct fact *key,
-		      u64 start, u64 end, s64 times, const struct where *witness)
+typedef void post_end(struct book *book, enum account account, enum side side,
+		      const struct fact *fact, s64 times, const struct where *witness);
+
+static void post_ends(struct book *b, post_end *post, enum account account, enum side side,
+		      const struct fact *key, u64 start, u64 end, s64 times,
+		      const struct where *witness)
 {
 	struct fact first = *key, behind = *key;
 
 	first.w[3] = start;
 	behind.w[3] = end;
-	book_post(b, account, side, &first, times, witness);
-	book_post(b, account, side, &behind, -times, witness);
+	post(b, account, side, &first, times, witness);
+	post(b, account, side, &behind, -times, witness);
+}
+
+/* All of a range is written down, or nothing: who covers what is uneven is asked for, too. */
+static void audit_range(struct book *b, enum account account, enum side side,
+			const struct fact *key, u64 start, u64 end, s64 times,
+			const struct where *witness)
+{
+	const struct ledger *l = b->ledger;
+
+	if (l->audited[account][shard_of(key)] &&
+	    (!l->sifted[account] || sift_touches(l, account, key, start, end)))
+		post_ends(b, record, account, side, key, start, end, times, witness);
 }
 
 static void flush_run(struct book *b, enum account account)
@@ -116,7 +140,8 @@ static void flush_run(struct book *b, enum account account)
 	struct run *run = &b->run[account];
 
 	if (run->times)
-		post_ends(b, account, run->side, &run->key, run->start, run->end, run->times, NULL);
+		post_ends(b, book_post, account, run->side, &run->key, run->start, run->end,
+			  run->times, NULL);
 	run->times = 0;
 }
 
@@ -133,10 +158,10 @@ void book_post_range(struct book *b, enum account account, enum side side, const
 {
 	struct run *run = &b->run[account];
 
-	if (!length || !times)
+	if (!length || !times || (b->ledger->sifting && !b->ledger->sifted[account]))
 		return;
 	if (b->ledger->auditing) {
-		post_ends(b, account, side, key, start, start + length, times, witness);
+		audit_range(b, account, side, key, start, start + length, times, witness);
 		return;
 	}
 	if (extends(run, side, key, start, times)) {
@@ -146,6 +171,11 @@ void book_post_range(struct book *b, enum account account, enum side side, const
 	flush_run(b, account);
 	b->open |= 1ull << account;
 	*run = (struct run){*key, start, start + length, times, side};
+}
+
+void ledger_add_nothing(struct ledger *l)
+{
+	l->sifting = true;
 }
 
 void book_one_shard(struct book *b)
@@ -229,13 +259,53 @@ u32 ledger_imbalances(const struct ledger *l)
 	return count;
 }
 
-int ledger_begin_audit(struct ledger *l)
+/* What the first sweep saw counts: whatever does not balance is named, or said to be inexplicable.
+ */
+static void note_audited(struct ledger *l)
 {
-	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+	for (u32 a = 0; a < ACCOUNT_COUNT && !l->sifting; a++)
 		for (u32 s = 0; s < LEDGER_SHARDS; s++)
 			l->audited[a][s] =
 			    l->sums.sum[a][s][SIDE_LEFT] != l->sums.sum[a][s][SIDE_RIGHT];
 	memset(&l->sums, 0, sizeof(l->sums));
+}
+
+bool ledger_audited(const struct ledger *l, enum account account)
+{
+	for (u32 i = 0; i < LEDGER_SHARDS; i++)
+		if (l->audited[account][i])
+			return true;
+	return false;
+}
+
+/* A shard is a 64th of an account: or all of an AG, where facts have nothing else that tells them
+ * apart. */
+bool ledger_worth_sifting(const struct ledger *l)
+{
+	bool whole = false;
+
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
+		for (u32 s = 0; s < LEDGER_SHARDS && !account_defs[a].word[1][0]; s++)
+			whole |= account_defs[a].kind == ACCOUNT_RANGE &&
+				 l->sums.sum[a][s][SIDE_LEFT] != l->sums.sum[a][s][SIDE_RIGHT];
+	return whole || ledger_imbalances(l) > SIFT_ABOVE;
+}
+
+int ledger_begin_sift(struct ledger *l)
+{
+	int err = 0;
+
+	note_audited(l);
+	for (u32 a = 0; a < ACCOUNT_COUNT && !err; a++)
+		if (ledger_audited(l, a))
+			err = sift_open(l, a);
+	l->sifting = true;
+	return err;
+}
+
+int ledger_begin_audit(struct ledger *l)
+{
+	note_audited(l);
 	l->auditing = true;
 	return sorter_open(l->env, sizeof(struct posting), POSTING_KEY, AUDIT_MEMORY, &l->recorder);
 }

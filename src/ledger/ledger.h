@@ -12,7 +12,8 @@
  *
  * An account that does not balance is audited: a second sweep writes the facts of the shards in
  * question into sorted spill files, and what is left over becomes findings.  Only damage costs
- * memory or time.
+ * memory or time.  Where many shards are in question, or one that holds everything of an AG, there
+ * is another sweep before, with sums so fine that few facts remain.
  */
 #ifndef MENDFS_LEDGER_LEDGER_H
 #define MENDFS_LEDGER_LEDGER_H
@@ -104,9 +105,18 @@ u128 book_hash(const struct book *book, const struct fact *fact);
 /* An error of the recording that a posting met (spilling failed); 0 if none. */
 int book_error(const struct book *book);
 
+/* For books whose sums nobody will ask for: they only pass on who posts what. */
+void ledger_add_nothing(struct ledger *ledger);
 /* After all books are closed: how many (account, shard) pairs do not balance. */
 u32 ledger_imbalances(const struct ledger *ledger);
-/* Start over with zero sums and record the facts of the shards that did not balance. */
+bool ledger_audited(const struct ledger *ledger, enum account account);
+/* Would an audit write down so much that it pays to sift first? */
+bool ledger_worth_sifting(const struct ledger *ledger);
+/* Start over with zero sums, much finer ones, of the accounts that did not balance. -ENOMEM, or 0.
+ */
+int ledger_begin_sift(struct ledger *ledger);
+/* Start over and record the facts of the shards that did not balance, and of these, after sifting,
+ * what was found uneven. */
 int ledger_begin_audit(struct ledger *ledger);
 /* After the audit sweep: sorts, merges, and raises a finding for each leftover. */
 int ledger_audit(struct ledger *ledger, struct verdict *v);

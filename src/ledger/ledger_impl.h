@@ -6,6 +6,7 @@
 #include "ledger/ledger.h"
 
 #define AUDIT_MEMORY (16u << 20)
+#define SIFT_ABOVE 8 /* shards: another sweep costs as much as writing these down */
 _Static_assert(LEDGER_SHARDS <= 64 && ACCOUNT_COUNT <= 64, "masks have 64 bits");
 
 struct sums {
@@ -17,8 +18,10 @@ struct ledger {
 	struct env_lock *lock;
 	struct hash_key key;
 	struct sums sums;
+	bool sifting; /* only accounts with a table are added up */
 	bool auditing;
 	bool audited[ACCOUNT_COUNT][LEDGER_SHARDS];
+	u64 *sifted[ACCOUNT_COUNT]; /* NULL: not */
 	struct sorter *recorder;
 };
 
@@ -52,5 +55,17 @@ struct posting {
 	u64 ino, daddr;
 };
 #define POSTING_KEY offsetof(struct posting, side)
+
+/* The tables of one account; all zero. -ENOMEM, or 0. */
+int sift_open(struct ledger *ledger, enum account account);
+void sift_close(struct ledger *ledger);
+/* sum: the hash of the fact, so many times. By any number of threads. */
+void sift_add(struct ledger *ledger, enum account account, enum side side, const struct fact *fact,
+	      u64 sum);
+/* May this fact be uneven? (And is an end of a range in an uneven bucket?) */
+bool sift_uneven(const struct ledger *ledger, enum account account, const struct fact *fact);
+/* Does an uneven bucket have positions from start to end, or may it? */
+bool sift_touches(const struct ledger *ledger, enum account account, const struct fact *key,
+		  u64 start, u64 end);
 
 #endif

@@ -105,6 +105,186 @@ static void audit_names_ranges(void **state)
 	ledger_close(l);
 }
 
+/* ---- sifting ---- */
+
+#define DRAWN_AGS 2
+#define DRAWN_OWNERS 4
+#define DRAWN_BLOCKS 4096
+#define DRAWN_INODES 64
+
+/* What the findings of an audit say of each block and inode: which finding, 0 for none. */
+struct told {
+	const struct finding_def *owner[DRAWN_AGS][DRAWN_OWNERS][DRAWN_BLOCKS];
+	const struct finding_def *space[DRAWN_AGS][DRAWN_BLOCKS];
+	char links[DRAWN_INODES][FINDING_TEXT];
+	u32 count, blocks, unnamed;
+};
+
+static void tell(struct verdict *v, const struct finding *f)
+{
+	struct told *t = v->sink;
+	unsigned long long from, to, ino;
+
+	t->count++;
+	if (sscanf(f->found, "ino %llu", &ino) == 1) {
+		assert_true(ino < DRAWN_INODES);
+		snprintf(t->links[ino], sizeof(t->links[ino]), "%s", f->expected);
+		return;
+	}
+	assert_true(sscanf(f->found, "agblock %llu", &from) == 1);
+	if (sscanf(f->found, "agblock %*u to %llu", &to) != 1)
+		to = from;
+	/* a leak is said by the AG alone, which has no witness here */
+	t->unnamed += !f->expected[0] && strcmp(f->def->id, "SPACE_LEAKED") != 0;
+	for (u64 i = from; i <= to && i < DRAWN_BLOCKS; i++) {
+		if (strcmp(f->where.type, "space") != 0)
+			t->owner[f->where.ag][f->where.ino][i] = f->def;
+		else
+			t->space[f->where.ag][i] = f->def;
+		t->blocks++;
+	}
+}
+
+static void post_piece(struct book *b, u32 ag, u64 owner, u64 start, u64 length, u32 sides)
+{
+	const struct fact owns = {{ag, owner, 7, 0}}, space = {{ag, 0, 0, 0}};
+	const struct where who = {.type = "inode", .ag = NO_AG, .ino = owner, .daddr = NO_DADDR};
+	u64 cut = length / 2;
+
+	for (u32 side = 0; side < 2; side++)
+		if (sides >> side & 1) {
+			/* either side cuts it in its own way */
+			book_post_range(b, ACCOUNT_OWNERS, side, &owns, start, cut + side, 1, &who);
+			book_post_range(b, ACCOUNT_OWNERS, side, &owns, start + cut + side,
+					length - cut - side, 1, &who);
+		}
+	if (sides & 1)
+		book_post_range(b, ACCOUNT_SPACE, SIDE_LEFT, &space, start, length, 1, &who);
+}
+
+/* The same each time for one seed: pieces that neither side lacks, but for one in `rare`. */
+static void post_drawn(struct ledger *l, u64 seed, u32 rare)
+{
+	u64 state = seed * 2 + 1;
+	struct book *b;
+
+	assert_int_equal(book_open(l, &b), 0);
+	for (u32 ag = 0; ag < DRAWN_AGS; ag++) {
+		const struct fact space = {{ag, 0, 0, 0}};
+		u64 at = 0;
+
+		while (at + 2 < DRAWN_BLOCKS) {
+			u64 length = 2 + test_draw(&state, at % 3 ? 8 : 300);
+			u64 owner = test_draw(&state, DRAWN_OWNERS);
+			bool odd = !(test_draw(&state, rare));
+
+			if (length > DRAWN_BLOCKS - at)
+				length = DRAWN_BLOCKS - at;
+			post_piece(b, ag, owner, at, length, odd ? 1 + at % 2 : 3);
+			if (odd && at % 5 == 0) /* and once more, over others */
+				post_piece(b, ag, (owner + 1) % DRAWN_OWNERS, at / 2, length, 3);
+			at += length;
+		}
+		book_post_range(b, ACCOUNT_SPACE, SIDE_RIGHT, &space, 0, DRAWN_BLOCKS, 1, NULL);
+	}
+	for (u64 ino = 0; ino < DRAWN_INODES; ino++) {
+		const struct fact fact = {{ino, 0, 0, 0}};
+		s64 links = 1 + (s64)(test_draw(&state, 4));
+
+		book_post(b, ACCOUNT_LINKS, SIDE_LEFT, &fact, links, NULL);
+		book_post(b, ACCOUNT_LINKS, SIDE_RIGHT, &fact, links + !(test_draw(&state, rare)),
+			  NULL);
+	}
+	assert_int_equal(book_close(b), 0);
+}
+
+static struct told *audit_drawn(u64 seed, u32 rare, bool sift)
+{
+	struct told *told = calloc(1, sizeof(*told));
+	struct verdict v = {.raise = tell, .sink = told};
+	struct env env;
+	struct ledger *l = open_ledger(&env);
+
+	assert_non_null(told);
+	post_drawn(l, seed, rare);
+	if (ledger_imbalances(l)) {
+		if (sift) {
+			assert_int_equal(ledger_begin_sift(l), 0);
+			post_drawn(l, seed, rare);
+		}
+		assert_int_equal(ledger_begin_audit(l), 0);
+		post_drawn(l, seed, rare);
+		assert_int_equal(ledger_audit(l, &v), 0);
+	}
+	ledger_close(l);
+	return told;
+}
+
+/* Of every block and inode the same is said, whether or not the facts were sifted, and by whom. */
+static void sifting_hides_nothing(void **state)
+{
+	u64 seed = test_number("SEED", 1), blocks = 0;
+
+	(void)state;
+	print_message("SEED=%llu\n", (unsigned long long)seed);
+	for (u32 i = 0; i < 60; i++, seed++) {
+		struct told *whole = audit_drawn(seed, 10 + i, false);
+		struct told *sifted = audit_drawn(seed, 10 + i, true);
+
+		assert_memory_equal(whole->owner, sifted->owner, sizeof(whole->owner));
+		assert_memory_equal(whole->space, sifted->space, sizeof(whole->space));
+		assert_memory_equal(whole->links, sifted->links, sizeof(whole->links));
+		assert_int_equal(sifted->unnamed, 0);
+		blocks += whole->blocks;
+		free(whole);
+		free(sifted);
+	}
+	assert_true(blocks > 0);
+}
+
+/* Who covers what is uneven is told, also when his own ends are even. */
+static void witness_of(unsigned long long from, unsigned long long size)
+{
+	const struct fact key = {{0, 133, 0, 0}};
+	const struct where file = {.type = "inode", .ag = NO_AG, .ino = 133, .daddr = NO_DADDR};
+	struct found found = {0};
+	struct verdict v = {.raise = keep, .sink = &found};
+	struct env env;
+	struct ledger *l = open_ledger(&env);
+	char text[64];
+
+	for (u32 sweep = 0; sweep < 3; sweep++) {
+		struct book *b;
+
+		assert_int_equal(sweep == 1   ? ledger_begin_sift(l)
+				 : sweep == 2 ? ledger_begin_audit(l)
+					      : 0,
+				 0);
+		assert_int_equal(book_open(l, &b), 0);
+		book_post_range(b, ACCOUNT_OWNERS, SIDE_LEFT, &key, from, size, 1, &file);
+		book_post_range(b, ACCOUNT_OWNERS, SIDE_RIGHT, &key, from, size / 3, 1, NULL);
+		book_post_range(b, ACCOUNT_OWNERS, SIDE_RIGHT, &key, from + size / 3 * 2,
+				size - size / 3 * 2, 1, NULL);
+		assert_int_equal(book_close(b), 0);
+	}
+	assert_int_equal(ledger_audit(l, &v), 0);
+	assert_int_equal(found.count, 1);
+	assert_string_equal(found.last.def->id, "OWNER_NOT_IN_RMAPBT");
+	snprintf(text, sizeof(text), "agblock %llu to %llu,", from + size / 3,
+		 from + size / 3 * 2 - 1);
+	assert_non_null(strstr(found.last.found, text));
+	assert_non_null(strstr(found.last.expected, "inode 133"));
+	ledger_close(l);
+}
+
+/* Of a range that is looked at run by run, and of one that is too long for that. */
+static void sifting_keeps_witnesses(void **state)
+{
+	(void)state;
+	witness_of(1000, 3000);
+	witness_of(1000, 900000);
+}
+
 /* The second sweep does not see what the first saw. */
 static void what_the_audit_does_not_find(void **state)
 {
@@ -243,6 +423,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ranges_may_be_cut_anyhow),
 	    cmocka_unit_test(multiplicity_counts),
+	    cmocka_unit_test(sifting_hides_nothing),
+	    cmocka_unit_test(sifting_keeps_witnesses),
 	    cmocka_unit_test(what_the_audit_does_not_find),
 	    cmocka_unit_test(huge_amounts_do_not_cancel),
 	    cmocka_unit_test(the_worst_is_always_raised),

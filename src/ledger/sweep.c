@@ -557,13 +557,16 @@ static int audit(struct report *report)
 {
 	struct verdict v = {.raise = raise_finding, .sink = report};
 	struct sweep_stats stats = *report->stats;
-	int err = ledger_begin_audit(report->ledger);
+	bool sift = ledger_worth_sifting(report->ledger);
+	int err = 0;
 
-	if (err)
-		return err;
 	report->audit = true;
-	report->done = 0;
-	err = run_jobs(report);
+	for (u32 i = sift ? 0 : 1; i < 2 && !err; i++) {
+		report->done = 0;
+		err = i ? ledger_begin_audit(report->ledger) : ledger_begin_sift(report->ledger);
+		if (!err)
+			err = run_jobs(report);
+	}
 	report->audit = false;
 	*report->stats = stats;
 	return err ? err : ledger_audit(report->ledger, &v);
@@ -627,6 +630,8 @@ int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep
 	report.pool = env_alloc(env, sizeof(*report.pool));
 	err = report.lock && report.pool ? ledger_open(env, &report.ledger)
 					 : fail(-ENOMEM, "the sweep: out of memory");
+	if (!err && report.options->gather)
+		ledger_add_nothing(report.ledger);
 	if (!err)
 		err = loops_open(env, &report.loops);
 	if (!err)

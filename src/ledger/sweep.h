@@ -142,6 +142,8 @@ struct sweep_options {
 	 * account), one at a time, before anything is summed up: what a rebuild is made from.
 	 * OWNERS is told also where there is no rmapbt. */
 	void (*posted)(void *arg, const struct sweep_posting *posting);
+	/* NULL, or asked before, by any number of threads at a time: is it to be told of it? */
+	bool (*posted_wanted)(void *arg, const struct sweep_posting *posting);
 	void *posted_arg;
 	u32 posted_accounts;
 	const struct found_chunks *found; /* see struct sweep */

@@ -11,6 +11,8 @@ void sweep_tell(struct sweep *sweep, const struct sweep_posting *posting)
 
 	if (!(options->posted_accounts >> posting->account & 1))
 		return;
+	if (options->posted_wanted && !options->posted_wanted(options->posted_arg, posting))
+		return;
 	report->vol->env->lock_take(report->lock);
 	options->posted(options->posted_arg, posting);
 	report->vol->env->lock_drop(report->lock);
