@@ -149,6 +149,19 @@ loses_nothing value-length parent.img 'block 0:152 as attrremote bytes add'
 loses_nothing value-end parent.img 'block 0:163 as attrremote offset zeroes'
 loses_nothing shares-attributes parent.img 'inode 81687 extents[0].startblock add'
 loses_nothing shares-metadata parent.img 'inode 81695 extents[0].startblock sub'
+# The record is as sound as before; what the fork maps is told by the reverse map alone. Without reference counts, and with.
+mkdir own
+for i in $(seq 40); do seq "$i" 3000 >own/$i; done
+{
+	printf '%s\n0 0\nd--755 0 0\n' /dev/null
+	for i in $(seq 40); do printf 'file-%d ---644 0 0 own/%d\n' "$i" "$i"; done
+	printf '$\n'
+} >own-proto
+for reflink in 0 1; do
+	SIZE=300M image elsewhere-$reflink.img -d agcount=2 -m rmapbt=1,reflink=$reflink -p own-proto
+	loses_nothing elsewhere-$reflink elsewhere-$reflink.img '/file-7 extents[0].startblock sub'
+	loses_nothing elsewhere-free-$reflink elsewhere-$reflink.img '/file-9 extents[0].startblock firstbit;/file-11 extents[0].startblock add'
+done
 loses_nothing shared-elsewhere aged-1k.img 'rmapbt 0 block 1054 recs[2].startblock sub'
 
 # Without a reverse map.

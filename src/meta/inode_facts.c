@@ -53,11 +53,26 @@ static bool listed(const struct facts *f, u64 ino)
 	return order_has(f->options->ino, f->options->count, ino);
 }
 
+/* Of what it would add nothing; asked by any number of threads. */
+static bool wanted(void *arg, const struct sweep_posting *p)
+{
+	const struct facts *f = arg;
+	const struct facts_options *o = f->options;
+	u64 owner = p->fact->w[1];
+
+	if (p->account == ACCOUNT_LINKS)
+		return p->side == SIDE_LEFT && listed(f, p->fact->w[0]);
+	if (p->account == ACCOUNT_FREE)
+		return p->side == SIDE_LEFT;
+	return o->claims || o->all || listed(f, owner) || order_has(o->odd, o->odd_count, owner);
+}
+
 static int add_owned(struct facts *f, const struct sweep_posting *p)
 {
 	u64 owner = p->fact->w[1], word = p->fact->w[2], ag = p->fact->w[0];
 	bool map = word & OWNER_BMBT;
-	const struct owned o = {
+	const struct facts_options *o = f->options;
+	const struct owned owned = {
 	    .ino = be64_make(owner),
 	    .seen = p->side == SIDE_RIGHT,
 	    .attr = (word & OWNER_ATTR) != 0,
@@ -69,9 +84,10 @@ static int add_owned(struct facts *f, const struct sweep_posting *p)
 	    .unwritten = (word & OWNER_UNWRITTEN) != 0,
 	};
 
-	if ((s64)owner < 0 || !p->length || (!f->options->all && !listed(f, owner)))
+	if ((s64)owner < 0 || !p->length ||
+	    !(o->all || listed(f, owner) || order_has(o->odd, o->odd_count, owner)))
 		return 0;
-	return sorter_add(f->owned, &o);
+	return sorter_add(f->owned, &owned);
 }
 
 static int add_free(struct facts *f, const struct sweep_posting *p)
@@ -145,6 +161,7 @@ static int prepare(struct facts *f)
 {
 	const struct sweep_options options = {
 	    .posted = on_posting,
+	    .posted_wanted = wanted,
 	    .posted_arg = f,
 	    .posted_accounts = 1u << ACCOUNT_OWNERS | 1u << ACCOUNT_LINKS | 1u << ACCOUNT_FREE,
 	    .gather = true,
@@ -154,7 +171,7 @@ static int prepare(struct facts *f)
 	int err =
 	    sorter_open(env, sizeof(struct owned), sizeof(struct owned), OWNED_MEMORY, &f->owned);
 
-	if (!err)
+	if (!err && f->options->claims)
 		err = claims_open(f->vol, &f->claims);
 	if (!err)
 		err = sorter_open(env, sizeof(struct named), NAMED_KEY, NAMES_MEMORY, &f->names);

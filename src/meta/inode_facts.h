@@ -3,7 +3,8 @@
  *
  * Gathered from the postings of one sweep and read once, inode by inode in rising order.  An inode
  * comes up when it is on the list that was given, or when its forks and the reverse map do not
- * tell the same, or when others claim some of its blocks, too.
+ * tell the same, or when others claim some of its blocks, too.  Whoever knows already which inodes
+ * can be of the second kind, and that there are none of the third, spares the facts of all others.
  */
 #ifndef MENDFS_META_INODE_FACTS_H
 #define MENDFS_META_INODE_FACTS_H
@@ -35,9 +36,13 @@ struct facts_options {
 	u32 count;
 	bool names; /* all directories have been seen */
 	bool all;   /* compare the forks of all inodes with the reverse map, or with each other */
+	/* Or of these with the reverse map; sorted. */
+	const u64 *odd;
+	u32 odd_count;
+	bool claims; /* who claims which blocks is to be known */
 	/* The reverse map of this AG has been seen to be damaged. */
-	bool (*damaged)(void *arg, u32 ag);
-	void *arg;
+	bool (*damaged)(const void *arg, u32 ag);
+	const void *arg;
 };
 int facts_gather(struct vol *snapshot, const struct facts_options *options, struct facts **out);
 void facts_free(struct facts *facts);

@@ -44,10 +44,12 @@ static void add(struct gathering *g, const struct fact_record *record)
 		g->err = err;
 }
 
-/* Beside writers, what is even is left alone: commits keep it so. */
-static bool wanted(const struct repair *r, u64 ino)
+/* What is even is left alone: commits keep it so. */
+static bool wanted(void *arg, const struct sweep_posting *p)
 {
-	return !r->beside || order_has(r->uneven, r->uneven_count, ino);
+	const struct repair *r = ((struct gathering *)arg)->r;
+
+	return !r->uneven_known || order_has(r->uneven, r->uneven_count, p->fact->w[0]);
 }
 
 static void on_posting(void *arg, const struct sweep_posting *p)
@@ -57,7 +59,7 @@ static void on_posting(void *arg, const struct sweep_posting *p)
 	struct fact_record record = {
 	    .ino = be64_make(w[0]), .dir = be64_make(w[1]), .times = be64_make((u64)p->times)};
 
-	if (!wanted(((struct gathering *)arg)->r, w[0]))
+	if (!wanted(arg, p))
 		return;
 	if (p->account == ACCOUNT_LINKS) {
 		record.kind = left ? FACT_NAME : FACT_LINKS;
@@ -84,6 +86,7 @@ int names_gather(struct names_work *w)
 	struct gathering g = {.w = w, .r = w->r};
 	const struct sweep_options options = {
 	    .posted = on_posting,
+	    .posted_wanted = wanted,
 	    .posted_arg = &g,
 	    .posted_accounts = 1u << ACCOUNT_LINKS | 1u << ACCOUNT_UNLINKED | 1u << ACCOUNT_DOTDOT |
 			       1u << ACCOUNT_PARENTS,

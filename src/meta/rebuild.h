@@ -35,10 +35,11 @@ struct repair {
 	/* Others write to this one until repair_gather() has returned; vol is a copy of it, and
 	 * alone from then on, to be ended by who has set this. NULL: vol is alone. */
 	struct vol *beside;
-	/* Inodes whose names, links, .. or parent pointers do not agree, sorted: with `beside`,
-	 * names are put right of these alone. */
+	/* Inodes whose names, links, .. or parent pointers do not agree, sorted: names are put
+	 * right of these alone, if they are known. */
 	const u64 *uneven;
 	u32 uneven_count;
+	bool uneven_known;
 	struct lost_names *lost;
 	struct evidence *evidence;
 	const struct evidence_ag *wanted;

@@ -9,6 +9,7 @@
 #include "meta/ag_live.h"
 #include "meta/rebuild.h"
 #include "scrub/chunks.h"
+#include "scrub/uneven.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -38,13 +39,9 @@ struct round {
 	/* Inodes that are rebuilt by force, [from, from + FORCE_WINDOW); the least behind. */
 	u64 force_from, force_next;
 	int force_err;
-	bool *live; /* by AG: its space trees have been made anew while others wrote */
-	/* What struct repair has of the same name; room of the array; and whether there is more
-	 * wrong with names than that: circles of directories, or too many inodes. */
-	u64 *uneven;
-	u32 uneven_count, uneven_room;
-	bool names_more;
-	u64 done; /* types that have been made anew while others wrote */
+	bool *live;	      /* by AG: its space trees have been made anew while others wrote */
+	struct uneven uneven; /* of the last survey */
+	u64 done;	      /* types that have been made anew while others wrote */
 };
 
 /* Inode numbers of one round of a forced rebuild: so many fit on the sick list. */
@@ -260,7 +257,7 @@ static u64 ready(const struct round *r, u64 sick, u32 ag)
 	(INODE_TREES | 1ull << META_DIRECTORY | 1ull << META_DIRBLOCK | 1ull << META_DIRDATA | \
 	 1ull << META_BMBT)
 
-static bool rmaps_damaged(void *arg, u32 ag)
+static bool rmaps_damaged(const void *arg, u32 ag)
 {
 	const struct round *r = arg;
 	const u64 needed = 1ull << META_RMAPBT | 1ull << META_AGF;
@@ -289,6 +286,18 @@ static bool wants_record(const struct round *r, const struct sick_inode *s)
 	return valid && (!r->options->only.types || only(r, s->types & OF_INODES, NO_AG, s->ino));
 }
 
+/* Can it be told whose forks and reverse map differ? What a file shares with others, and has lost
+ * the flag for, only all claims of blocks tell. */
+static bool owners_known(const struct round *r)
+{
+	bool known = geometry_has(&r->vol->geo, FEATURE_RMAPBT) && !r->uneven.owners.more &&
+		     !(r->survey.any >> META_REFCOUNTBT & 1);
+
+	for (u32 ag = 0; known && ag < r->survey.ags; ag++)
+		known = !rmaps_damaged(r, ag);
+	return known;
+}
+
 /* Records and maps of inodes, before everything that is made from what they say. */
 static int run_records(struct round *r)
 {
@@ -304,8 +313,13 @@ static int run_records(struct round *r)
 			ino[options.count++] = r->survey.inode[i].ino;
 	options.ino = ino;
 	options.names = !(r->survey.any & HIDES_NAMES);
-	options.all = r->survey.any & OF_SPACE && only(r, OF_INODES, NO_AG, NO_INO);
-	if (!err && (options.count || options.all)) {
+	if (r->survey.any & OF_SPACE && only(r, OF_INODES, NO_AG, NO_INO)) {
+		options.all = !owners_known(r);
+		options.odd = r->uneven.owners.ino;
+		options.odd_count = r->uneven.owners.count;
+	}
+	options.claims = !owners_known(r);
+	if (!err && (options.count || options.all || options.odd_count)) {
 		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
 		if (!err)
 			err = facts_gather(snapshot, &options, &r->repair.facts);
@@ -335,11 +349,26 @@ static int run_inodes(struct round *r)
 	return err;
 }
 
+/* Where no names can be hidden, and none were asked for by force, the survey has seen all that do
+ * not agree. */
+static void tell_uneven(struct round *r)
+{
+	const struct uneven *u = &r->uneven;
+
+	r->repair.uneven = u->names.ino;
+	r->repair.uneven_count = u->names.count;
+	r->repair.uneven_known = !u->names.more && !u->circles && !(r->survey.any & HIDES_NAMES) &&
+				 !(r->options->force >> META_NAMES & 1);
+}
+
 static int run_sick(struct round *r)
 {
 	u64 fs = only(r, r->survey.fs, NO_AG, NO_INO);
-	int err = run_types(r, ready(r, fs, NO_AG), NO_AG, NO_INO);
+	int err;
 
+	tell_uneven(r);
+	err = run_types(r, ready(r, fs, NO_AG), NO_AG, NO_INO);
+	r->repair.uneven_known = false;
 	if (err || r->repair.moved)
 		return err;
 	err = run_records(r);
@@ -431,40 +460,13 @@ static void on_chunk(void *arg, const struct sweep_posting *p)
 
 /* ---- surveys ---- */
 
-static void note_uneven(struct round *r, u64 ino)
-{
-	u32 room = r->uneven_room ? r->uneven_room * 2 : 256;
-	u64 *more;
-
-	if (r->uneven_count == SURVEY_INODES || ino == NO_INO) {
-		r->names_more = true;
-		return;
-	}
-	if (r->uneven_count == r->uneven_room) {
-		more = env_grow(r->vol->env, r->uneven, r->uneven_count, room, sizeof(*more));
-		if (!more) {
-			r->names_more = true;
-			return;
-		}
-		r->uneven = more;
-		r->uneven_room = room;
-	}
-	r->uneven[r->uneven_count++] = ino;
-}
-
 static void on_finding(void *arg, const struct finding *f)
 {
 	struct round *r = arg;
-	const struct meta_type *type = about_type(r->vol->types, f);
 
 	if (r->options->finding)
 		r->options->finding(r->options->arg, f);
-	if (f->def->severity < SEVERITY_PREEN || !type || type->id != META_NAMES)
-		return;
-	if (f->def == sweep_defs->loop)
-		r->names_more = true;
-	else
-		note_uneven(r, f->where.ino);
+	uneven_note(&r->uneven, r->vol->types, f);
 }
 
 static int look(struct round *r, u32 round)
@@ -476,16 +478,14 @@ static int look(struct round *r, u32 round)
 	if (r->options->round)
 		r->options->round(r->options->arg, round);
 	r->force_next = NULL64;
-	r->uneven_count = 0;
-	r->names_more = false;
+	uneven_begin(&r->uneven, r->vol->env);
 	if (r->force_from != NULL64 && forced_in_inodes(r)) {
 		options.posted = on_chunk;
 		options.posted_arg = r;
 		options.posted_accounts = 1u << ACCOUNT_INODES;
 	}
 	err = survey_run(r->vol, &options, &r->survey);
-	if (r->uneven_count)
-		qsort(r->uneven, r->uneven_count, sizeof(*r->uneven), order_u64);
+	uneven_sort(&r->uneven);
 	return err;
 }
 
@@ -627,7 +627,7 @@ static bool may_gather(const struct round *r, const struct meta_type *type)
 	}
 	return type->gathers && wanted & bit && !(corrupt & bit) && !waits(r, type, NO_AG) &&
 	       !(r->survey.any >> META_SUPERBLOCK & 1) &&
-	       !(type->id == META_NAMES && r->names_more);
+	       !(type->id == META_NAMES && r->uneven.circles);
 }
 
 static int rebuild_gathering(struct round *r, const struct meta_type *type)
@@ -637,8 +637,9 @@ static int rebuild_gathering(struct round *r, const struct meta_type *type)
 
 	r->repair.vol = &now;
 	r->repair.beside = r->vol;
-	r->repair.uneven = r->uneven;
-	r->repair.uneven_count = r->uneven_count;
+	r->repair.uneven = r->uneven.names.ino;
+	r->repair.uneven_count = r->uneven.names.count;
+	r->repair.uneven_known = true;
 	err = type->rebuild(&r->repair, NO_AG, NO_INO);
 	if (now.alone)
 		vol_alone_end(&now);
@@ -767,6 +768,6 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	result->lost_bytes = r.lost->bytes;
 	env_free(vol->env, r.lost);
 	env_free(vol->env, r.live);
-	env_free(vol->env, r.uneven);
+	uneven_free(&r.uneven);
 	return err;
 }
