@@ -155,6 +155,51 @@ refuses mount-alone 8 'go with --preview' --mount="$at" plain.img
 refuses foreground-alone 8 'goes with --mount' --preview -f plain.img
 refuses no-directory 4 'No such file' --preview --mount="$SCRATCH/none" plain.img
 check no-directory-early test ! -s out
-"$MENDFS" mount -o ro aged.img "$at"
-refuses of-a-mount 4 'for what is not mounted' --preview "$at"
-"$MENDFS" unmount "$at"
+
+# Of what is mounted: the same is told as the repair then does, programs write on, and the mount keeps its damage.
+writing() {
+	local n=0
+	while [ ! -e stop ]; do echo $((n++)) >"$at/written-$n" || return 1; done
+	[ $n -gt 1 ]
+}
+actions() { grep -E '^(AG|inode|directory|[a-z]* [0-9]*: )' "$1" | sed 's/ ([^)]*)//g' | sort; }
+of_a_mount() {
+	local damaged=$1 status writer
+	xz -dc "$SOURCE_TOP/tests/fixtures/aged-1k.img.xz" >mounted.img
+	serve mounted.img "$at" rw && echo x >"$at/new" && quit "$at" || return 1
+	hurt_directories mounted.img 1
+	hurt mounted.img inobt 0 magic zeroes
+	hurt mounted.img inode "$("$MENDFS" inspect mounted.img /new | grep -m 1 -o 'inode [0-9]*' | tail -c +7)" size firstbit
+	serve mounted.img "$at" "$damaged" || return 1
+	rm -f stop
+	writing &
+	writer=$!
+	preview "$at"
+	status=$?
+	: >stop
+	if [ "$damaged" = rw ]; then wait $writer || return 1; else wait $writer; fi
+	same "of-a-mount-$damaged-status" 0 $status
+	check "of-a-mount-$damaged-path" grep -q "^inode [0-9]* (/new): size" out
+	check "of-a-mount-$damaged-says" grep -q ' 0 left after .*nothing was written, this was a preview$' out
+	refuses "of-a-mount-$damaged-mount" 4 'mount is for what is not mounted' --preview --mount="$SCRATCH/none" "$at"
+	if "$MENDFS" check "$at" >check.out; then not_ok "of-a-mount-$damaged-keeps" "$(cat check.out)"; else ok "of-a-mount-$damaged-keeps"; fi
+}
+if of_a_mount rw; then
+	actions out >told
+	preview "$at"
+	actions out >told.again
+	"$MENDFS" repair "$at" >out 2>err
+	same of-a-mount-repair 0 $?
+	check of-a-mount-same cmp told.again <(actions out)
+	"$MENDFS" check "$at" >check.out || not_ok of-a-mount-repaired "$(cat check.out)"
+	quit "$at" || not_ok of-a-mount-server "ended badly"
+	check of-a-mount-sound "$MENDFS" check mounted.img >check.out
+else
+	not_ok of-a-mount "it cannot be written to"
+fi
+sum=
+if of_a_mount ro; then
+	sum=$(cksum <mounted.img)
+	quit "$at" || not_ok of-a-mount-ro-server "ended badly"
+	check of-a-mount-ro-untouched same_bytes mounted.img "$sum"
+fi

@@ -109,8 +109,8 @@ static int repair(struct repairing *r, struct vol *vol)
 	    .env = &r->run->env,
 	    .memory = r->options->image.memory,
 	    .force = r->options->force,
-	    .live = r->run->mounted != NULL,
-	    .never_stop = r->run->mounted && r->options->live,
+	    .live = vol == r->run->mounted,
+	    .never_stop = vol == r->run->mounted && r->options->live,
 	};
 	struct repair_result result;
 	int err = repair_run(vol, &options, &result);
@@ -134,13 +134,30 @@ static int repair(struct repairing *r, struct vol *vol)
 	return err;
 }
 
+/* Of what is mounted: the mount goes on, and is not told of what a copy is like. */
+static int preview_copy(struct repairing *r, struct vol *mounted)
+{
+	struct verdict v = {.raise = raise_nothing};
+	const struct vol_options how = {
+	    .write = true, .memory = r->options->image.memory, .verdict = &v};
+	struct vol *copy = NULL;
+	int closed, err = vol_snapshot(mounted, &r->run->env, &how, &copy);
+
+	if (!err)
+		err = repair(r, copy);
+	closed = vol_close(copy);
+	return err ? err : closed;
+}
+
 static int repair_mounted(struct repairing *r)
 {
 	struct vol *vol = r->run->mounted;
 
-	if (r->options->image.preview || r->options->image.undo)
-		return fail(-EOPNOTSUPP, "%s: --preview and --undo are for what is not mounted",
-			    r->options->image.data);
+	if (r->options->image.undo || r->options->mount)
+		return fail(-EOPNOTSUPP, "%s: %s is for what is not mounted",
+			    r->options->image.data, r->options->mount ? "--mount" : "--undo");
+	if (r->options->image.preview)
+		return preview_copy(r, vol);
 	if (!vol->journal)
 		return fail(-EOPNOTSUPP, "%s: is mounted read-only", r->options->image.data);
 	return repair(r, vol);

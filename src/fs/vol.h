@@ -102,8 +102,9 @@ void vol_geometry_set(struct vol *vol, const struct geometry *g);
 void vol_read_begin(struct vol *vol);
 void vol_read_end(struct vol *vol);
 /* All metadata as of now, as a volume of its own that is opened to read: for check and inspect, of
- * a volume that is mounted. It is the caller's env that they use; of the options memory and verdict
- * count. To be closed before `vol`. */
+ * a volume that is mounted. It is the caller's env that they use; of the options memory, verdict
+ * and write count. With write it is a copy to be changed, and repaired: what is written stays in
+ * memory, and is forgotten when it is closed. To be closed before `vol`. */
 int vol_snapshot(struct vol *vol, struct env *env, const struct vol_options *how, struct vol **out);
 
 /* A new label, of 12 bytes at most: in the superblock first, *ag 0, and then copy by copy until

@@ -2,12 +2,15 @@
  * What an opened volume is at one moment, as a volume of its own; see vol.h.
  *
  * Of one that is written to, the journal gives a device that stays as it is now. One that is only
- * read stays as it is anyhow: its devices are lent, and closing the loan closes nothing.
+ * read stays as it is anyhow: its devices are lent, and closing the loan closes nothing. A copy
+ * that can be written to is the same below overlays.
  */
 #include "base/trail.h"
 #include "fs/vol.h"
 
 #include <errno.h>
+
+#define COPY_MEMORY (64u << 20) /* of what is written to a copy; the rest spills */
 
 struct loan {
 	struct device dev;
@@ -85,26 +88,56 @@ static void copy_log_status(const struct vol *from, struct vol *to)
 	to->log_status.pending = NULL; /* the other's */
 }
 
+/* What is written to it is forgotten when it is closed. */
+static int above(struct env *env, struct device **device)
+{
+	struct device *overlay;
+	int err = *device ? device_open_overlay(env, *device, COPY_MEMORY, &overlay) : 0;
+
+	if (!err && *device)
+		*device = overlay;
+	return err;
+}
+
+static int borrow(struct vol *vol, struct env *env, struct vol_options *options)
+{
+	int err = vol->journal ? journal_snapshot(vol->journal, &options->data)
+			       : lend(env, vol->data, &options->data);
+
+	if (!err)
+		err = lend(env, vol->log, &options->log);
+	if (!err)
+		err = lend(env, vol->rt, &options->rt);
+	if (!err && options->write)
+		err = above(env, &options->data);
+	if (!err && options->write)
+		err = above(env, &options->log);
+	if (!err)
+		return 0;
+	device_close(options->data);
+	device_close(options->log);
+	device_close(options->rt);
+	return err;
+}
+
 int vol_snapshot(struct vol *vol, struct env *env, const struct vol_options *how, struct vol **out)
 {
-	struct vol_options options = {
-	    .no_recovery = true, .memory = how->memory, .verdict = how->verdict};
+	/* All that the log has is in the snapshot, and more is written to it while it is read. */
+	const bool copy = how->write;
+	struct vol_options options = {.no_recovery = !copy,
+				      .write = copy,
+				      .repair = copy,
+				      .doubtful_super = copy,
+				      .discard_log = copy,
+				      .memory = how->memory,
+				      .verdict = how->verdict};
 	int err;
 
 	*out = NULL;
-	err = vol->journal ? journal_snapshot(vol->journal, &options.data)
-			   : lend(env, vol->data, &options.data);
+	err = borrow(vol, env, &options);
 	if (!err)
-		err = lend(env, vol->log, &options.log);
-	if (!err)
-		err = lend(env, vol->rt, &options.rt);
-	if (err) {
-		device_close(options.data);
-		device_close(options.log);
-		return err;
-	}
-	err = vol_open(env, vol->types, &options, out);
-	if (err)
+		err = vol_open(env, vol->types, &options, out);
+	if (err || copy)
 		return err;
 	if (!vol->journal) {
 		copy_log_status(vol, *out);
