@@ -10,8 +10,8 @@
 
 #include <errno.h>
 
-#define CHUNK (64u << 10)
-#define CHUNKS 128
+#define CHUNK (16u << 10)
+#define CHUNKS 512
 #define MEMORY ((u64)CHUNK * CHUNKS)
 
 struct stored {
@@ -26,7 +26,8 @@ struct log_store {
 	u8 *chunk[CHUNKS];
 	struct env_spill *spill;
 	u64 size;
-	u8 *bytes;			 /* of the item at hand: LOG_ITEM_MAX */
+	u8 *bytes;			 /* of the item at hand */
+	u32 largest, room;		 /* item; that fits into bytes */
 	u32 region_end[LOG_REGIONS_MAX]; /* of it */
 };
 
@@ -114,6 +115,8 @@ int log_store_add(struct log_store *store, const struct log_item *item)
 				item->region_end[item->regions - 1]};
 	int err = append(store, &stored, sizeof(stored));
 
+	if (stored.bytes > store->largest)
+		store->largest = stored.bytes;
 	if (!err)
 		err = append(store, item->region_end, item->regions * sizeof(u32));
 	return err ? err : append(store, item->bytes, stored.bytes);
@@ -141,16 +144,23 @@ static int fetch_item(struct log_store *store, u64 *at, struct log_item *item)
 	return err;
 }
 
+/* Most transactions are small: as much as is needed, and no more. */
+static int item_ready(struct log_store *store)
+{
+	if (store->bytes && store->room >= store->largest)
+		return 0;
+	env_free(store->env, store->bytes);
+	store->room = store->largest;
+	store->bytes = env_alloc(store->env, store->room + 1);
+	return store->bytes ? 0 : fail(-ENOMEM, "a transaction of the log: out of memory");
+}
+
 int log_store_each(struct log_store *store, int (*fn)(void *arg, const struct log_item *item),
 		   void *arg)
 {
 	struct log_item item;
-	int err = 0;
+	int err = item_ready(store);
 
-	if (!store->bytes)
-		store->bytes = env_alloc(store->env, LOG_ITEM_MAX);
-	if (!store->bytes)
-		return fail(-ENOMEM, "a transaction of the log: out of memory");
 	for (u64 at = 0; at < store->size && !err;) {
 		err = fetch_item(store, &at, &item);
 		if (!err)
