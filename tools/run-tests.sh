@@ -32,13 +32,6 @@ out=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-test.XXXXXX")
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$out"' EXIT
 chmod 755 "$out"
 mkdir "$out/results" "$out/scratch"
-# A python3 that is a script, which looks for the real one (pyenv's), takes longer than most of what is started by it.
-if [ "$(head -c 2 "$(command -v python3)")" = '#!' ]; then
-	mkdir "$out/bin"
-	ln -s "$(python3 -c 'import sys; print(sys.executable)')" "$out/bin/python3"
-	PATH=$out/bin:$PATH
-fi
-
 # How often this machine's kernel had a fault of its own, as far as its log tells.
 kernel_faults() { dmesg 2>/dev/null | grep -cE 'BUG: |Oops: |Oops\[|general protection fault'; }
 # faulty BEFORE WHAT: is WHAT, which failed, to be done again?  BEFORE: the faults when it began.
@@ -81,6 +74,14 @@ if grep -q '^not ok' "$out"/results/0-*; then
 fi
 
 phase build
+
+# A python3 that is a script, which looks for the real one (pyenv's), takes longer than most of what is started by it.
+# Only now: a build folder remembers its programs, and this one goes away at the end.
+if [ "$(head -c 2 "$(command -v python3)")" = '#!' ]; then
+	mkdir "$out/bin"
+	ln -s "$(python3 -c 'import sys; print(sys.executable)')" "$out/bin/python3"
+	PATH=$out/bin:$PATH
+fi
 
 unit() {
 	local faults
