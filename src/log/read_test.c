@@ -302,25 +302,44 @@ struct recall {
 	u32 next;
 };
 
+/* Of the item of that number; the last is as large as any may be. */
+#define ITEMS 2000u
+static u32 size_of(u32 number)
+{
+	return number == ITEMS ? LOG_ITEM_MAX : number % 2 ? 20000 : 500;
+}
+
 static int recall(void *arg, const struct log_item *item)
 {
 	struct recall *r = arg;
+	u32 size = size_of(r->next) - 8;
 
 	assert_int_equal(item->lsn, 1000 + r->next);
 	assert_int_equal(item->regions, 2);
 	assert_int_equal(log_region_length(item, 0), 8);
-	assert_int_equal(log_region_length(item, 1), 9992);
+	assert_int_equal(log_region_length(item, 1), size);
 	assert_int_equal(log_region(item, 1)[0], (u8)r->next);
-	assert_int_equal(log_region(item, 1)[9991], (u8)(r->next >> 8));
+	assert_int_equal(log_region(item, 1)[size - 1], (u8)(r->next >> 8));
 	r->next++;
 	return 0;
 }
 
-/* A transaction that is too large for memory is spilled, and comes back in order. */
+static void store_item(struct log_store *store, u32 number)
+{
+	static u8 bytes[LOG_ITEM_MAX];
+	const u32 size = size_of(number), ends[2] = {8, size};
+	const struct log_item item = {
+	    .lsn = 1000 + number, .regions = 2, .bytes = bytes, .region_end = ends};
+
+	bytes[8] = (u8)number;
+	bytes[size - 1] = (u8)(number >> 8);
+	assert_int_equal(log_store_add(store, &item), 0);
+}
+
+/* A transaction that is too large for memory (20 MB) is spilled, and comes back in order; and once
+ * more with a larger item. */
 static void spilled(void **state)
 {
-	static u8 bytes[10000];
-	const u32 ends[2] = {8, 10000}, count = 2000; /* 20 MB */
 	struct log_store *store;
 	struct recall r = {0};
 	struct env env;
@@ -328,16 +347,14 @@ static void spilled(void **state)
 	(void)state;
 	host_env_init(&env, 1);
 	assert_int_equal(log_store_open(&env, &store), 0);
-	for (u32 i = 0; i < count; i++) {
-		const struct log_item item = {
-		    .lsn = 1000 + i, .regions = 2, .bytes = bytes, .region_end = ends};
-
-		bytes[8] = (u8)i;
-		bytes[9999] = (u8)(i >> 8);
-		assert_int_equal(log_store_add(store, &item), 0);
-	}
+	for (u32 i = 0; i < ITEMS; i++)
+		store_item(store, i);
 	assert_int_equal(log_store_each(store, recall, &r), 0);
-	assert_int_equal(r.next, count);
+	assert_int_equal(r.next, ITEMS);
+	store_item(store, ITEMS);
+	r.next = 0;
+	assert_int_equal(log_store_each(store, recall, &r), 0);
+	assert_int_equal(r.next, ITEMS + 1);
 	log_store_close(store);
 }
 
