@@ -12,6 +12,7 @@
 #include "fs/vol.h"
 
 #include "base/trail.h"
+#include "format/inode.h"
 #include "format/quota.h"
 #include "format/super.h"
 #include "format/verify.h"
@@ -293,8 +294,31 @@ int vol_begin(struct vol *vol, struct vol *view, struct txn **out)
 	return 0;
 }
 
+/* What a checksum, a log sequence number and the count of changes say to nobody who has it in
+ * memory. */
+static bool inode_differs(const struct txn_change *c)
+{
+	u32 from = offsetof(struct dinode, crc),
+	    end = offsetof(struct dinode, lsn) + (u32)sizeof(((struct dinode *)0)->lsn);
+
+	return !c->before || !c->after || txn_first_difference(c, 0, from) < from ||
+	       txn_first_difference(c, end, c->size) < c->size;
+}
+
+static int tell_repaired(void *arg, const struct txn_change *c)
+{
+	const struct vol_repaired *repaired = arg;
+	u64 ino = c->where->ino != NO_INO ? c->where->ino : c->where->owner;
+
+	if ((s64)ino > 0 && (c->type->id != META_INODE || inode_differs(c)))
+		repaired->inode(repaired->arg, ino);
+	return 0;
+}
+
 int vol_end(struct vol *vol, struct txn *txn, int err)
 {
+	if (!err && vol->alone && vol->repaired)
+		txn_each_change(txn, tell_repaired, (void *)vol->repaired);
 	/* a repair brings the records to what it has found, when it comes to them */
 	if (!err && !vol->alone && quota_types_counted(&vol->geo))
 		err = quota_settle(vol, txn);

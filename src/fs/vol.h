@@ -28,6 +28,15 @@ struct vol_guard {
 	void (*close)(struct txn_guard *guard);
 };
 
+/* Who has to hear what a repair changes, since it has not asked for it: which inodes, or blocks
+ * that hang on them. In the thread of the repair, before it is committed; done() behind all of it.
+ */
+struct vol_repaired {
+	void (*inode)(void *arg, u64 ino);
+	void (*done)(void *arg);
+	void *arg;
+};
+
 struct vol {
 	struct env *env;
 	struct device *data; /* the overlay, once a log has been replayed; or the journal's */
@@ -44,9 +53,10 @@ struct vol {
 	bool alone;		 /* see vol_alone_begin() */
 	/* Not NULL: an AG that is built aside, whose trees get blocks from here alone. */
 	struct space_pool *pool;
-	struct vol *origin;	 /* whose copy it is then */
-	struct txn_guard *guard; /* of all commits from then on; NULL: none */
-	struct health *health;	 /* of one that is mounted (fs/health.h); NULL */
+	struct vol *origin;		     /* whose copy it is then */
+	struct txn_guard *guard;	     /* of all commits from then on; NULL: none */
+	struct health *health;		     /* of one that is mounted (fs/health.h); NULL */
+	const struct vol_repaired *repaired; /* NULL: nobody; the setter's */
 	const struct meta_types *types;
 	bool replayed;	  /* a dirty log was replayed into the overlay */
 	bool log_emptied; /* for vol_options.discard_log, or after a loss that was accepted */

@@ -16,6 +16,7 @@
 #include "fuse/ending.h"
 
 #include "base/trail.h"
+#include "fuse/behind.h"
 #include "fuse/exchange.h"
 #include "fuse/exchange_flush.h"
 #include "fuse/request.h"
@@ -205,6 +206,7 @@ int server_heed_signals(struct server *server, struct fuse_session *session)
 	e->session = session;
 	sem_init(&e->signalled, 0, 0);
 	server->ending = current = e;
+	behind_start(server, session);
 	for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
 		set_handler(signals[i], SIG_DFL, on_signal);
 	set_handler(SIGPIPE, SIG_DFL, SIG_IGN);

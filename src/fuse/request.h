@@ -15,6 +15,7 @@ struct changer;
 struct scrub;
 struct exchanges;
 struct ending;
+struct behind;
 
 #define NOTES_REMEMBERED 1024
 
@@ -35,6 +36,7 @@ struct server {
 	struct background *background;
 	struct exchanges *exchanges; /* NULL: read-only */
 	struct ending *ending;
+	struct behind *behind; /* NULL: read-only */
 	struct writes writes;
 	bool no_open, no_opendir; /* the kernel can do without open requests */
 	atomic_bool down;	  /* shut down: nothing is answered any more but EIO */

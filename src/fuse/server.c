@@ -12,6 +12,7 @@
 #include "fs/health.h"
 #include "fs/quota.h"
 #include "fs/symlink.h"
+#include "fuse/behind.h"
 #include "fuse/change.h"
 #include "fuse/exchange.h"
 #include "fuse/ioctl.h"
@@ -51,6 +52,8 @@ int server_create(struct vol *vol, const struct server_options *options, struct 
 		err = heal_open(vol, &heal, &server->heal);
 	if (!err && server->changer)
 		server->changer->heal = server->heal;
+	if (!err && server->changer)
+		err = behind_open(server);
 	if (!err)
 		err = ioctl_scrub_open(server);
 	if (err) {
@@ -65,6 +68,7 @@ void server_destroy(struct server *server)
 {
 	if (!server)
 		return;
+	behind_close(server);
 	while (server->scratches) {
 		struct scratch *next = server->scratches->next;
 

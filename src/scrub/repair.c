@@ -763,6 +763,8 @@ int repair_run(struct vol *vol, const struct repair_options *options, struct rep
 	}
 	if (r.told)
 		health_repairing(vol->health, false);
+	if (vol->repaired)
+		vol->repaired->done(vol->repaired->arg);
 	result->lost_names = r.lost->count - r.lost->found;
 	result->lost_attributes = r.lost->attributes;
 	result->lost_bytes = r.lost->bytes;
