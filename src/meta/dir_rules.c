@@ -1,6 +1,7 @@
 /* Rules that several directory blocks share; see dir_rules.h. */
 #include "meta/dir_rules.h"
 
+#include "meta/dir_name.h"
 #include "meta/findings.h"
 
 #include <inttypes.h>
@@ -136,32 +137,6 @@ static bool ino_good(struct walk *w, u64 ino)
 	return ino > w->internal || !is_internal(g, ino);
 }
 
-#define BYTES_OF(byte) (0x0101010101010101ull * (byte))
-
-/* Not 0: it has. */
-static u64 zero_bytes(u64 word)
-{
-	return (word - BYTES_OF(1)) & ~word & BYTES_OF(0x80);
-}
-
-/* Neither '/' nor 0 in the name, eight bytes of the entry at once: its length is the first of the
- * second word. What is not of the name is made 0xff. */
-static bool name_good(const u8 *entry, u32 length)
-{
-	u32 end = (u32)sizeof(struct dir_data_entry) + length;
-	u64 word, ignore = 0xff;
-	u64 bad = 0;
-
-	for (u32 at = 8; at < end; at += 8, ignore = 0) {
-		memcpy(&word, entry + at, sizeof(word));
-		if (end - at < 8)
-			ignore |= NULL64 << 8 * (end - at);
-		word |= ignore;
-		bad |= zero_bytes(word) | zero_bytes(word ^ BYTES_OF('/'));
-	}
-	return !bad;
-}
-
 /* The size of an entry with which all is right, as it is with nearly all: 0 of anything else, which
  * is then looked at closely. */
 static u32 entry_good(struct walk *w, const u8 *block, u32 at, u32 end)
@@ -180,7 +155,7 @@ static u32 entry_good(struct walk *w, const u8 *block, u32 at, u32 end)
 	type = w->typed ? block[at + sizeof(*e) + length] : (u32)DIR_FT_FILE;
 	memcpy(&tag, block + at + size - sizeof(tag), sizeof(tag));
 	if (be16_get(tag) != at || type == DIR_FT_UNKNOWN || type >= DIR_FT_COUNT ||
-	    !ino_good(w, be64_get(e->inumber)) || !name_good(block + at, length))
+	    !ino_good(w, be64_get(e->inumber)) || !dir_name_good(block + at, length, dir_name_load))
 		return 0;
 	return size;
 }

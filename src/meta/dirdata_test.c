@@ -2,6 +2,7 @@
  * against its table. */
 #include "format/damage.h"
 #include "format/verify.h"
+#include "meta/dir_name.h"
 #include "meta/dir_rules.h"
 #include "meta/names_test.h"
 
@@ -131,12 +132,47 @@ static void passed_over(void **state)
 	assert_true(wrong > 1000);
 }
 
+/* What a host of the other byte order finds in the same bytes. */
+static u64 load_swapped(const u8 *at)
+{
+	return __builtin_bswap64(dir_name_load(at));
+}
+
+/* Every length, with nothing wrong and with each byte of it wrong in turn; around the name is what
+ * would be wrong in it. */
+static void names_in_any_byte_order(void **state)
+{
+	static u64 (*const load[])(const u8 *) = {dir_name_load, load_swapped};
+	static const u8 wrong[] = {0, '/'};
+	u8 entry[sizeof(struct dir_data_entry) + 255 + 8];
+	u8 *name = entry + sizeof(struct dir_data_entry);
+
+	(void)state;
+	for (u32 i = 0; i < 4; i++)
+		for (u32 length = 1; length < 256; length++) {
+			memset(entry, wrong[i / 2], sizeof(entry));
+			for (u32 k = 0; k < length; k++) {
+				name[k] = (u8)(k * 37 + length);
+				name[k] += !name[k] || name[k] == '/';
+			}
+			assert_true(dir_name_good(entry, length, load[i % 2]));
+			for (u32 k = 0; k < length; k++) {
+				u8 right = name[k];
+
+				name[k] = wrong[i / 2];
+				assert_false(dir_name_good(entry, length, load[i % 2]));
+				name[k] = right;
+			}
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(damage),
 	    cmocka_unit_test(noise),
 	    cmocka_unit_test(passed_over),
+	    cmocka_unit_test(names_in_any_byte_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
