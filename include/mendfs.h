@@ -27,8 +27,17 @@ struct mendfs_options {
 	size_t memory;		/* for the cache of metadata, bytes */
 	unsigned flags;		/* MENDFS_OPEN_* */
 };
-#define MENDFS_OPEN_NO_RECOVERY 1u /* look at the disk as it is, without the log */
+/* Look at the disk as it is, without the log, whose state mendfs_info() tells. */
+#define MENDFS_OPEN_NO_RECOVERY 1u
 #define MENDFS_OPEN_ACCEPT_LOSS 2u /* of a damaged log replay what is whole */
+
+/* The log as it was found. */
+enum mendfs_log {
+	MENDFS_LOG_UNKNOWN, /* on a device that was not given, without recovery */
+	MENDFS_LOG_CLEAN,
+	MENDFS_LOG_DIRTY, /* has changes that are not on the disk */
+	MENDFS_LOG_DAMAGED,
+};
 
 /* options may be NULL. */
 int mendfs_open(const char *image, const struct mendfs_options *options, struct mendfs **out);
@@ -45,6 +54,9 @@ struct mendfs_info {
 	uint64_t rt_extents, free_rt_extents;
 	uint64_t root_ino;
 	int replayed; /* the log was dirty, and has been replayed in memory */
+	/* Dirty or damaged, and not replayed: all that is read is the disk without what the log
+	 * has. Damaged, and replayed: without what was behind the damage. */
+	enum mendfs_log log;
 };
 int mendfs_info(struct mendfs *fs, struct mendfs_info *info);
 
@@ -107,7 +119,7 @@ struct mendfs_finding {
 	const char *text;		      /* the whole, for people */
 };
 /* Checks everything. finding is called for one at a time, from any thread. Returns the worst
- * severity. */
+ * severity. Without recovery, a log that is not clean is a finding: LOG_NOT_REPLAYED. */
 int mendfs_check(struct mendfs *fs,
 		 void (*finding)(void *arg, const struct mendfs_finding *finding), void *arg);
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int fail(const char *what)
@@ -22,6 +23,12 @@ static void print_finding(void *arg, const struct mendfs_finding *finding)
 {
 	(void)arg;
 	printf("finding %s\n", finding->text);
+}
+
+static void print_id(void *arg, const struct mendfs_finding *finding)
+{
+	(void)arg;
+	printf("%s %d\n", finding->id, (int)finding->severity);
 }
 
 /* A new filesystem, and that it is not made twice. */
@@ -52,6 +59,23 @@ static int make(const char *path)
 	return mendfs_mkfs(path, &options) ? fail("a forced mkfs") : 0;
 }
 
+/* What a dirty image says of its log: replayed, left out, and of a clean one. */
+static int tell_log(const char *image, unsigned flags)
+{
+	const struct mendfs_options options = {.flags = flags};
+	struct mendfs_info info;
+	struct mendfs *fs;
+	int worst;
+
+	if (mendfs_open(image, &options, &fs) || mendfs_info(fs, &info))
+		return fail("open for the log");
+	printf("log %d, replayed %d\n", (int)info.log, info.replayed);
+	worst = mendfs_check(fs, print_id, NULL);
+	printf("check %d\n", worst);
+	mendfs_close(fs);
+	return worst < 0 ? fail("check of the log") : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct mendfs *fs;
@@ -62,6 +86,8 @@ int main(int argc, char **argv)
 	int64_t n;
 	int names = 0;
 
+	if (argc == 4 && !strcmp(argv[1], "log"))
+		return tell_log(argv[2], (unsigned)atoi(argv[3]));
 	if (argc != 3)
 		return 2;
 	if (make(argv[2]))

@@ -32,4 +32,20 @@ check 0
 EOF
 LD_LIBRARY_PATH=${lib%/*} "$SCRATCH/example" "$SCRATCH/image" "$SCRATCH/new2" >"$SCRATCH/found" 2>&1
 check output diff -u "$SCRATCH/expected" "$SCRATCH/found"
+
+# The log: a clean one, a dirty one, and one with a spoiled record; flags 0, 1 (no recovery), 2 (accept loss).
+xz -dc "$TOP/tests/fixtures/log-efi.img.xz" >"$SCRATCH/dirty"
+cp --sparse=always "$SCRATCH/dirty" "$SCRATCH/damaged"
+spoil_log "$SCRATCH/damaged" 346
+# told NAME IMAGE FLAGS: what the example says, on one line
+told() { LD_LIBRARY_PATH=${lib%/*} "$SCRATCH/example" log "$SCRATCH/$1" "$2" 2>&1 | paste -sd' '; }
+same log-clean "log 1, replayed 0 check 0" "$(told image 1)"
+same log-replayed "log 2, replayed 1 check 0" "$(told dirty 0)"
+same log-left-out "log 2, replayed 0 LOG_NOT_REPLAYED 2 check 2" "$(told dirty 1)"
+check log-damaged-left-out grep -q '^log 3, replayed 0 LOG_RECORD_CRC 5 LOG_NOT_REPLAYED 2 .*check 5$' <<<"$(told damaged 1)"
+check log-damaged-part grep -q '^log 3, replayed 1 ' <<<"$(told damaged 2)"
+check log-damaged-refused grep -q '^open for the log: .*LOG_RECORD_CRC' <<<"$(told damaged 0)"
+truncate -s 64M "$SCRATCH/outside"
+image "$SCRATCH/external" -l "logdev=$SCRATCH/outside,size=64m"
+same log-elsewhere "log 0, replayed 0 LOG_NOT_REPLAYED 2 check 2" "$(told external 1)"
 check manual-page test -n "$(find "$SCRATCH/root" -name 'mendfs.8*')"

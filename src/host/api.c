@@ -33,7 +33,8 @@ int mendfs_open(const char *image, const struct mendfs_options *options, struct 
 		options = &defaults;
 	host_env_init(&fs->env, 0);
 	vol.memory = options->memory;
-	vol.no_recovery = options->flags & MENDFS_OPEN_NO_RECOVERY;
+	fs->no_recovery = options->flags & MENDFS_OPEN_NO_RECOVERY;
+	vol.no_recovery = vol.tell_log = fs->no_recovery;
 	vol.accept_loss = options->flags & MENDFS_OPEN_ACCEPT_LOSS;
 	err = device_open_file(&fs->env, image, true, &vol.data);
 	if (!err && options->log_device)
@@ -79,6 +80,12 @@ const char *mendfs_version(void)
 	return MENDFS_VERSION;
 }
 
+_Static_assert((int)MENDFS_LOG_UNKNOWN == (int)LOG_UNSEEN &&
+		   (int)MENDFS_LOG_CLEAN == (int)LOG_CLEAN &&
+		   (int)MENDFS_LOG_DIRTY == (int)LOG_DIRTY &&
+		   (int)MENDFS_LOG_DAMAGED == (int)LOG_DAMAGED,
+	       "the public states of the log are ours");
+
 int mendfs_info(struct mendfs *fs, struct mendfs_info *info)
 {
 	const struct geometry *g = &fs->vol->geo;
@@ -98,6 +105,7 @@ int mendfs_info(struct mendfs *fs, struct mendfs_info *info)
 	    .free_rt_extents = g->frextents,
 	    .root_ino = g->root_ino,
 	    .replayed = fs->vol->replayed,
+	    .log = (enum mendfs_log)fs->vol->log_status.state,
 	};
 	memcpy(info->uuid, g->uuid.b, sizeof(info->uuid));
 	memcpy(info->label, g->label, sizeof(info->label));
@@ -142,6 +150,24 @@ static void on_finding(struct env *env, const struct finding *f)
 	env->lock_drop(check->fs->calling);
 }
 
+static void on_log_finding(struct verdict *v, const struct finding *f)
+{
+	on_finding(v->sink, f);
+}
+
+/* What is said of a log that was left out when the image was opened, where nobody listened. */
+static int check_log(struct mendfs *fs)
+{
+	struct verdict v = {.raise = on_log_finding, .sink = &fs->env};
+	const struct log_options options = {.types = &meta_types, .verdict = &v};
+	struct vol *vol = fs->vol;
+	struct log_status status;
+	int err = log_look(&fs->env, &vol->geo, vol->data, vol->log, &options, &status);
+
+	log_status_free(&fs->env, &status);
+	return err;
+}
+
 int mendfs_check(struct mendfs *fs,
 		 void (*finding)(void *arg, const struct mendfs_finding *finding), void *arg)
 {
@@ -153,7 +179,9 @@ int mendfs_check(struct mendfs *fs,
 	fs->env.lock_take(fs->checking);
 	fs->env.front = &check;
 	fs->env.finding = on_finding;
-	err = sweep_run(fs->vol, &options, &stats);
+	err = fs->no_recovery ? check_log(fs) : 0;
+	if (!err)
+		err = sweep_run(fs->vol, &options, &stats);
 	fs->env.front = NULL;
 	fs->env.lock_drop(fs->checking);
 	return err ? err : (int)check.worst;

@@ -7,6 +7,7 @@
 struct mendfs {
 	struct env env;
 	struct vol *vol;
+	bool no_recovery;
 	struct env_lock *checking; /* one check at a time */
 	struct env_lock *calling;  /* one call of the caller's function at a time */
 };
