@@ -1,15 +1,16 @@
 #!/bin/bash
 # What mendfs does, on a real filesystem: check it, damage it, say what is wrong, read what is left.
 #
-#   demo.sh [FILES]       (default 20000)
+#   demo.sh [FILES [HOW]]       (default 20000)
 #
-# mendfs makes the filesystem, and the kernel fills it where root and loop devices allow; else Debian's mkfs.xfs makes it from a
-# prototype, without root.  Takes less than two minutes, leaves nothing behind.
+# mendfs makes the filesystem.  Programs fill it, on a mount by the kernel where root and loop devices allow, else on mendfs' own; where
+# there is no FUSE either, Debian's mkfs.xfs makes it from a prototype, which knows no hard links, attributes and reflinks.  HOW is one
+# of kernel, fuse, proto; else it is the first that works.  Takes less than two minutes, leaves nothing behind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 MENDFS=${MENDFS:-$PWD/build/src/cli/mendfs}
-files=${1:-20000}
+files=${1:-20000} ways=${2:-kernel fuse proto}
 work=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-demo.XXXXXX")
 image=$work/image mnt=$work/mnt
 mkdir "$mnt"
@@ -35,26 +36,51 @@ run() {
 # lines N: the first N, and how many there are more
 lines() { awk -v n="$1" '{ if (NR <= n) print "  " (length($0) > 168 ? substr($0, 1, 165) "..." : $0) } END { if (NR > n) printf "  ... and %d more\n", NR - n }'; }
 
-fill_by_kernel() {
-	[ "$(id -u)" = 0 ] && mount -t xfs -o loop "$image" "$mnt" 2>/dev/null || return 1
+# names WHICH: these of the files, with NULs between them
+names() { sed -zn "$1p" "$work/list"; }
+# A real tree; a tenth of its files gets a second name, a tenth a clone, which shares the data, and some an attribute.
+fill() (
 	tar -C / --null -T "$work/list" -cf - 2>/dev/null | tar -C "$mnt" -xf - || true
-	mkdir "$mnt/linked" "$mnt/cloned"
-	cp -al "$mnt/usr/share/doc" "$mnt/linked/"
-	cp -a --reflink=auto "$mnt/usr/share/man" "$mnt/cloned/" 2>/dev/null || true
-	find "$mnt/usr/share/doc" -maxdepth 1 -print0 | head -z -n 500 | xargs -0 -r -n 100 setfattr -n user.origin -v "a real tree"
-	umount "$mnt"
-	how="by the kernel, with hard links, attributes and reflinks"
+	cd "$mnt"
+	mkdir linked cloned
+	names '1~10' | xargs -0 cp -al --parents -t linked
+	names '6~10' | xargs -0 cp -a --reflink=auto --parents -t cloned
+	names '3~40' | find -files0-from - -type f -print0 | xargs -0 setfattr -n user.origin -v "a real tree"
+)
+# Each makes a mount to fill, and says by what it is let go; or the whole filesystem.
+by_kernel() {
+	[ "$(id -u)" = 0 ] && mount -t xfs -o loop "$image" "$mnt" 2>/dev/null || return 1
+	how="on a mount by the kernel" let_go=(umount)
 }
-fill_by_proto() {
+by_fuse() {
+	"$MENDFS" mount -o rw,no_default_permissions "$image" "$mnt" 2>/dev/null || return 1
+	how="on a mount by mendfs" let_go=("$MENDFS" unmount)
+}
+by_proto() {
 	demo/tree.py proto "$files" >"$work/proto"
-	mkfs.xfs -q -f -p "$work/proto" "$image"
-	how="by mkfs.xfs from a prototype: no root needed"
+	mkfs.xfs -q -f -p "$work/proto" "$image" || return 1
+	how="by mkfs.xfs from a prototype: no hard links, attributes and reflinks"
+}
+# shares AG [block N]: how many blocks more the files of this AG would take, did they not share them; from its reference counts
+shares() {
+	local node
+	"$MENDFS" inspect "$image" refcountbt "$@" >"$work/node"
+	awk '/^recs\[/ && $2 == "0x0" { n += $4 * ($5 - 1) } END { print n + 0 }' "$work/node"
+	for node in $(awk '/^ptrs\[/ { print $2 }' "$work/node"); do shares "$1" block "$node"; done
 }
 
 demo/tree.py list "$files" >"$work/list"
 step "1. A new filesystem, with a real tree of this machine"
 run mkfs -q -d "file,name=$image,size=2g"
-fill_by_kernel || fill_by_proto
+how='' let_go=()
+for way in $ways; do
+	if "by_$way"; then break; fi
+done
+[ -n "$how" ] || { echo "FAILED: it cannot be filled by any of: $ways"; exit 1; }
+if [ ${#let_go[@]} -gt 0 ]; then
+	fill
+	"${let_go[@]}" "$mnt"
+fi
 echo "filled $how"
 "$MENDFS" info "$image" | head -3
 
@@ -68,6 +94,8 @@ else
 	demo/read.py "$mnt" "$work/before"
 	"$MENDFS" unmount "$mnt"
 fi
+agcount=$("$MENDFS" inspect --field=agcount "$image" superblock)
+echo "shared: $(for ((ag = 0; ag < agcount; ag++)); do shares $ag; done | awk '{ n += $1 } END { print n }') blocks that clones do not take again"
 
 step "3. Five structures are damaged"
 # A directory that has blocks of its own and nothing below it, and two files of other directories that have data.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads a whole tree: read.py DIR REMEMBER     notes a hash of each file in the file REMEMBER
+"""Reads a whole tree: read.py DIR REMEMBER     notes a hash of each file in the file REMEMBER, and says what it has met
                         read.py DIR REMEMBER --compare   says what is as it was, and what cannot be read
 """
 import errno
@@ -10,7 +10,7 @@ import sys
 
 
 def read_tree(top):
-    found, failed = {}, []
+    found, failed, met = {}, [], {"linked": 0, "attributes": 0}
     pending = [top]
     while pending:
         directory = pending.pop()
@@ -23,20 +23,23 @@ def read_tree(top):
                     elif entry.is_dir():
                         pending.append(entry.path)
                     else:
+                        met["linked"] += entry.stat().st_nlink > 1
+                        met["attributes"] += "user.origin" in os.listxattr(entry.path)
                         with open(entry.path, "rb", buffering=0) as file:
                             found[path] = hashlib.sha1(file.read()).hexdigest()
                 except OSError as error:
                     failed.append((path, error.errno))
         except OSError as error:
             failed.append((os.path.relpath(directory, top) + "/", error.errno))
-    return found, failed
+    return found, failed, met
 
 
 def main():
-    found, failed = read_tree(sys.argv[1])
+    found, failed, met = read_tree(sys.argv[1])
     if "--compare" not in sys.argv:
         with open(sys.argv[2], "w", encoding="utf-8", errors="surrogateescape") as file:
             json.dump(found, file)
+        print(f"in it: {len(found)} files; {met['linked']} with a further name, {met['attributes']} with an attribute")
         return
     with open(sys.argv[2], encoding="utf-8", errors="surrogateescape") as file:
         before = json.load(file)
