@@ -1,9 +1,10 @@
-/* mendfs checks: prints docs/CHECKS.md from the descriptors and the table of findings, and
- * docs/SCRUB.md (`mendfs checks items`). */
+/* mendfs checks: prints docs/CHECKS.md from the descriptors, the table of findings and that of what
+ * others check, and docs/SCRUB.md (`mendfs checks items`). */
 #include "cli/cli.h"
 
 #include "ledger/ledger.h"
 #include "meta/findings.h"
+#include "meta/theirs.h"
 #include "meta/types_table.h"
 #include "scrub/item.h"
 
@@ -56,12 +57,37 @@ static void print_accounts(void)
 	}
 }
 
+static const char *const who_name[] = {"kernel scrub", "xfs_repair -n"};
+
+static bool theirs_has(const struct theirs_def *theirs, u32 finding)
+{
+	for (u32 i = 0; i < theirs->count; i++)
+		if (theirs->ours[i] == finding)
+			return true;
+	return false;
+}
+
+/* A table cell: the names of what these have for the finding. */
+static void print_theirs_for(enum theirs_who who, u32 finding)
+{
+	const char *between = "";
+
+	printf(" ");
+	for (u32 i = 0; i < theirs_count; i++)
+		if (theirs_defs[i].who == who && theirs_has(&theirs_defs[i], finding)) {
+			printf("%s%s", between, theirs_defs[i].name);
+			between = "; ";
+		}
+	printf("%s |", *between ? "" : "-");
+}
+
 static void print_findings(void)
 {
 	const char *last = "";
 
-	printf("\n## Findings\n\n| id | type | severity | text | kernel scrub | xfs_repair -n |\n"
-	       "|---|---|---|---|---|---|\n");
+	printf("\n## Findings\n\n| id | type | severity | text | %s | %s |\n"
+	       "|---|---|---|---|---|---|\n",
+	       who_name[THEIRS_KERNEL], who_name[THEIRS_REPAIR]);
 	for (u32 i = 0; i < FINDING_COUNT; i++) {
 		const struct finding_def *def = &finding_defs[i];
 
@@ -70,12 +96,58 @@ static void print_findings(void)
 		print_cell(strcmp(last, def->type) ? def->type : "");
 		print_cell(severity_name(def->severity));
 		print_cell(def->text);
-		print_cell(*def->scrub ? def->scrub : "-");
-		print_cell(*def->repair ? def->repair : "-");
+		print_theirs_for(THEIRS_KERNEL, i);
+		print_theirs_for(THEIRS_REPAIR, i);
 		printf("\n");
 		last = def->type;
 	}
 	printf("\n%d findings.\n", FINDING_COUNT);
+}
+
+/* ---- their checks ---- */
+
+static void print_answer(const struct theirs_def *theirs)
+{
+	printf(" ");
+	for (u32 i = 0; i < theirs->count; i++)
+		printf("%s%s", i ? ", " : "", finding_defs[theirs->ours[i]].id);
+	printf("%s |", theirs->count ? "" : "none");
+}
+
+static void print_their_rows(enum theirs_who who, u32 *rows, u32 *without)
+{
+	const char *last = "";
+
+	for (u32 i = 0; i < theirs_count; i++) {
+		const struct theirs_def *theirs = &theirs_defs[i];
+
+		if (theirs->who != who)
+			continue;
+		printf("|");
+		print_cell(strcmp(last, theirs->structure) ? theirs->structure : "");
+		print_cell(theirs->name);
+		print_cell(theirs->what);
+		print_answer(theirs);
+		printf("\n");
+		last = theirs->structure;
+		*rows += 1;
+		*without += !theirs->count;
+	}
+}
+
+static void print_their_list(enum theirs_who who)
+{
+	u32 rows = 0, without = 0;
+
+	printf("\n## What %s checks\n\n| structure | check | what must be so | found here as "
+	       "|\n|---|---|---|---|\n",
+	       who_name[who]);
+	print_their_rows(who, &rows, &without);
+	printf("\n%u checks, %u of them not made here:\n\n", rows, without);
+	for (u32 i = 0; i < theirs_count; i++)
+		if (theirs_defs[i].who == who && !theirs_defs[i].count)
+			printf("* %s, %s: %s\n", theirs_defs[i].structure, theirs_defs[i].name,
+			       theirs_defs[i].reason);
 }
 
 /* ---- docs/SCRUB.md ---- */
@@ -168,13 +240,17 @@ static int run(const struct command *self, int argc, char **argv)
 	if (argc != 1)
 		return cli_usage(self);
 	printf("# What is checked\n\n"
-	       "Made by `tools/gen-checks.sh` from the descriptors and `src/meta/findings.def`; do "
-	       "not edit.\n"
-	       "The last two columns say what the kernel's scrub and `xfs_repair -n` have for the "
-	       "same thing (`-`: nothing known).\n\n");
+	       "Made by `tools/gen-checks.sh` from the descriptors, `src/meta/findings.def` and "
+	       "`src/meta/theirs.def`; do not edit.\n"
+	       "The last two columns of the findings say what the kernel's scrub (Linux 6.12) and "
+	       "`xfs_repair -n` (6.1 to 6.13) have for the same thing (`-`: nothing known); all "
+	       "that these two check is behind them, with the reason where there is nothing here "
+	       "for it.\n\n");
 	print_types();
 	print_accounts();
 	print_findings();
+	for (u32 i = 0; i < THEIRS_WHO_COUNT; i++)
+		print_their_list((enum theirs_who)i);
 	return 0;
 }
 

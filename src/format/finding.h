@@ -25,8 +25,6 @@ struct finding_def {
 	enum severity severity;
 	/* What is wrong, in words; {found} and {expected} are replaced. */
 	const char *text;
-	const char *scrub;  /* what the kernel's scrub has for it; "" if nothing */
-	const char *repair; /* what xfs_repair -n has for it; "" if nothing */
 };
 
 /* Where a finding is. A member that is not known has its NO_ value. */

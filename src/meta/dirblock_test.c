@@ -36,6 +36,13 @@ static void damage(void **state)
 	    {META_DIRBLOCK, {{"entry", 0, "inumber", 0, 128, false}}, FINDING_ID_DIR_DOT},
 	    {META_DIRBLOCK, {{"type", 1, "ftype", 0, 1, false}}, FINDING_ID_DIR_DOT_TYPE},
 	    {META_DIRBLOCK, {{"name", 0, "name", 0, 'x', false}}, FINDING_ID_DIR_DOT_MISSING},
+	    {META_DIRBLOCK,
+	     {{"entry", 0, "namelen", 0, 2, false},
+	      {"name", 0, "name", 1, '.', false},
+	      {"type", 0, "ftype", 0, DIR_FT_DIR, false},
+	      {"entry", 1, "namelen", 0, 1, false},
+	      {"type", 1, "ftype", 0, DIR_FT_DIR, false}},
+	     FINDING_ID_DIR_DOT_PLACE},
 	    {META_DIRBLOCK, {{"hdr", 0, "owner", 0, 128, false}}, FINDING_ID_BLOCK_OWNER},
 	};
 	struct test_image t;

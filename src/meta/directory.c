@@ -251,6 +251,17 @@ bool dir_peek_entry(const struct dir_walk *w, u32 address, struct dir_slot *slot
 	return false;
 }
 
+/* They are the first two entries of the directory, in this order. */
+static void check_dots_place(struct dir_walk *w, const struct dir_slot *slot, u64 block, u32 at)
+{
+	bool dot = slot->length == 1;
+	u64 found = block * w->g->dir_block_size + at;
+	u64 expected = sizeof(struct dir_data) + (dot ? 0 : dir_entry_size(w->g, 1));
+
+	if (found != expected)
+		raise_u64(&w->verdict, FOUND(DIR_DOT_PLACE), dot ? "." : "..", found, expected);
+}
+
 /* Every entry of a data block; the block is marked when they cannot all be read. */
 static void check_entries(struct dir_walk *w, const struct where *where, const struct buf *buf,
 			  u64 block)
@@ -266,6 +277,8 @@ static void check_entries(struct dir_walk *w, const struct where *where, const s
 			break;
 		if (slot.free)
 			continue;
+		if (dir_name_is_dots(slot.name, slot.length))
+			check_dots_place(w, &slot, block, at);
 		post_name(w, where, &slot);
 		if (w->block_form)
 			continue; /* its own rules hold the index against the names */

@@ -5,8 +5,8 @@
 #include "log/recover.h"
 
 const struct finding_def finding_defs[FINDING_COUNT] = {
-#define FINDING(id, type, severity, text, scrub, repair) \
-	[FINDING_ID_##id] = {#id, type, SEVERITY_##severity, text, scrub, repair},
+#define FINDING(id, type, severity, text) \
+	[FINDING_ID_##id] = {#id, type, SEVERITY_##severity, text},
 #include "meta/findings.def"
 #undef FINDING
 };

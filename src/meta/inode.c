@@ -15,7 +15,7 @@
 
 #define SYMLINK_BYTES_MAX 1024
 #define DIR_BYTES_MAX (1ull << 35) /* of a directory's data section */
-#define ID_NONE NULL32		   /* uid or gid -1: what chown() takes as "leave it" */
+#define ID_NONE NULL32		   /* -1: what chown() takes as "leave it" */
 
 enum inode_state inode_identify(struct verdict *v, const struct geometry *g, const u8 *raw)
 {
@@ -383,6 +383,8 @@ static void check_owners(struct verdict *v, const struct geometry *g, const stru
 		raise_value(v, FOUND(INODE_GID), NULL, inode->gid);
 	if (inode->projid >> 16 && !geometry_has(g, FEATURE_PROJID32))
 		raise_value(v, FOUND(INODE_PROJID), NULL, inode->projid);
+	else if (inode->projid == ID_NONE)
+		raise_value(v, FOUND(INODE_PROJID_NONE), NULL, inode->projid);
 }
 
 static void check_times(struct verdict *v, const struct inode *inode)

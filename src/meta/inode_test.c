@@ -273,6 +273,11 @@ static void circumstances(void **state)
 	o.d.projid_hi = be16_make(1);
 	check(&o, INO, &seen);
 	assert_true(seen.count[FINDING_ID_INODE_PROJID]);
+	o.d.projid_hi = o.d.projid_lo = be16_make(0xffff);
+	geo.features = saved.features;
+	check(&o, INO, &seen);
+	assert_int_equal(seen.count[FINDING_ID_INODE_PROJID_NONE], 1);
+	assert_int_equal(seen.total, 1);
 	geo = saved;
 	o = make(BASE_FILE);
 	o.d.ino = be64_make(geo.root_ino);

@@ -23,7 +23,7 @@ struct names_set {
 };
 struct names_damage {
 	enum meta_id id;
-	struct names_set set[2]; /* the second may be empty */
+	struct names_set set[6]; /* all but the first may be empty */
 	enum finding_id expected;
 };
 
@@ -193,8 +193,8 @@ static inline void names_damage_one(struct test_image *t, const struct names_dam
 	assert_true(v.found);
 	before = malloc(v.object.size);
 	memcpy(before, v.object.bytes, v.object.size);
-	names_set_field(&v.object, &d->set[0]);
-	names_set_field(&v.object, &d->set[1]);
+	for (u32 i = 0; i < ARRAY_COUNT(d->set); i++)
+		names_set_field(&v.object, &d->set[i]);
 	crc = le32_make(verify_crc(v.object.bytes, v.object.size, crc_offset));
 	memcpy(v.object.bytes + crc_offset, &crc, sizeof(crc));
 	names_write(&v, v.object.bytes);
