@@ -204,7 +204,7 @@ const struct command command_check = {
 	"\n"
 	"  -v, --verbose         show findings on stderr as they come, and notes\n"
 	"  --json                print one JSON object instead (docs/JSON.md)\n"
-	"  --preen               also what is sound, but could be better, as kernels leave it\n"
+	"  --preen               also what is sound, but odd, or could be better\n"
 	"  --memory=SIZE         for the cache of blocks: 16M; 1M at least\n"
 	"  --only=TYPE           only what concerns metadata of this type: agf, inode\n"
 	"  --log=refuse          stop at a damaged log (the default)\n"

@@ -209,6 +209,24 @@ static void border_twice(struct attr_walk *w, const struct buf *leaf)
 	cache_put(w->sweep->vol->cache, buf);
 }
 
+/* As healthy kernels leave a leaf. */
+static void leaf_could_be_better(struct attr_walk *w, const struct where *where, const void *block)
+{
+	static const char *const fields[ATTR_FREEMAPS] = {"free0", "free1", "free2"};
+	struct verdict v = sweep_verdict(w->sweep, where);
+	const struct attr_leaf *leaf = block;
+
+	/* in a tree it is a fault (DA_LEAF_EMPTY) */
+	if (!where->offset && !be16_get(leaf->count))
+		raise_text(&v, FOUND(ATTR_LEAF_EMPTY), "count", NULL, NULL);
+	if (leaf->holes)
+		raise_text(&v, FOUND(ATTR_LEAF_HOLES), "holes", NULL, NULL);
+	for (u32 i = 0; i < ATTR_FREEMAPS; i++)
+		if (attr_free_base(leaf, i) && !attr_free_size(leaf, i))
+			raise_value(&v, FOUND(ATTR_FREEMAP_EMPTY), fields[i],
+				    attr_free_base(leaf, i));
+}
+
 static int visit_leaf(void *arg, const struct where *where, const struct buf *leaf)
 {
 	struct attr_walk *w = arg;
@@ -217,6 +235,8 @@ static int visit_leaf(void *arg, const struct where *where, const struct buf *le
 
 	if (count)
 		border_twice(w, leaf);
+	if (w->sweep->preen)
+		leaf_could_be_better(w, where, leaf->data);
 	for (u32 i = 0; !err && i < count; i++) {
 		struct attr_slot slot;
 

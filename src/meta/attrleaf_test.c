@@ -54,6 +54,38 @@ static void damage(void **state)
 	names_damage_all(&t, rows, ARRAY_COUNT(rows));
 }
 
+/* What healthy kernels leave as well, each said once more than before. */
+static void could_be_better(void **state)
+{
+	static const struct names_damage rows[] = {
+	    {META_ATTRLEAF, {{"hdr", 0, "holes", 0, 1, false}}, FINDING_ID_ATTR_LEAF_HOLES},
+	    {META_ATTRLEAF,
+	     {{"hdr", 0, "free2_base", 0, 128, false}, {"hdr", 0, "free2_size", 0, 0, false}},
+	     FINDING_ID_ATTR_FREEMAP_EMPTY},
+	    {META_ATTRLEAF,
+	     {{"hdr", 0, "count", 0, 0, false},
+	      {"hdr", 0, "usedbytes", 0, 0, false},
+	      {"hdr", 0, "firstused", 0, 4096, false}},
+	     FINDING_ID_ATTR_LEAF_EMPTY},
+	};
+	struct test_image t;
+
+	(void)state;
+	names_fixture(&t, "parent");
+	test_image_check(&t);
+	assert_int_equal(t.total, 0);
+	t.preen = true;
+	for (u32 i = 0; i < ARRAY_COUNT(rows); i++) {
+		u32 before;
+
+		test_image_check(&t);
+		before = t.seen[rows[i].expected];
+		names_damage_one(&t, &rows[i]);
+		assert_int_equal(t.seen[rows[i].expected], before + 1);
+	}
+	test_image_drop(&t);
+}
+
 static void noise(void **state)
 {
 	(void)state;
@@ -64,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(damage),
+	    cmocka_unit_test(could_be_better),
 	    cmocka_unit_test(noise),
 	};
 

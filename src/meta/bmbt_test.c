@@ -188,6 +188,11 @@ static void reads(void **state)
 		make_map(&m, deep);
 		/* the blocks of the tree are free as well: that is all that is wrong */
 		assert_int_equal(m.t.total, m.t.seen[FINDING_ID_SPACE_CLAIMED_TWICE]);
+		/* one extent would do, which is said once, and to who asks */
+		m.t.preen = true;
+		test_image_check(&m.t);
+		assert_int_equal(m.t.seen[FINDING_ID_FORK_MERGE], 1);
+		assert_int_equal(m.t.total, m.fresh + 1);
 		vol = test_image_open(&m.t);
 		assert_int_equal(inode_get(vol, inum_of(m.ino), &inode), 0);
 		for (next_off = 0; next_off < BLOCKS;) {

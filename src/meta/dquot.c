@@ -91,10 +91,13 @@ static bool unused(const struct dquot *d)
 	return !memcmp((const u8 *)d + FROM, zero, BYTES);
 }
 
-static void check_amounts(struct verdict *v, struct record_name *n, const struct dquot *d)
+struct resources {
+	struct resource blocks, inodes, rt_blocks;
+};
+
+static struct resources resources_of(const struct dquot *d)
 {
-	static const u8 zero[sizeof(d->fill)];
-	const struct resource resource[] = {
+	return (struct resources){
 	    {"blk", be64_get(d->blk_hardlimit), be64_get(d->blk_softlimit), be64_get(d->bcount),
 	     be32_get(d->btimer)},
 	    {"ino", be64_get(d->ino_hardlimit), be64_get(d->ino_softlimit), be64_get(d->icount),
@@ -102,9 +105,16 @@ static void check_amounts(struct verdict *v, struct record_name *n, const struct
 	    {"rtb", be64_get(d->rtb_hardlimit), be64_get(d->rtb_softlimit), be64_get(d->rtbcount),
 	     be32_get(d->rtbtimer)},
 	};
+}
 
-	for (u32 i = 0; i < ARRAY_COUNT(resource); i++)
-		check_resource(v, n, be32_get(d->id), &resource[i]);
+static void check_amounts(struct verdict *v, struct record_name *n, const struct dquot *d)
+{
+	static const u8 zero[sizeof(d->fill)];
+	const struct resources r = resources_of(d);
+
+	check_resource(v, n, be32_get(d->id), &r.blocks);
+	check_resource(v, n, be32_get(d->id), &r.inodes);
+	check_resource(v, n, be32_get(d->id), &r.rt_blocks);
 	if (be32_get(d->pad0) || be16_get(d->pad) || memcmp(d->fill, zero, sizeof(zero)))
 		raise_text(v, FOUND(DQUOT_PAD), name_of(n, NULL), NULL, NULL);
 }
@@ -190,6 +200,28 @@ void quota_charge(struct sweep *sweep, const struct inode *inode, u64 rt_blocks)
 	}
 }
 
+/* What the administrator has chosen, or root has used: odd, but only for who asks. */
+static void check_limit(struct verdict *v, struct record_name *n, u64 id, const struct resource *r,
+			u64 most)
+{
+	if (r->hard > most)
+		raise_u64(v, FOUND(DQUOT_LIMIT_LARGE), name_of(n, r->name), r->hard, most);
+	if (id && r->hard && r->count > r->hard)
+		raise_u64(v, FOUND(DQUOT_OVER_LIMIT), name_of(n, r->name), r->count, r->hard);
+}
+
+static void check_limits(struct verdict *v, const struct geometry *g, u32 index, u64 id,
+			 const struct dquot *d)
+{
+	const struct resources r = resources_of(d);
+	struct record_name n;
+
+	n.index = index;
+	check_limit(v, &n, id, &r.blocks, g->data_blocks);
+	check_limit(v, &n, id, &r.inodes, g->data_blocks << g->inopb_log);
+	check_limit(v, &n, id, &r.rt_blocks, g->rt_blocks);
+}
+
 static int post_block(struct internal_file *file, struct verdict *v, u64 off, const u8 *block,
 		      enum severity worst)
 {
@@ -203,6 +235,9 @@ static int post_block(struct internal_file *file, struct verdict *v, u64 off, co
 		raise_u64(v, FOUND(DQUOT_ID), "dquot[0]", be32_get(d[0].id), off * per_block);
 	for (u32 i = 0; i < per_block; i++)
 		sweep_check_lsn(file->sweep, v, be64_get(d[i].lsn));
+	for (u32 i = 0; file->sweep->preen && i < per_block; i++)
+		if (be16_get(d[i].magic) == DQUOT_MAGIC)
+			check_limits(v, g, i, off * per_block + i, &d[i]);
 	if (!(quota_types_counted(g) & type))
 		return 0;
 	for (u32 i = 0; i < per_block; i++) {

@@ -254,6 +254,19 @@ static void usage(void **state)
 	seal(&d[7]);
 	seal(&d[9]);
 	expect(&t, at, block, FINDING_ID_QUOTA_TOO_HIGH, 1);
+	/* limits are the administrator's, and said to who asks */
+	d[9].rtbcount = be64_make(0);
+	d[7].blk_hardlimit = be64_make(1);
+	d[7].btimer = be32_make(1);
+	d[8].ino_hardlimit = be64_make(1ull << 40);
+	for (u32 i = 7; i < 10; i++)
+		seal(&d[i]);
+	expect(&t, at, block, FINDING_ID_DQUOT_OVER_LIMIT, 0);
+	expect(&t, at, block, FINDING_ID_DQUOT_LIMIT_LARGE, 0);
+	t.preen = true;
+	expect(&t, at, block, FINDING_ID_DQUOT_OVER_LIMIT, 1);
+	expect(&t, at, block, FINDING_ID_DQUOT_LIMIT_LARGE, 1);
+	t.preen = false;
 	/* the records of other ids: nothing but their place is wrong */
 	make_block(block, COUNT);
 	expect(&t, at, block, FINDING_ID_DQUOT_ID, 1);

@@ -39,6 +39,9 @@ struct walk {
 	bool odd;	 /* more to look at than the usual extent has */
 	bool any_shared; /* of `shared`: some block is, or may be */
 	bool incomplete;
+	bool loose;	   /* a run has been found that fewer records could hold */
+	struct extent run; /* extents that continue each other, up to the last, as one */
+	u32 run_records;
 	u64 after; /* where the last extent ended */
 	u64 extents, blocks, map_blocks;
 	struct edge *edge; /* of each level, where there is a tree */
@@ -112,6 +115,28 @@ static void post_extent(struct walk *w, const struct extent *e)
 		sweep_own(w->sweep, ag, bno, (u32)e->count, ino, offset);
 }
 
+/* Extents that continue each other fit into as few records as their length allows. That a map is
+ * longer than it need be is said once of a fork, and to who asks. */
+static void check_run(struct walk *w, const struct extent *e)
+{
+	struct extent *run = &w->run;
+	char name[48];
+
+	if (!run->count || e->off != run->off + run->count || e->start != run->start + run->count ||
+	    e->unwritten != run->unwritten) {
+		*run = *e;
+		w->run_records = 1;
+		return;
+	}
+	run->count += e->count;
+	w->run_records++;
+	if (w->loose || w->run_records <= div_up_u64(run->count, EXTENT_COUNT_MAX))
+		return;
+	w->loose = true;
+	name_of(name, sizeof(name), w, w->extents);
+	raise_value(w->sweep->verdict, FOUND(FORK_MERGE), name, e->off);
+}
+
 static void take_records(struct walk *w, const struct bmbt_rec *recs, u32 count)
 {
 	const struct geometry *g = w->sweep->g;
@@ -130,6 +155,8 @@ static void take_records(struct walk *w, const struct bmbt_rec *recs, u32 count)
 			}
 		}
 		post_extent(w, &e);
+		if (w->sweep->preen)
+			check_run(w, &e);
 		w->extents++;
 		w->blocks += e.count;
 		w->after = e.off + e.count;

@@ -28,6 +28,7 @@ struct test_image {
 	u32 seen[FINDING_COUNT]; /* by the last check */
 	u32 total;
 	char first[512];
+	bool preen; /* what checks are asked for */
 };
 
 static inline void test_finding(struct env *env, const struct finding *finding)
@@ -84,13 +85,14 @@ static inline struct vol *test_image_open(struct test_image *t)
 
 static inline void test_image_check(struct test_image *t)
 {
+	const struct sweep_options options = {.preen = t->preen};
 	struct vol *vol = test_image_open(t);
 	struct sweep_stats stats;
 
 	memset(t->seen, 0, sizeof(t->seen));
 	t->total = 0;
 	t->first[0] = 0;
-	assert_int_equal(sweep_run(vol, NULL, &stats), 0);
+	assert_int_equal(sweep_run(vol, &options, &stats), 0);
 	vol_close(vol);
 }
 
