@@ -7,6 +7,7 @@
 #include "host/host.h"
 
 #include "base/trail.h"
+#include "host/reuse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ static void *host_alloc(struct env *env, size_t size)
 
 	(void)env;
 	if (!size || size > SMALL)
-		return calloc(1, size ? size : 1);
+		return reuse_calloc(size ? size : 1);
 	memory = malloc(size);
 	if (memory)
 		explicit_bzero(memory, size); /* of memset() the compiler would make a calloc() */
@@ -52,13 +53,13 @@ static void *host_alloc(struct env *env, size_t size)
 static void *host_alloc_bytes(struct env *env, size_t size)
 {
 	(void)env;
-	return malloc(size ? size : 1);
+	return reuse_malloc(size ? size : 1);
 }
 
 static void host_free(struct env *env, void *memory)
 {
 	(void)env;
-	free(memory);
+	reuse_free(memory);
 }
 
 static u64 host_now(struct env *env)

@@ -3,6 +3,7 @@
 
 #include "base/trail.h"
 #include "host/host.h"
+#include "host/reuse.h"
 #include "ledger/sweep.h"
 #include "meta/types_table.h"
 
@@ -39,7 +40,7 @@ static void *world_alloc(struct env *env, size_t size)
 		w->alloc_failed = true;
 		return NULL;
 	}
-	h = calloc(1, sizeof(*h) + size);
+	h = reuse_calloc(sizeof(*h) + size);
 	if (!h)
 		return NULL;
 	h->size = size;
@@ -57,7 +58,7 @@ static void world_free(struct env *env, void *memory)
 
 	w->used -= h->size;
 	w->live--;
-	free(h);
+	reuse_free(h);
 }
 
 static u64 world_now(struct env *env)
