@@ -1,7 +1,7 @@
 #!/bin/bash
 # All lints; one line `ok lint/NAME` or `not ok lint/NAME` each, details before it when it fails.
 #
-# lint.sh [NAME...]: only these.  Needs a configured build folder (build/) for the headers that the
+# lint.sh [NAME...]: only these.  QUICK=1: clang's analyzer goes less deep (lint-tidy.sh).  Needs a configured build folder (build/) for the headers that the
 # build makes and for the compile commands.
 set -uo pipefail
 cd "$(dirname "$0")/.."
