@@ -3,8 +3,8 @@
  * is refused (tests/guard/mutations.c).
  *
  * `if (MUTATE(NAME))` stands where an update could be forgotten or wrong; the names are in
- * mutations.def.  In all builds but that of the test (meson -Dmutations=true) it is false, and
- * nothing is left of it.
+ * mutations.def.  In all programs but that of the test (tests/meson.build lists the files that are
+ * compiled for it) it is false, and nothing is left of it.
  */
 #ifndef MENDFS_BASE_MUTATE_H
 #define MENDFS_BASE_MUTATE_H
