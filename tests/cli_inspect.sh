@@ -12,7 +12,7 @@ number() {
 	local value=${1%% *}
 	case $value in
 	null | '') echo null ;;
-	0x*) python3 -c 'import sys; print(int(sys.argv[1], 16))' "$value" ;;
+	0x*) printf '%u\n' "$value" ;;
 	*) echo "$value" ;;
 	esac
 }
@@ -44,10 +44,10 @@ tree() {
 	grep '^recs\[' "$type.all" | sed 's/([^)]*)//' | awk -v columns="$columns" '{
 		n = split(columns, c, ","); line = ""
 		for (i = 1; i <= n; i++) line = line " " $(c[i] + 1)
-		print line }' | while read -r row; do for x in $row; do printf '%s ' "$(number "$x")"; done; echo; done >"$type.ours"
+		print line }' | while read -r row; do for x in $row; do number "$x"; done; echo; done >"$type.ours"
 	xfs_db -r -c "$header $ag" -c "addr $root" -c "print recs" image | tr ' ' '\n' | grep '^[0-9]*:\[' |
 		sed 's/.*:\[//; s/\]//; s/,/ /g' |
-		while read -r row; do for x in $row; do printf '%s ' "$(number "$x")"; done; echo; done >"$type.theirs"
+		while read -r row; do for x in $row; do number "$x"; done; echo; done >"$type.theirs"
 	check "$type-$ag-records" diff -u "$type.theirs" "$type.ours"
 	check "$type-$ag-some" test -s "$type.ours"
 	check "$type-$ag-sound" grep -q '^no findings' "$type.all"
