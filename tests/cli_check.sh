@@ -43,7 +43,7 @@ check finding-disagrees grep -q '^disagrees: ' out
 check summary grep -qE '^image: [0-9]+ findings: [0-9]+ corrupt, [0-9]+ disagrees' out
 "$M" check image >out
 check same-twice diff <(grep '\]$' first) <(grep '\]$' out)
-check writes-nothing cmp image damaged
+check writes-nothing same_bytes image damaged
 status verbose 1 "$M" check -v image
 same verbose-live "$(grep -c '\]$' out)" "$(grep -c '\]$' err)"
 

@@ -64,11 +64,11 @@ status damage 0 "$MENDFS" damage plain.img bnobt 0 magic zeroes
 cp plain.img before.img
 status preview 0 "$M" repair --preview plain.img
 check preview-says-so grep -q 'nothing was written' "$SCRATCH/out"
-check preview-writes-nothing cmp plain.img before.img
+check preview-writes-nothing same_bytes plain.img before.img
 status found 1 "$M" check plain.img
 status repair-undo-file 0 "$M" repair --undo=undo plain.img
 status undo 0 "$M" undo undo plain.img
-check undone cmp plain.img before.img
+check undone same_bytes plain.img before.img
 status undo-file-is-kept 4 "$M" repair --undo=undo plain.img
 status repair 0 "$M" repair --undo=undo2 plain.img
 cp plain.img repaired.img
