@@ -152,14 +152,18 @@ static void read_left(struct wreck *r, u64 at, u8 *to, size_t size)
 	u32 n = 0;
 
 	memcpy(to, r->sim->durable + at, size);
-	for (const struct pending *p = r->sim->first; p; p = p->next, n++)
-		for (u64 i = 0; i < p->size; i += SIM_SECTOR) {
+	for (const struct pending *p = r->sim->first; p; p = p->next, n++) {
+		u64 end = at + size > p->at ? min_u64(p->size, at + size - p->at) : 0;
+
+		for (u64 i = at > p->at ? (at - p->at) / SIM_SECTOR * SIM_SECTOR : 0; i < end;
+		     i += SIM_SECTOR) {
 			u64 from = p->at + i > at ? p->at + i : at,
 			    until = min_u64(p->at + min_u64(i + SIM_SECTOR, p->size), at + size);
 
 			if (from < until && kept(r, n, i / SIM_SECTOR, r->sim->unflushed))
 				memcpy(to + (from - at), p->bytes + (from - p->at), until - from);
 		}
+	}
 }
 
 static struct wreck_page *find_page(const struct wreck *r, u64 at)
