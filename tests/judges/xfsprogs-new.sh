@@ -6,8 +6,9 @@
 #   xfsprogs-new.sh COMMAND [ARGUMENT..] mkfs.xfs, xfs_repair, xfs_db, xfs_io, xfs_scrub,
 #                                        xfs_admin, xfs_mdrestore ... on this machine's files
 #
-# The command runs in a private mount namespace by chroot, with the machine's /dev,
-# /proc, /sys and files (at the same paths, for everything outside the system's own
+# The programs that judge run with their own libraries and see the machine as it is, which takes a
+# tenth of what the chroot takes.  All others run in a private mount namespace by chroot, with the
+# machine's /dev, /proc, /sys and files (at the same paths, for everything outside the system's own
 # directories), so no mount is left whatever happens.  Ends with the status of the
 # command; 1 with a reason when it is not installed or debootstrap fails.
 set -euo pipefail
@@ -68,6 +69,12 @@ install) install_it ;;
 	;;
 *)
 	[ -e "$ROOT/.complete" ] || die "not installed: run xfsprogs-new.sh install"
+	loader=("$ROOT"/lib64/ld-*.so.*) libraries=("$ROOT"/usr/lib/*-linux-gnu*)
+	case $1 in
+	xfs_repair | xfs_db)
+		if [ -x "${loader[0]}" ]; then exec "${loader[0]}" --library-path "${libraries[0]}" "$ROOT/usr/sbin/$1" "${@:2}"; fi
+		;;
+	esac
 	exec unshare --mount --propagation private "$0" --inside "$@"
 	;;
 esac
