@@ -170,6 +170,15 @@ static void emit(struct part_sink *sink, const char *name, u32 index, u32 offset
 	sink->part(sink, &part);
 }
 
+const struct part_kind attr_leaf_kinds[] = {
+    {"hdr", &attr_leaf_layout},		{"entries", &attr_leaf_entry_layout},
+    {"local", &attr_name_local_layout}, {"remote", &attr_name_remote_layout},
+    {"name", &name_short_layout},	{"parent", &attr_parent_layout},
+    {"value", &bytes_short_layout},	{NULL, NULL},
+};
+const struct part_kind attr_remote_kinds[] = {
+    {"hdr", &attr_remote_layout}, {"data", &bytes_short_layout}, {NULL, NULL}};
+
 static void slot_parts(const u8 *block, const struct attr_slot *slot, u32 index, u32 *values,
 		       struct part_sink *sink)
 {

@@ -161,6 +161,7 @@ bool attr_parent_get(const struct attr_slot *slot, u64 *ino, u32 *gen);
 u32 attr_hash(const struct attr_slot *slot);
 u32 attr_parent_hash(const void *name, u32 length, u64 parent);
 
+extern const struct part_kind attr_leaf_kinds[], attr_remote_kinds[];
 void attr_leaf_parts(const struct geometry *g, const void *block, u32 len, struct part_sink *sink);
 void attr_remote_parts(const struct geometry *g, const void *block, u32 len,
 		       struct part_sink *sink);

@@ -124,12 +124,34 @@ static void emit(struct part_sink *sink, const char *name, u32 index, u32 offset
 	sink->part(sink, &part);
 }
 
+static const struct layout *header_layout(const struct btree_schema *schema)
+{
+	return schema->long_format ? &btree_long_layout : &btree_short_layout;
+}
+
+static const struct layout *ptr_layout(const struct btree_schema *schema)
+{
+	return schema->long_format ? &btree_ptr_long_layout : &btree_ptr_short_layout;
+}
+
+void btree_kinds_each(const struct btree_schema *schema,
+		      void (*fn)(void *arg, const struct part_kind *kind), void *arg)
+{
+	const struct part_kind kinds[] = {
+	    {"hdr", header_layout(schema)}, {"recs", schema->record_layout},
+	    {"keys", schema->key_layout},   {"ptrs", ptr_layout(schema)},
+	    {"high", schema->key_layout},
+	};
+
+	for (u32 i = 0; i < ARRAY_COUNT(kinds) - !schema->overlapping; i++)
+		fn(arg, &kinds[i]);
+}
+
 void btree_parts(const struct btree_schema *schema, const void *block, u32 len,
 		 struct part_sink *sink)
 {
 	struct btree_block b = btree_block_of(schema, block, len);
-	const struct part header = {"hdr", 0, false, 0,
-				    schema->long_format ? &btree_long_layout : &btree_short_layout};
+	const struct part header = {"hdr", 0, false, 0, header_layout(schema)};
 
 	sink->part(sink, &header);
 	for (u32 i = 0; i < b.count && !b.level; i++)
@@ -144,6 +166,5 @@ void btree_parts(const struct btree_schema *schema, const void *block, u32 len,
 			     schema->key_layout);
 	}
 	for (u32 i = 0; i < b.count && b.level; i++)
-		emit(sink, "ptrs", i, ptr_offset(&b, i),
-		     schema->long_format ? &btree_ptr_long_layout : &btree_ptr_short_layout);
+		emit(sink, "ptrs", i, ptr_offset(&b, i), ptr_layout(schema));
 }

@@ -159,6 +159,9 @@ static inline int btree_key_compare(const struct btree_key *a, const struct btre
 	return 0;
 }
 
+/* What parts blocks of the tree can have. */
+void btree_kinds_each(const struct btree_schema *schema,
+		      void (*fn)(void *arg, const struct part_kind *kind), void *arg);
 /* Header, records or keys and pointers of one block: parts() of every btree type. */
 void btree_parts(const struct btree_schema *schema, const void *block, u32 len,
 		 struct part_sink *sink);

@@ -10,14 +10,23 @@
 #define REPEAT256(R) REPEAT64(R, 0) REPEAT64(R, 64) REPEAT64(R, 128) REPEAT64(R, 192)
 
 #define NAME_FIELD(n) {"name", 0, 8, n, FIELD_STRING},
-#define NAME_LAYOUT(n) {"name", &name_field[n], 1, n},
+#define NAME_LAYOUT_OF(n)                    \
+	{                                    \
+		"name", &name_field[n], 1, n \
+	}
+#define NAME_LAYOUT(n) NAME_LAYOUT_OF(n),
 #define BYTES_FIELD(n) {"bytes", 0, 8, n, FIELD_BYTES},
-#define BYTES_LAYOUT(n) {"bytes", &bytes_field[n], 1, n},
+#define BYTES_LAYOUT_OF(n)                     \
+	{                                      \
+		"bytes", &bytes_field[n], 1, n \
+	}
+#define BYTES_LAYOUT(n) BYTES_LAYOUT_OF(n),
 
 static const struct field name_field[] = {REPEAT256(NAME_FIELD)};
 static const struct layout name_layouts[] = {REPEAT256(NAME_LAYOUT)};
 static const struct field bytes_field[] = {REPEAT256(BYTES_FIELD)};
 static const struct layout bytes_layouts[] = {REPEAT256(BYTES_LAYOUT)};
+const struct layout name_short_layout = NAME_LAYOUT_OF(1), bytes_short_layout = BYTES_LAYOUT_OF(1);
 
 const struct layout *name_layout(u32 count)
 {

@@ -14,6 +14,8 @@
  */
 const struct layout *name_layout(u32 count);
 const struct layout *bytes_layout(u32 count);
+/* Of one byte, for the kinds of parts that a type says it has. */
+extern const struct layout name_short_layout, bytes_short_layout;
 
 /* Emits [offset, offset + size) as parts called `name`, of at most BYTES_MAX bytes each, numbered
  * from *index on. */

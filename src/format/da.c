@@ -59,6 +59,9 @@ u32 da_node_find(const struct da_node_entry *entries, u32 count, u32 hash)
 	return low;
 }
 
+const struct part_kind da_node_kinds[] = {
+    {"hdr", &da_node_layout}, {"btree", &da_node_entry_layout}, {NULL, NULL}};
+
 void da_node_parts(const struct geometry *g, const void *block, u32 len, struct part_sink *sink)
 {
 	const struct part header = {"hdr", 0, false, 0, &da_node_layout};

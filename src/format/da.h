@@ -60,6 +60,7 @@ static inline const struct da_node_entry *da_node_entries(const void *block)
 u32 da_node_find(const struct da_node_entry *entries, u32 count, u32 hash);
 
 /* parts() of a node. */
+extern const struct part_kind da_node_kinds[];
 void da_node_parts(const struct geometry *g, const void *block, u32 len, struct part_sink *sink);
 
 #endif

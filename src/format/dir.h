@@ -228,7 +228,9 @@ bool dir_name_valid(const void *name, u32 length);
 /* DIR_FT_* of a mode; DIR_FT_UNKNOWN for none. */
 u8 dir_type_of_mode(u16 mode);
 
-/* parts() of the blocks. */
+/* parts() of the blocks, and which of them the types have. */
+extern const struct part_kind dir_data_kinds[], dir_block_kinds[], dir_leaf_kinds[],
+    dir_leafn_kinds[], dir_free_kinds[];
 void dir_data_parts(const struct geometry *g, const void *block, u32 len, struct part_sink *sink);
 void dir_leaf_parts(const struct geometry *g, const void *block, u32 len, struct part_sink *sink);
 void dir_free_parts(const struct geometry *g, const void *block, u32 len, struct part_sink *sink);

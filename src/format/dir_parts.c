@@ -18,6 +18,24 @@ static void emit_one(struct part_sink *sink, const char *name, u32 offset,
 	sink->part(sink, &part);
 }
 
+/* clang-format off */
+#define DATA_KINDS                                                                      \
+	{"hdr", &dir_data_layout}, {"entry", &dir_data_entry_layout},                   \
+	{"name", &name_short_layout}, {"type", &dir_ftype_layout}, {"tag", &dir_tag_layout}, \
+	{"unused", &dir_data_unused_layout}, {"unused_tag", &dir_tag_layout}
+#define LEAF_KINDS {"hdr", &dir_leaf_layout}, {"leaf", &dir_leaf_entry_layout}
+#define KINDS_END {NULL, NULL}
+/* clang-format on */
+
+const struct part_kind dir_data_kinds[] = {DATA_KINDS, KINDS_END};
+const struct part_kind dir_block_kinds[] = {
+    DATA_KINDS, {"leaf", &dir_leaf_entry_layout}, {"tail", &dir_block_tail_layout}, KINDS_END};
+const struct part_kind dir_leaf_kinds[] = {
+    LEAF_KINDS, {"bests", &dir_best_layout}, {"tail", &dir_leaf_tail_layout}, KINDS_END};
+const struct part_kind dir_leafn_kinds[] = {LEAF_KINDS, KINDS_END};
+const struct part_kind dir_free_kinds[] = {
+    {"hdr", &dir_free_layout}, {"bests", &dir_best_layout}, KINDS_END};
+
 static u32 offset_in(const void *block, const void *at)
 {
 	return (u32)((const u8 *)at - (const u8 *)block);

@@ -328,7 +328,8 @@ LAYOUT_STRUCT(log_map, LOG_MAP_FIELDS);
 	F(S, le32, flags, FIELD_FLAGS)
 LAYOUT_STRUCT(log_phys, LOG_PHYS_FIELDS);
 
-/* RUD, CUD, BUD, ATTRD, XMD: the intent of this id is done. EFD starts with the same. */
+/* RUD, CUD, BUD, ATTRD, XMD: the intent of this id is done. EFD starts with the same, with the
+ * number of its extents as pad. */
 #define LOG_DONE_FIELDS(F, A, S)     \
 	F(S, le16, type, FIELD_ITEM) \
 	F(S, le16, size, FIELD_UINT) \

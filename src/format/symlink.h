@@ -28,6 +28,7 @@ static inline u32 symlink_blocks(const struct geometry *g, u32 length)
 	return (u32)div_up_u64(length, g->block_size - sizeof(struct symlink_hdr));
 }
 
+extern const struct part_kind symlink_kinds[];
 void symlink_parts(const struct geometry *g, const void *block, u32 len, struct part_sink *sink);
 
 #endif

@@ -38,6 +38,12 @@ struct part {
 	u32 offset;
 	const struct layout *layout;
 };
+/* A part that objects of a type can have: its name, and the fields. Of a run of bytes, a short one
+ * stands for all. */
+struct part_kind {
+	const char *name;
+	const struct layout *layout;
+};
 struct part_sink {
 	void (*part)(struct part_sink *sink, const struct part *part);
 };
@@ -104,6 +110,9 @@ struct meta_type {
 	const struct layout *layout; /* the fixed part at offset 0 */
 	/* Every structure instance in the object, headers first. NULL: layout at offset 0 alone. */
 	void (*parts)(const struct geometry *g, const void *block, u32 len, struct part_sink *sink);
+	/* All that parts() can call a part, up to one without a name. NULL: what the btree has, or
+	 * layout as "hdr"; type_kinds_each() knows. */
+	const struct part_kind *kinds;
 	/* Everything that this block alone, with the geometry and `where`, must obey; magic, CRC,
 	 * uuid, owner and place are checked by verify() (format/verify.h) before it, for all types.
 	 */
@@ -156,6 +165,10 @@ static inline bool type_in_inode(const struct meta_type *type, const struct geom
 	return type_has_item(type, item) &&
 	       (type->in_inode ? type->in_inode(g, inode, item) : type->scope == SCOPE_INODE);
 }
+
+/* Every kind of part that the type's objects can have, whether an image at hand has it or not. */
+void type_kinds_each(const struct meta_type *type,
+		     void (*fn)(void *arg, const struct part_kind *kind), void *arg);
 
 /* Every type, indexed by enum meta_id; defined in src/meta/types.c (generated). */
 struct meta_types {

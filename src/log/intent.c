@@ -25,7 +25,7 @@ int log_intent_check(struct log_replay *r, const struct log_item *item)
 	if (!l || item->regions != 1)
 		return log_item_bad(r, item, "format length", length);
 	count = le32_get(l->nextents);
-	if (!count || count > (length - sizeof(*l)) / element_of(item)->layout->size)
+	if (!count || (u64)count * element_of(item)->layout->size != length - sizeof(*l))
 		return log_item_bad(r, item, "nextents", count);
 	return 0;
 }
@@ -78,6 +78,9 @@ const struct log_element *log_map_element(const struct log_item *item)
 	return &map;
 }
 
+const struct part_kind log_map_kinds[] = {
+    {"format", &log_intent_layout}, {"map", &log_map_layout}, {NULL, NULL}};
+
 int log_done_check(struct log_replay *r, const struct log_item *item)
 {
 	if (!LOG_FORMAT(item, log_done))
@@ -97,3 +100,5 @@ void log_done_parts(const struct log_item *item, struct log_part_sink *sink)
 	sink->part(sink, "format", 0, log_region(item, 0), sizeof(struct log_done),
 		   &log_done_layout);
 }
+
+const struct part_kind log_done_kinds[] = {{"format", &log_done_layout}, {NULL, NULL}};

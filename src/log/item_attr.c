@@ -81,12 +81,15 @@ static void attri_parts(const struct log_item *item, struct log_part_sink *sink)
 		sink->part(sink, name[i], 0, log_region(item, 1 + i), length[i], NULL);
 }
 
+static const struct part_kind kinds[] = {{"format", &log_attri_layout}, {NULL, NULL}};
+
 const struct log_item_ops log_item_attri = {
     .type = LOG_ATTRI,
     .name = "attri",
     .check = attri_check,
     .replay = attri_replay,
     .parts = attri_parts,
+    .kinds = kinds,
     .changes = attri_changes,
 };
 

@@ -223,6 +223,9 @@ static void buffer_parts(const struct log_item *item, struct log_part_sink *sink
 		sink->part(sink, "data", offset, bytes, length, NULL);
 }
 
+static const struct part_kind kinds[] = {
+    {"format", &log_buf_layout}, {"map", &log_buf_map_layout}, {NULL, NULL}};
+
 const struct log_item_ops log_item_buffer = {
     .type = LOG_BUF,
     .name = "buf",
@@ -231,4 +234,5 @@ const struct log_item_ops log_item_buffer = {
     .gather = buffer_gather,
     .replay = buffer_replay,
     .parts = buffer_parts,
+    .kinds = kinds,
 };

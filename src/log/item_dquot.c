@@ -94,12 +94,15 @@ static void dquot_parts(const struct log_item *item, struct log_part_sink *sink)
 	sink->part(sink, "record", 0, log_region(item, 1), log_region_length(item, 1), NULL);
 }
 
+static const struct part_kind dquot_kinds[] = {{"format", &log_dquot_layout}, {NULL, NULL}};
+
 const struct log_item_ops log_item_dquot = {
     .type = LOG_DQUOT,
     .name = "dquot",
     .check = dquot_check,
     .replay = dquot_replay,
     .parts = dquot_parts,
+    .kinds = dquot_kinds,
 };
 
 static int quotaoff_check(struct log_replay *r, const struct log_item *item)
@@ -121,10 +124,13 @@ static void quotaoff_parts(const struct log_item *item, struct log_part_sink *si
 		   &log_quotaoff_layout);
 }
 
+static const struct part_kind quotaoff_kinds[] = {{"format", &log_quotaoff_layout}, {NULL, NULL}};
+
 const struct log_item_ops log_item_quotaoff = {
     .type = LOG_QUOTAOFF,
     .name = "quotaoff",
     .check = quotaoff_check,
     .gather = quotaoff_gather,
     .parts = quotaoff_parts,
+    .kinds = quotaoff_kinds,
 };

@@ -40,12 +40,15 @@ static void xmi_parts(const struct log_item *item, struct log_part_sink *sink)
 	sink->part(sink, "format", 0, log_region(item, 0), sizeof(struct log_xmi), &log_xmi_layout);
 }
 
+static const struct part_kind kinds[] = {{"format", &log_xmi_layout}, {NULL, NULL}};
+
 const struct log_item_ops log_item_xmi = {
     .type = LOG_XMI,
     .name = "xmi",
     .check = xmi_check,
     .replay = xmi_replay,
     .parts = xmi_parts,
+    .kinds = kinds,
     .changes = xmi_changes,
 };
 

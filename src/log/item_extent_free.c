@@ -18,23 +18,34 @@ static void load(const void *element, struct log_change *change)
 static const struct log_element *element(const struct log_item *item)
 {
 	static const struct log_element wide = {"extent", &log_extent_layout, load},
-					packed = {"extent", &log_extent32_layout, load};
+					packed = {"extent32", &log_extent32_layout, load};
 	const struct log_intent *l = LOG_CHECKED(item, log_intent);
 	u64 size = (u64)le32_get(l->nextents) * sizeof(struct log_extent) + sizeof(*l);
 
 	return size > log_region_length(item, 0) ? &packed : &wide;
 }
 
+static const struct part_kind kinds[] = {{"format", &log_intent_layout},
+					 {"extent", &log_extent_layout},
+					 {"extent32", &log_extent32_layout},
+					 {NULL, NULL}};
+
 const struct log_item_ops log_item_efi = {
     .type = LOG_EFI,
     .name = "efi",
     .element = element,
+    .kinds = kinds,
     LOG_INTENT_FUNCTIONS,
 };
 
+/* What it says of its extents is what the intent said; its length must be right. */
 const struct log_item_ops log_item_efd = {
     .type = LOG_EFD,
     .name = "efd",
     .done = LOG_EFI,
-    LOG_DONE_FUNCTIONS,
+    .element = element,
+    .kinds = kinds,
+    .check = log_intent_check,
+    .replay = log_done_replay,
+    .parts = log_intent_parts,
 };

@@ -100,6 +100,8 @@ static void icreate_parts(const struct log_item *item, struct log_part_sink *sin
 		   &log_icreate_layout);
 }
 
+static const struct part_kind kinds[] = {{"format", &log_icreate_layout}, {NULL, NULL}};
+
 const struct log_item_ops log_item_icreate = {
     .type = LOG_ICREATE,
     .name = "icreate",
@@ -107,4 +109,5 @@ const struct log_item_ops log_item_icreate = {
     .check = icreate_check,
     .replay = icreate_replay,
     .parts = icreate_parts,
+    .kinds = kinds,
 };

@@ -388,7 +388,7 @@ static void inode_parts(const struct log_item *item, struct log_part_sink *sink)
 	u32 region = 2;
 
 	load_format(item, &f);
-	sink->part(sink, "format", 0, log_region(item, 0),
+	sink->part(sink, full ? "format" : "format32", 0, log_region(item, 0),
 		   full ? sizeof(struct log_inode) : sizeof(struct log_inode32),
 		   full ? &log_inode_layout : &log_inode32_layout);
 	sink->part(sink, "core", 0, core_of(item), sizeof(struct log_dinode), &log_dinode_layout);
@@ -398,10 +398,16 @@ static void inode_parts(const struct log_item *item, struct log_part_sink *sink)
 		fork_part(item, sink, region, "attr fork");
 }
 
+static const struct part_kind kinds[] = {{"format", &log_inode_layout},
+					 {"format32", &log_inode32_layout},
+					 {"core", &log_dinode_layout},
+					 {NULL, NULL}};
+
 const struct log_item_ops log_item_inode = {
     .type = LOG_INODE,
     .name = "inode",
     .check = inode_check,
     .replay = inode_replay,
     .parts = inode_parts,
+    .kinds = kinds,
 };

@@ -22,10 +22,14 @@ static const struct log_element *element(const struct log_item *item)
 	return &extent;
 }
 
+static const struct part_kind kinds[] = {
+    {"format", &log_intent_layout}, {"extent", &log_phys_layout}, {NULL, NULL}};
+
 const struct log_item_ops log_item_cui = {
     .type = LOG_CUI,
     .name = "cui",
     .element = element,
+    .kinds = kinds,
     LOG_INTENT_FUNCTIONS,
 };
 

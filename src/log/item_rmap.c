@@ -8,6 +8,7 @@ const struct log_item_ops log_item_rui = {
     .type = LOG_RUI,
     .name = "rui",
     .element = log_map_element,
+    .kinds = log_map_kinds,
     LOG_INTENT_FUNCTIONS,
 };
 

@@ -102,19 +102,79 @@ static bool is_mkfs_record(const u8 *record, const struct log_place *place)
 	return !place->crc && place->ops == 1 && op->flags & LOG_OP_UNMOUNT;
 }
 
-static void restore_words(u8 *record, const struct log_place *place)
+/* Where the headers keep the first word of block `i` of the body; NULL: there is no room for it. */
+static u8 *word_slot(u8 *record, u32 header_blocks, u32 i)
 {
-	u8 *body = log_record_body(record, place);
-	u32 count = place->blocks - place->header_blocks;
+	u32 header = i / LOG_CYCLE_SLOTS;
+	size_t slots =
+	    header ? offsetof(struct log_ext, cycle_data) : offsetof(struct log_record, cycle_data);
 
-	for (u32 i = 0; i < count && i / LOG_CYCLE_SLOTS < place->header_blocks; i++) {
-		const u8 *header = record + (size_t)(i / LOG_CYCLE_SLOTS) * LOG_BLOCK;
-		const struct be32 *slots = i < LOG_CYCLE_SLOTS
-					       ? ((const struct log_record *)header)->cycle_data
-					       : ((const struct log_ext *)header)->cycle_data;
+	if (header >= header_blocks)
+		return NULL;
+	return record + (size_t)header * LOG_BLOCK + slots + (size_t)(i % LOG_CYCLE_SLOTS) * 4;
+}
 
-		memcpy(body + (size_t)i * LOG_BLOCK, &slots[i % LOG_CYCLE_SLOTS], 4);
+void log_record_open(u8 *record, u32 header_blocks, u32 blocks)
+{
+	for (u32 i = 0; i < blocks - header_blocks; i++) {
+		const u8 *word = word_slot(record, header_blocks, i);
+
+		if (word)
+			memcpy(record + (size_t)(header_blocks + i) * LOG_BLOCK, word, 4);
 	}
+}
+
+void log_record_close(const struct geometry *g, u32 block, u8 *record, u32 header_blocks,
+		      u32 blocks)
+{
+	u32 cycle = be32_get(((const struct log_record *)record)->cycle);
+
+	for (u32 i = 0; i < blocks - header_blocks; i++) {
+		struct be32 stamp =
+		    be32_make(cycle + ((u64)block + header_blocks + i >= log_size(g)));
+		u8 *word = word_slot(record, header_blocks, i);
+		u8 *at = record + (size_t)(header_blocks + i) * LOG_BLOCK;
+
+		if (!word)
+			continue;
+		memcpy(word, at, 4);
+		memcpy(at, &stamp, 4);
+	}
+}
+
+static int seal(const struct log_scan *scan, u32 block, u8 *record, u32 blocks, u8 *room)
+{
+	struct log_place place;
+	struct le32 crc;
+	int err = 0;
+
+	if (log_place_parse(scan, block, record, &place))
+		return 0;
+	memcpy(room, record, (size_t)blocks * LOG_BLOCK);
+	if (place.blocks > blocks)
+		err = log_scan_read(scan, log_block_after(scan, block, blocks),
+				    place.blocks - blocks, room + (size_t)blocks * LOG_BLOCK);
+	crc = le32_make(log_record_crc(room, &place, LOG_RECORD_CRC_SIZE));
+	if (!err)
+		memcpy(record + offsetof(struct log_record, crc), &crc, sizeof(crc));
+	return err;
+}
+
+int log_record_seal(struct env *env, const struct geometry *g, struct device *data,
+		    struct device *log, u32 block, u8 *record, u32 blocks)
+{
+	const struct log_options options = {0};
+	struct log_scan scan;
+	u8 *room = env_alloc(env, LOG_RECORD_BYTES);
+	int err;
+
+	if (!room)
+		return fail(-ENOMEM, "a record of the log: out of memory");
+	err = log_scan_init(&scan, env, g, data, log, &options);
+	if (!err)
+		err = seal(&scan, block, record, blocks, room);
+	env_free(env, room);
+	return err;
 }
 
 int log_record_sound(struct log_scan *scan, u32 block, u8 *record, bool *sound)
@@ -153,6 +213,6 @@ int log_record_read(struct log_scan *scan, u32 block, u32 room, u8 *record, stru
 	if (!crc_good(record, out) && !is_mkfs_record(record, out))
 		return log_damage_u64(scan, log_defs->crc, block, NULL, out->crc,
 				      log_record_crc(record, out, LOG_RECORD_CRC_SIZE));
-	restore_words(record, out);
+	log_record_open(record, out->header_blocks, out->blocks);
 	return 0;
 }

@@ -18,18 +18,20 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const struct log_item_ops *const item_ops[] = {
-    &log_item_buffer, &log_item_inode, &log_item_dquot, &log_item_quotaoff, &log_item_icreate,
-    &log_item_efi,    &log_item_efd,   &log_item_rui,	&log_item_rud,	    &log_item_cui,
-    &log_item_cud,    &log_item_bui,   &log_item_bud,	&log_item_attri,    &log_item_attrd,
-    &log_item_xmi,    &log_item_xmd,
+const struct log_item_ops *const log_items[] = {
+    &log_item_buffer,	&log_item_inode,   &log_item_dquot,
+    &log_item_quotaoff, &log_item_icreate, &log_item_efi,
+    &log_item_efd,	&log_item_rui,	   &log_item_rud,
+    &log_item_cui,	&log_item_cud,	   &log_item_bui,
+    &log_item_bud,	&log_item_attri,   &log_item_attrd,
+    &log_item_xmi,	&log_item_xmd,	   NULL,
 };
 
 const struct log_item_ops *log_item_ops_of(u16 type)
 {
-	for (u32 i = 0; i < ARRAY_COUNT(item_ops); i++)
-		if (item_ops[i]->type == type)
-			return item_ops[i];
+	for (u32 i = 0; log_items[i]; i++)
+		if (log_items[i]->type == type)
+			return log_items[i];
 	return NULL;
 }
 

@@ -13,7 +13,9 @@
 #ifndef MENDFS_LOG_RECOVER_H
 #define MENDFS_LOG_RECOVER_H
 
+#include "cache/cache.h"
 #include "device/device.h"
+#include "format/log.h"
 #include "format/type.h"
 
 /* LOG_UNSEEN: nobody has looked. */
@@ -113,7 +115,8 @@ enum log_event_kind {
 	LOG_EVENT_RECORD, /* a record header, or an extended one (index > 0) */
 	LOG_EVENT_OP,	  /* an operation header */
 	LOG_EVENT_ITEM, /* an item that is whole: length, and as index its regions; parts follow */
-	LOG_EVENT_PART, /* a structure, or raw bytes (layout NULL), of an item that is whole */
+	LOG_EVENT_PART, /* a structure, or raw bytes (layout NULL), of an item that is whole; or
+			 * what an operation carries that is no item: "transaction", "unmount" */
 	LOG_EVENT_COMMIT, /* the transaction of this lsn is complete */
 };
 struct log_event {
@@ -122,19 +125,45 @@ struct log_event {
 	u32 offset; /* of an operation in the record's body */
 	u64 lsn;    /* of the record; of the transaction for parts */
 	u32 tid;
-	const char *name;      /* "record", "op", or the item: "buf" */
-	const char *part_name; /* "format", "core", "data", "extents"; NULL for others */
+	const char *name;      /* "record", "op", "transaction", "unmount", or the item: "buf" */
+	const char *part_name; /* "hdr", "ext", "format", "core", "data", "extents" */
 	u32 index;	       /* of repeated parts */
 	const struct layout *layout;
 	const void *bytes;
 	u32 length;
+	/* Where the bytes are: in the record at this block, and how far from its start once
+	 * log_record_open() has made it what its writer had. NULL32: not in one piece. */
+	u32 record, at;
+	u32 blocks, header_blocks; /* of a record, with its headers */
 };
 /* "efi"; NULL: a type that is not known. */
 const char *log_item_type_name(u16 type);
+/* Every kind of part that log_each() can show, with the name of the event: in whatever log. */
+void log_kinds_each(void (*fn)(void *arg, const char *name, const struct part_kind *kind),
+		    void *arg);
 /* Shows each record, operation and item from tail to head (of a clean log: the last record), until
  * fn returns nonzero, which is returned. Reads only. */
 int log_each(struct env *env, const struct geometry *g, struct device *data, struct device *log,
 	     const struct log_options *options, int (*fn)(void *arg, const struct log_event *event),
 	     void *arg);
+
+/*
+ * Changing a record where it lies, for who damages logs.  A record as its writer had it is "open":
+ * without the cycle words, which take the place of the first word of each block of its body.
+ */
+/* In blocks of 512 bytes. */
+static inline u64 log_size(const struct geometry *g)
+{
+	return (u64)g->log_blocks << (g->block_log - LOG_BLOCK_LOG);
+}
+/* `count` blocks of the log from `block`: at most two runs, the second where it begins anew. */
+u32 log_ranges(const struct geometry *g, u32 block, u32 count, struct cache_range out[2]);
+void log_record_open(u8 *record, u32 header_blocks, u32 blocks);
+void log_record_close(const struct geometry *g, u32 block, u8 *record, u32 header_blocks,
+		      u32 blocks);
+/* Makes the checksum of a closed record right, over what its header now says it covers; where that
+ * cannot be, leaves it. */
+int log_record_seal(struct env *env, const struct geometry *g, struct device *data,
+		    struct device *log, u32 block, u8 *record, u32 blocks);
 
 #endif

@@ -277,7 +277,7 @@ static void inode_two_formats(void **state)
 
 static int format_length(void *arg, const struct log_event *event)
 {
-	if (event->kind == LOG_EVENT_PART && !strcmp(event->part_name, "format"))
+	if (event->kind == LOG_EVENT_PART && !strncmp(event->part_name, "format", 6))
 		*(u32 *)arg = event->layout->size;
 	return 0;
 }
@@ -533,6 +533,45 @@ static void put_done(struct maker *m, u16 type, u64 id)
 	maker_op(m, MAKER_TID, 0, &done, sizeof(done));
 }
 
+/* An item says how many elements it has, and its length says the same; of EFI and EFD in one of two
+ * forms. */
+static void intent_lengths(void **state)
+{
+	static const struct {
+		u16 type;
+		u32 claimed, length; /* of what follows the head */
+		bool sound;
+	} with[] = {
+	    {LOG_EFI, 1, 16, true},  {LOG_EFI, 1, 12, true},  {LOG_EFI, 2, 24, true},
+	    {LOG_EFI, 1, 32, false}, {LOG_EFI, 2, 16, false}, {LOG_EFI, 0, 16, false},
+	    {LOG_EFD, 1, 16, true},  {LOG_EFD, 1, 12, true},  {LOG_EFD, 1, 32, false},
+	    {LOG_EFD, 2, 16, false}, {LOG_EFD, 0, 0, false},  {LOG_RUI, 1, 32, true},
+	    {LOG_RUI, 1, 64, false}, {LOG_CUI, 3, 48, true},  {LOG_CUI, 2, 48, false},
+	    {LOG_BUI, 1, 32, true},  {LOG_BUI, 1, 48, false},
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(with); i++) {
+		struct maker *m = maker_open();
+		struct log_status status;
+		struct {
+			struct log_intent head;
+			u8 elements[64];
+		} item = {.head = {le16_make(with[i].type), le16_make(1),
+				   le32_make(with[i].claimed), le64_make(7)}};
+
+		maker_start(m, MAKER_TID, 1);
+		maker_op(m, MAKER_TID, 0, &item, (u32)sizeof(item.head) + with[i].length);
+		maker_commit(m, MAKER_TID);
+		maker_record(m);
+		assert_int_equal(maker_recover(m, &status), with[i].sound ? 0 : -EUCLEAN);
+		if (!with[i].sound)
+			maker_expect(m, "LOG_ITEM");
+		log_status_free(&m->env, &status);
+		maker_close(m);
+	}
+}
+
 static void intents(void **state)
 {
 	struct maker *m = maker_open();
@@ -546,8 +585,8 @@ static void intents(void **state)
 	maker_commit(m, MAKER_TID);
 	maker_record(m);
 	maker_start(m, MAKER_TID, 2);
-	put_done(m, LOG_EFD, 0x10);
-	put_done(m, LOG_CUD, 0x99); /* of an intent before the tail */
+	put_intent(m, LOG_EFD, 0x10, 1); /* it has the extents, too */
+	put_done(m, LOG_CUD, 0x99);	 /* of an intent before the tail */
 	maker_commit(m, MAKER_TID);
 	recover_ok(m, &status);
 	assert_int_equal(status.intents, 2);
@@ -727,7 +766,7 @@ static void shown(void **state)
 	assert_int_equal(s.records, 1);
 	assert_int_equal(s.ops, 5);
 	assert_int_equal(s.items, 1);
-	assert_int_equal(s.parts, 3); /* format, map, data */
+	assert_int_equal(s.parts, 4); /* the transaction; format, map, data */
 	assert_int_equal(s.commits, 1);
 	assert_true(s.data);
 	assert_int_equal(m->data.writes, 0);
@@ -741,7 +780,114 @@ static void shown(void **state)
 			 0);
 	assert_int_equal(s.records, 1);
 	assert_int_equal(s.ops, 1);
+	assert_int_equal(s.parts, 1);
 	maker_close(m);
+}
+
+struct placed {
+	struct maker *m;
+	u8 *record; /* the one at hand, as its writer had it, and the one before */
+	u8 *before;
+	u32 block, blocks, header_blocks, events, elsewhere, nowhere;
+};
+
+static void load_record(struct placed *p, const struct log_event *e)
+{
+	struct cache_range range[2];
+	u8 *to = p->before;
+	u32 count = log_ranges(&p->m->g, e->block, e->blocks, range);
+	u8 *stored = env_alloc(&p->m->env, LOG_RECORD_BYTES);
+
+	p->before = p->record;
+	p->record = to;
+	p->block = e->block;
+	for (u32 i = 0; i < count; to += range[i++].size)
+		memcpy(to, p->m->log.bytes + range[i].at.v, range[i].size);
+	memcpy(stored, p->record, (size_t)e->blocks * LOG_BLOCK);
+	log_record_open(p->record, e->header_blocks, e->blocks);
+	/* and back, with another checksum until it is sealed */
+	to = p->record;
+	log_record_close(&p->m->g, e->block, to, e->header_blocks, e->blocks);
+	assert_memory_equal(to, stored, (size_t)e->blocks * LOG_BLOCK);
+	memset(to + offsetof(struct log_record, crc), 1, 4);
+	assert_int_equal(log_record_seal(&p->m->env, &p->m->g, &p->m->data.dev, &p->m->log.dev,
+					 e->block, to, e->blocks),
+			 0);
+	assert_memory_equal(to, stored, (size_t)e->blocks * LOG_BLOCK);
+	log_record_open(to, e->header_blocks, e->blocks);
+	env_free(&p->m->env, stored);
+}
+
+static int compare_place(void *arg, const struct log_event *e)
+{
+	struct placed *p = arg;
+
+	if (e->kind == LOG_EVENT_RECORD && !e->index)
+		load_record(p, e);
+	if (e->record == NULL32) {
+		p->nowhere += e->kind == LOG_EVENT_PART;
+		return 0;
+	}
+	p->events++;
+	p->elsewhere += e->record != p->block;
+	assert_memory_equal((e->record == p->block ? p->record : p->before) + e->at, e->bytes,
+			    e->layout ? e->layout->size : e->length);
+	return 0;
+}
+
+/* An EFI of three extents, whose second goes over from one record to the next. */
+static void put_split_intent(struct maker *m)
+{
+	struct {
+		struct log_intent head;
+		struct log_extent extent[3];
+	} i = {.head = {le16_make(LOG_EFI), le16_make(1), le32_make(3), le64_make(7)}};
+	const u32 first = sizeof(i.head) + sizeof(i.extent[0]) + 4;
+
+	for (u32 k = 0; k < 3; k++)
+		i.extent[k] = (struct log_extent){le64_make(500 + k), le32_make(3), le32_make(0)};
+	maker_op(m, MAKER_TID, LOG_OP_CONTINUE, &i, first);
+	maker_record(m);
+	maker_op(m, MAKER_TID, LOG_OP_WAS_CONT | LOG_OP_END, (const u8 *)&i + first,
+		 (u32)sizeof(i) - first);
+}
+
+/* Where log_each() says that something is, it is: in records with one header and with several, over
+ * the end of the log, and when an item comes in two records, or in the middle of a region. */
+static void places(void **state)
+{
+	static const u32 size[] = {32768, 262144};
+	const struct be32 old = be32_make(1);
+
+	(void)state;
+	for (u32 i = 0; i < 2 * ARRAY_COUNT(size); i++) {
+		struct maker *m = maker_open();
+		struct placed p = {.m = m,
+				   .record = env_alloc(&m->env, LOG_RECORD_BYTES),
+				   .before = env_alloc(&m->env, LOG_RECORD_BYTES)};
+
+		m->size = size[i / 2];
+		if (i % 2) { /* all but the last blocks have been written */
+			for (u32 b = 0; b < MAKER_BLOCKS; b++)
+				memcpy(m->log.bytes + (size_t)b * LOG_BLOCK, old.b, sizeof(old));
+			m->pos = MAKER_BLOCKS - 3;
+		}
+		maker_start(m, MAKER_TID, 3);
+		maker_buffer(m, MAKER_TID, 800, 0, 0, 8, 1);
+		maker_buffer(m, MAKER_TID, 808, 0, 0, 0, 2); /* one region, the map */
+		put_split_intent(m);
+		maker_commit(m, MAKER_TID);
+		maker_record(m);
+		assert_int_equal(log_each(&m->env, &m->g, &m->data.dev, &m->log.dev, &m->options,
+					  compare_place, &p),
+				 0);
+		assert_int_equal(p.nowhere, 1);
+		assert_int_equal(p.elsewhere, 2); /* head, and the first extent */
+		assert_true(p.events > 15);
+		env_free(&m->env, p.record);
+		env_free(&m->env, p.before);
+		maker_close(m);
+	}
 }
 
 int main(void)
@@ -757,6 +903,7 @@ int main(void)
 	    cmocka_unit_test(unlinked_pointers),
 	    cmocka_unit_test(dquots),
 	    cmocka_unit_test(inode_chunks),
+	    cmocka_unit_test(intent_lengths),
 	    cmocka_unit_test(intents),
 	    cmocka_unit_test(packed_extents),
 	    cmocka_unit_test(accepted_loss),
@@ -764,6 +911,7 @@ int main(void)
 	    cmocka_unit_test(inode_elsewhere),
 	    cmocka_unit_test(inode_two_formats),
 	    cmocka_unit_test(shown),
+	    cmocka_unit_test(places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,10 +58,14 @@ struct log_item_ops {
 	int (*replay)(struct log_replay *r, const struct log_item *item);
 	/* The structures of an item that has passed its check. */
 	void (*parts)(const struct log_item *item, struct log_part_sink *sink);
+	/* What parts() can call a part, but for raw bytes; up to one without a name. */
+	const struct part_kind *kinds;
 	/* Intents: what it announces; sets change_count and allocates change. */
 	int (*changes)(struct log_replay *r, const struct log_item *item, struct log_pending *p);
 };
 
+/* Every type, up to NULL. */
+extern const struct log_item_ops *const log_items[];
 extern const struct log_item_ops log_item_buffer, log_item_inode, log_item_dquot, log_item_quotaoff,
     log_item_icreate, log_item_efi, log_item_efd, log_item_rui, log_item_rud, log_item_cui,
     log_item_cud, log_item_bui, log_item_bud, log_item_attri, log_item_attrd, log_item_xmi,
@@ -110,6 +114,7 @@ void log_intent_parts(const struct log_item *item, struct log_part_sink *sink);
 int log_intent_changes(struct log_replay *r, const struct log_item *item, struct log_pending *p);
 /* The element of log_map, with its owner and place in a file; RUI and BUI have it. */
 const struct log_element *log_map_element(const struct log_item *item);
+extern const struct part_kind log_map_kinds[];
 #define LOG_INTENT_FUNCTIONS                                                               \
 	.check = log_intent_check, .replay = log_intent_replay, .parts = log_intent_parts, \
 	.changes = log_intent_changes
@@ -117,8 +122,10 @@ const struct log_element *log_map_element(const struct log_item *item);
 int log_done_check(struct log_replay *r, const struct log_item *item);
 int log_done_replay(struct log_replay *r, const struct log_item *item);
 void log_done_parts(const struct log_item *item, struct log_part_sink *sink);
-#define LOG_DONE_FUNCTIONS \
-	.check = log_done_check, .replay = log_done_replay, .parts = log_done_parts
+extern const struct part_kind log_done_kinds[];
+#define LOG_DONE_FUNCTIONS                                                           \
+	.check = log_done_check, .replay = log_done_replay, .parts = log_done_parts, \
+	.kinds = log_done_kinds
 /* Room for `count` changes. */
 int log_changes_alloc(struct log_replay *r, struct log_pending *p, u32 count);
 

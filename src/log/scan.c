@@ -91,6 +91,16 @@ int log_scan_init(struct log_scan *scan, struct env *env, const struct geometry 
 	return 0;
 }
 
+u32 log_ranges(const struct geometry *g, u32 block, u32 count, struct cache_range out[2])
+{
+	u64 base = g->log_internal ? fsblock_daddr(g, fsblock_of(g->log_start)).v : 0;
+	u32 first = (u32)min_u64(count, log_size(g) - block);
+
+	out[0] = (struct cache_range){daddr_of(base + (u64)block * LOG_BLOCK), first * LOG_BLOCK};
+	out[1] = (struct cache_range){daddr_of(base), (count - first) * LOG_BLOCK};
+	return first < count ? 2 : 1;
+}
+
 int log_scan_read(const struct log_scan *scan, u32 block, u32 count, void *to)
 {
 	u32 first = count < scan->blocks - block ? count : scan->blocks - block;

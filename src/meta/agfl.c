@@ -45,6 +45,9 @@ static void agfl_parts(const struct geometry *g, const void *block, u32 len, str
 	}
 }
 
+static const struct part_kind kinds[] = {
+    {"hdr", &agfl_layout}, {"slots", &agfl_slot_layout}, {NULL, NULL}};
+
 static void agfl_rules(struct verdict *v, const struct geometry *g, const void *block, u32 len)
 {
 	const struct agfl *agfl = block;
@@ -200,6 +203,7 @@ const struct meta_type meta_agfl = {
     .place = agfl_place,
     .layout = &agfl_layout,
     .parts = agfl_parts,
+    .kinds = kinds,
     .rules = agfl_rules,
     .post = agfl_post,
     .change = agfl_change,

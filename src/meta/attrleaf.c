@@ -155,6 +155,7 @@ const struct meta_type meta_attrleaf = {
     .size = attrleaf_size,
     .layout = &attr_leaf_layout,
     .parts = attr_leaf_parts,
+    .kinds = attr_leaf_kinds,
     .rules = attrleaf_rules,
     .uuid_offset = offsetof(struct attr_leaf, uuid),
     .blkno_offset = offsetof(struct attr_leaf, blkno),

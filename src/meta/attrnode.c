@@ -29,6 +29,7 @@ const struct meta_type meta_attrnode = {
     .size = attrnode_size,
     .layout = &da_node_layout,
     .parts = da_node_parts,
+    .kinds = da_node_kinds,
     .rules = attrnode_rules,
     .uuid_offset = offsetof(struct da_node, uuid),
     .blkno_offset = offsetof(struct da_node, blkno),

@@ -37,6 +37,7 @@ const struct meta_type meta_attrremote = {
     .size = attrremote_size,
     .layout = &attr_remote_layout,
     .parts = attr_remote_parts,
+    .kinds = attr_remote_kinds,
     .rules = attrremote_rules,
     .uuid_offset = offsetof(struct attr_remote, uuid),
     .blkno_offset = offsetof(struct attr_remote, blkno),

@@ -127,6 +127,7 @@ const struct meta_type meta_dirblock = {
     .size = dirblock_size,
     .layout = &dir_data_layout,
     .parts = dir_data_parts,
+    .kinds = dir_block_kinds,
     .rules = dirblock_rules,
     .change = dir_change_names,
     .uuid_offset = offsetof(struct dir_data, uuid),

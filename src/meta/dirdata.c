@@ -27,6 +27,7 @@ const struct meta_type meta_dirdata = {
     .size = dirdata_size,
     .layout = &dir_data_layout,
     .parts = dir_data_parts,
+    .kinds = dir_data_kinds,
     .rules = dirdata_rules,
     .change = dir_change_data,
     .uuid_offset = offsetof(struct dir_data, uuid),

@@ -56,6 +56,7 @@ const struct meta_type meta_dirfree = {
     .size = dirfree_size,
     .layout = &dir_free_layout,
     .parts = dir_free_parts,
+    .kinds = dir_free_kinds,
     .rules = dirfree_rules,
     .change = dir_change_free,
     .uuid_offset = offsetof(struct dir_free, uuid),

@@ -41,6 +41,7 @@ const struct meta_type meta_dirleaf = {
     .size = dirleaf_size,
     .layout = &dir_leaf_layout,
     .parts = dir_leaf_parts,
+    .kinds = dir_leaf_kinds,
     .rules = dirleaf_rules,
     .change = dir_change_index,
     .uuid_offset = offsetof(struct dir_leaf, uuid),

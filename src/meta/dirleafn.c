@@ -35,6 +35,7 @@ const struct meta_type meta_dirleafn = {
     .size = dirleafn_size,
     .layout = &dir_leaf_layout,
     .parts = dir_leaf_parts,
+    .kinds = dir_leafn_kinds,
     .rules = dirleafn_rules,
     .change = dir_change_index,
     .uuid_offset = offsetof(struct dir_leaf, uuid),

@@ -168,6 +168,8 @@ static void dquot_parts(const struct geometry *g, const void *block, u32 len,
 	}
 }
 
+static const struct part_kind kinds[] = {{"dquot", &dquot_layout}, {NULL, NULL}};
+
 /* --- usage --- */
 
 static void post_usage(struct sweep *sweep, enum side side, u32 type, u64 id,
@@ -336,6 +338,7 @@ const struct meta_type meta_dquot = {
     .size = dquot_size,
     .layout = &dquot_layout,
     .parts = dquot_parts,
+    .kinds = kinds,
     .rules = dquot_rules,
     .post_inode = dquot_post_inode,
     .change = dquot_change,

@@ -552,6 +552,24 @@ static void emit_target(struct part_sink *sink, const struct inode *inode)
 	}
 }
 
+static const struct part_kind kinds[] = {
+    {"core", &dinode_layout},
+    {"core", &dinode64_layout},
+    {"extents", &bmbt_rec_layout},
+    {"aextents", &bmbt_rec_layout},
+    {"root", &bmdr_layout},
+    {"keys", &bmbt_key_layout},
+    {"ptrs", &btree_ptr_long_layout},
+    {"aroot", &bmdr_layout},
+    {"akeys", &bmbt_key_layout},
+    {"aptrs", &btree_ptr_long_layout},
+    {"target", &target_layouts[0]},
+    {"dev", &inode_dev_layout},
+    DIR_SHORT_KINDS,
+    ATTR_SHORT_KINDS,
+    {NULL, NULL},
+};
+
 static void fork_parts(const struct geometry *g, const struct inode *inode, enum fork_id which,
 		       struct part_sink *sink)
 {
@@ -609,6 +627,7 @@ const struct meta_type meta_inode = {
     .size = inode_type_size,
     .layout = &dinode_layout,
     .parts = inode_parts,
+    .kinds = kinds,
     .rules = inode_type_rules,
     .rebuild = inode_rebuild,
     .change = inode_change,

@@ -119,6 +119,8 @@ static void rtbitmap_parts(const struct geometry *g, const void *block, u32 len,
 	}
 }
 
+static const struct part_kind kinds[] = {{"words", &rtbitmap_word_layout}, {NULL, NULL}};
+
 static bool rtbitmap_present(const struct geometry *g)
 {
 	return g->rbm_ino && g->rbm_ino != NULL64;
@@ -140,6 +142,7 @@ const struct meta_type meta_rtbitmap = {
     .size = rtbitmap_size,
     .layout = &rtbitmap_word_layout,
     .parts = rtbitmap_parts,
+    .kinds = kinds,
     .post_inode = rtbitmap_post_inode,
     .rebuild = rt_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,

@@ -73,6 +73,8 @@ static void rtsummary_parts(const struct geometry *g, const void *block, u32 len
 	}
 }
 
+static const struct part_kind kinds[] = {{"words", &rtsummary_word_layout}, {NULL, NULL}};
+
 static bool rtsummary_present(const struct geometry *g)
 {
 	return g->rsum_ino && g->rsum_ino != NULL64;
@@ -94,6 +96,7 @@ const struct meta_type meta_rtsummary = {
     .size = rtsummary_size,
     .layout = &rtsummary_word_layout,
     .parts = rtsummary_parts,
+    .kinds = kinds,
     .post_inode = rtsummary_post_inode,
     .rebuild = rt_rebuild,
     .needs_check = 1ull << META_INODE | 1ull << META_BMBT,

@@ -144,6 +144,7 @@ const struct meta_type meta_symlink = {
     .size = symlink_size,
     .layout = &symlink_hdr_layout,
     .parts = symlink_parts,
+    .kinds = symlink_kinds,
     .rules = symlink_rules,
     .post_inode = symlink_post,
     .uuid_offset = offsetof(struct symlink_hdr, uuid),

@@ -21,11 +21,13 @@
  *	                number of them; "by" says which repair a line is about
  *	--types=A,B,..  only objects of these types
  *	--list          print the objects and fields
+ *	--kinds         print all there is to damage on any image (kinds.h); needs no IMAGE
  *
  * Output: a JSON object for each damaged image, one a line; the first line is about the image as it
  * was.  Exit status 0, or 2 when the check of the image itself is not silent.
  */
 #include "census.h"
+#include "kinds.h"
 #include "log_objects.h"
 #include "mend.h"
 #include "outside.h"
@@ -48,7 +50,7 @@ struct campaign {
 	u32 per;
 	const char *types; /* NULL: all */
 	u32 chosen;	   /* groups of these types, the first */
-	bool list, log, repair, census;
+	bool list, kinds, log, repair, census;
 	struct outside outside[OUTSIDE_MAX];
 	u32 outsiders;
 	struct sound *sound;  /* with outsiders */
@@ -88,15 +90,15 @@ static bool damage_apply(struct campaign *c, struct damage *d)
 	damage_field(d->verb, spot->field, spot->element, now + spot->offset, &seed);
 	d->new_value = field_get(spot->field, now + spot->offset, spot->element);
 	if (opened)
-		log_object_close(object, now);
+		log_object_close(&c->objects, object, now);
 	changed = memcmp(d->before, now, object->size);
 	if (changed) {
 		if (d->fix_crc && !object->header)
 			damage_fix_crc(&c->objects.geo, object->type, d->before, now, object->size,
 				       spot->offset + spot->field->bit / 8);
-		object_write(object, &c->data, now);
 		if (d->fix_crc && object->header)
-			log_object_seal(&c->objects, object, &c->data);
+			log_object_seal(&c->world, &c->objects, object, &c->data, now);
+		object_write(object, &c->data, now);
 	} else {
 		free(d->before);
 	}
@@ -455,21 +457,30 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: campaign [--rt=FILE] [--name=NAME] [--seed=N] [--per=N] [--count=N] "
 		"[--pairs=N] [--judge=COMMAND] [--log] [--repair] [--cuts=N] [--census] "
-		"[--repairer=NAME=COMMAND] [--types=A,B] [--list] [--verbose] IMAGE\n");
+		"[--repairer=NAME=COMMAND] [--types=A,B] [--list] [--verbose] IMAGE, or --kinds\n");
 	return 1;
 }
 
 static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 {
 	static const struct option options[] = {
-	    {"rt", required_argument, NULL, 'r'},	{"name", required_argument, NULL, 'n'},
-	    {"seed", required_argument, NULL, 's'},	{"per", required_argument, NULL, 'p'},
-	    {"count", required_argument, NULL, 'c'},	{"pairs", required_argument, NULL, '2'},
-	    {"judge", required_argument, NULL, 'j'},	{"list", no_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},	{"log", no_argument, NULL, 'g'},
-	    {"types", required_argument, NULL, 't'},	{"repair", no_argument, NULL, 'R'},
-	    {"cuts", required_argument, NULL, 'C'},	{"census", no_argument, NULL, 'S'},
-	    {"repairer", required_argument, NULL, 'o'}, {0},
+	    {"rt", required_argument, NULL, 'r'},
+	    {"name", required_argument, NULL, 'n'},
+	    {"seed", required_argument, NULL, 's'},
+	    {"per", required_argument, NULL, 'p'},
+	    {"count", required_argument, NULL, 'c'},
+	    {"pairs", required_argument, NULL, '2'},
+	    {"judge", required_argument, NULL, 'j'},
+	    {"list", no_argument, NULL, 'l'},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"log", no_argument, NULL, 'g'},
+	    {"types", required_argument, NULL, 't'},
+	    {"repair", no_argument, NULL, 'R'},
+	    {"cuts", required_argument, NULL, 'C'},
+	    {"census", no_argument, NULL, 'S'},
+	    {"repairer", required_argument, NULL, 'o'},
+	    {"kinds", no_argument, NULL, 'K'},
+	    {0},
 	};
 	int o;
 
@@ -505,9 +516,13 @@ static int parse(struct campaign *c, int argc, char **argv, const char **rt)
 			c->outsiders++;
 		else if (o == 'v')
 			c->world.print = true;
+		else if (o == 'K')
+			c->kinds = true;
 		else
 			return usage();
 	}
+	if (c->kinds)
+		return 0;
 	if (optind + 1 != argc || !c->per)
 		return usage();
 	c->path = argv[optind];
@@ -524,8 +539,13 @@ int main(int argc, char **argv)
 	c.per = 2;
 	c.seed = 1;
 	world_init(&c.world);
-	if (parse(&c, argc, argv, &rt) ||
-	    image_map(&c.world, c.path, c.judge || c.outsiders, &c.data))
+	if (parse(&c, argc, argv, &rt))
+		return 1;
+	if (c.kinds) {
+		kinds_print();
+		return 0;
+	}
+	if (image_map(&c.world, c.path, c.judge || c.outsiders, &c.data))
 		return 1;
 	c.images.data = &c.data;
 	if (rt) {

@@ -3,7 +3,7 @@
 #
 #	full.sh [PLACES] [SEED]
 #
-# PLACES for each field (default 3), JOBS at a time (default: one a processor). Some minutes; more than 50,000 images. Status 1 when anything is missed.
+# PLACES for each field (default 3), JOBS at a time (default: one a processor). Some minutes; more than 50,000 images. Status 1 when anything is missed, or cannot be reached.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/damage/lib.sh
@@ -25,5 +25,6 @@ export CAMPAIGN
 for b in "${DIRTY[@]}"; do : >"$b.dirty"; done
 printf '%s\n' "${BASES[@]}" "${DIRTY[@]}" | xargs -P "${JOBS:-$(nproc)}" -I{} bash -c 'one "$@"' one {} "${1:-3}" "${2:-1}" || exit 1
 for b in "${BASES[@]}" "${DIRTY[@]}"; do cat "$b.jsonl"; done >all
-"$TOP/tests/damage/summary.py" --write-docs "$TOP/docs/DAMAGE.md" all || exit 1
+"$CAMPAIGN" --kinds >kinds || exit 1
+"$TOP/tests/damage/summary.py" --kinds kinds --write-docs "$TOP/docs/DAMAGE.md" all || exit 1
 SCRATCH=$SCRATCH "$TOP/tests/damage/versus-repair.sh" 500 "${2:-1}"

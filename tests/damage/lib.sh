@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts of the damage campaign after tests/lib.sh: the base images and the programs.
 
-BASES=(aged-1k quota realtime parent pieces plain)
+BASES=(aged-1k quota realtime parent pieces plain trees far)
 # Their logs are damaged.
 DIRTY=(log-efi log-rui log-cui log-bui log-attri-pptr log-xmi quota-dirty)
 CAMPAIGN=$TOP/build/tests/campaign
@@ -25,20 +25,35 @@ plain_base() {
 	SIZE=300M image plain.img -d agcount=2 -m rmapbt=1 -p proto
 }
 
+# What only many blocks lead to: trees of inodes and of an attribute fork with more than a root, a second block of free
+# index, made cheap by blocks of 1 KiB, also for directories, which mkfs would make of 4 KiB.
+trees_base() {
+	local ag
+	"$MENDFS" mkfs -q -b size=1k -d file,name=trees.img,size=40m,agcount=2 -m rmapbt=1 -n parent=0 2>/dev/null || return 1
+	for ag in 0 1; do "$MENDFS" damage trees.img superblock "$ag" dirblklog zeroes >/dev/null || return 1; done
+	"${CAMPAIGN%/*}/reach" trees trees.img
+}
+
+# Inode numbers above 2^32; nearly all of it is a hole.
+far_base() {
+	"$MENDFS" mkfs -q -d file,name=far.img,size=1400g,agcount=5 -l size=64m -m rmapbt=0,reflink=0 -n parent=0 &&
+		"${CAMPAIGN%/*}/reach" far far.img
+}
+
 # Unpacks the images with a dirty log into the current folder.
 dirty_bases() {
 	local b
 	for b in "${DIRTY[@]}"; do xz -dc "$TOP/tests/fixtures/$b.img.xz" >"$b.img" || return 1; done
 }
 
-# Unpacks the base images into the current folder.
+# Puts the base images into the current folder.
 bases() {
 	local b
 	for b in "${BASES[@]}"; do
-		[ "$b" = plain ] || xz -dc "$TOP/tests/fixtures/$b.img.xz" >"$b.img" || return 1
+		[[ $b = @(plain|trees|far) ]] || xz -dc "$TOP/tests/fixtures/$b.img.xz" >"$b.img" || return 1
 	done
 	xz -dc "$TOP/tests/fixtures/realtime.rt.xz" >realtime.rt || return 1
-	plain_base
+	plain_base && trees_base && far_base
 }
 
 # campaign BASE OPTION...: appends to BASE.jsonl

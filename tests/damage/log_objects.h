@@ -10,16 +10,15 @@
 
 #include "objects.h"
 
-/* As objects_collect(); an internal log. Records that run over the end of the log are left out. */
+/* As objects_collect(); an internal log. */
 int log_objects_collect(struct world *world, const struct world_images *images, u32 per_group,
 			u64 seed, struct objects *out);
 /* The bytes of a record without the cycle words, and with them again. */
 void log_object_open(const struct object *object, u8 *bytes);
-void log_object_close(const struct object *object, u8 *bytes);
-/* Makes the checksum of the record in the image right, as far as its header still says what it
- * covers. */
-void log_object_seal(const struct objects *objects, const struct object *object,
-		     struct image *image);
+void log_object_close(const struct objects *objects, const struct object *object, u8 *bytes);
+/* Makes the checksum of the closed record right, as far as its header still says what it covers. */
+void log_object_seal(struct world *world, const struct objects *objects,
+		     const struct object *object, struct image *image, u8 *bytes);
 /* All structures that are in use after the replay, as a number; 0 when it comes to none. */
 u64 log_replay_digest(struct world *world, const struct world_images *images);
 

@@ -1,6 +1,7 @@
 /* Collecting what can be damaged; see objects.h. Ends the program when memory is short. */
 #include "objects.h"
 
+#include "format/dir.h"
 #include "format/inode.h"
 #include "ledger/sweep.h"
 #include "meta/inode.h"
@@ -36,7 +37,8 @@ struct collecting {
 static void on_visited(void *arg, const struct ref *ref)
 {
 	struct collecting *c = arg;
-	struct object object = {ref->type, ref->at.v, ref->size, ref->where, NULL, 0};
+	struct object object = {
+	    .type = ref->type, .at = ref->at.v, .size = ref->size, .where = ref->where};
 
 	/* a chunk of inodes is damaged inode by inode */
 	if (ref->type->id == META_INODES) {
@@ -85,6 +87,8 @@ static const char *kind_of(const struct geometry *g, const struct object *object
 
 	if (object->type->id == META_SUPERBLOCK && object->where.ag)
 		return ":copy";
+	if (object->type->id == META_DIRFREE && be32_get(((const struct dir_free *)bytes)->firstdb))
+		return ":later";
 	if (object->type->id != META_INODE)
 		return "";
 	mode = be16_get(((const struct dinode *)bytes)->mode);
@@ -177,6 +181,34 @@ static void add_field(struct gathering *g, const struct part *part, const struct
 	}
 }
 
+struct declared {
+	const struct part *part;
+	bool found;
+};
+
+static void compare_kind(void *arg, const struct part_kind *kind)
+{
+	struct declared *d = arg;
+	const struct layout *layout = d->part->layout;
+	bool same = !strcmp(kind->name, d->part->name);
+
+	for (u32 i = 0; same && i < layout->field_count; i++)
+		same = layout_field(kind->layout, layout->fields[i].name) != NULL;
+	d->found |= same;
+}
+
+/* What the descriptor does not say that there can be, nobody would miss where it is not. */
+static void expect_declared(const struct meta_type *type, const struct part *part)
+{
+	struct declared d = {part, false};
+
+	type_kinds_each(type, compare_kind, &d);
+	if (d.found)
+		return;
+	fprintf(stderr, "part %s of %s is none of its kinds\n", part->name, type->name);
+	abort();
+}
+
 static void on_part(struct part_sink *sink, const struct part *part)
 {
 	struct gathering *g = (struct gathering *)sink;
@@ -190,6 +222,7 @@ static void on_part(struct part_sink *sink, const struct part *part)
 	}
 	if (!objects_wanted(nth))
 		return;
+	expect_declared(object->type, part);
 	for (u32 i = 0; i < part->layout->field_count; i++)
 		add_field(g, part, &part->layout->fields[i]);
 }

@@ -17,6 +17,7 @@ struct object {
 	struct cache_range *range; /* of an object in pieces; else NULL */
 	u32 ranges;
 	u32 header; /* of a record of the log: bytes of its headers; else 0 */
+	u32 block;  /* of the log, for a record */
 };
 
 /* One element of one field at one place. */

@@ -335,7 +335,7 @@ int image_map(struct world *world, const char *path, bool shared, struct image *
 		return -1;
 	}
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
-		   shared ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+		   shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, fd, 0); /* may have holes */
 	close(fd);
 	if (map == MAP_FAILED) {
 		perror(path);
