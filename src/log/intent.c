@@ -83,7 +83,7 @@ const struct part_kind log_map_kinds[] = {
 
 int log_done_check(struct log_replay *r, const struct log_item *item)
 {
-	if (!LOG_FORMAT(item, log_done))
+	if (!LOG_FORMAT(item, log_done) || item->regions != 1)
 		return log_item_bad(r, item, "format length", log_region_length(item, 0));
 	return 0;
 }

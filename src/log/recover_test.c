@@ -572,6 +572,30 @@ static void intent_lengths(void **state)
 	}
 }
 
+/* A done item is one region: another would have been the next item. */
+static void done_regions(void **state)
+{
+	static const u16 type[] = {LOG_EFD, LOG_RUD, LOG_CUD, LOG_BUD, LOG_ATTRD, LOG_XMD};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(type); i++) {
+		struct maker *m = maker_open();
+		const struct log_done done = {le16_make(type[i]), le16_make(2), le32_make(0),
+					      le64_make(7)};
+		struct log_status status;
+
+		maker_start(m, MAKER_TID, 1);
+		maker_op(m, MAKER_TID, 0, &done, sizeof(done));
+		put_done(m, type[i], 8);
+		maker_commit(m, MAKER_TID);
+		maker_record(m);
+		assert_int_equal(maker_recover(m, &status), -EUCLEAN);
+		maker_expect(m, "LOG_ITEM");
+		log_status_free(&m->env, &status);
+		maker_close(m);
+	}
+}
+
 static void intents(void **state)
 {
 	struct maker *m = maker_open();
@@ -904,6 +928,7 @@ int main(void)
 	    cmocka_unit_test(dquots),
 	    cmocka_unit_test(inode_chunks),
 	    cmocka_unit_test(intent_lengths),
+	    cmocka_unit_test(done_regions),
 	    cmocka_unit_test(intents),
 	    cmocka_unit_test(packed_extents),
 	    cmocka_unit_test(accepted_loss),

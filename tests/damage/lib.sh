@@ -3,7 +3,7 @@
 
 BASES=(aged-1k quota realtime parent pieces plain trees far)
 # Their logs are damaged.
-DIRTY=(log-efi log-rui log-cui log-bui log-attri-pptr log-xmi quota-dirty)
+DIRTY=(log-efi log-rui log-cui log-bui log-attri-pptr log-xmi quota-dirty log-items log-unmount)
 CAMPAIGN=$TOP/build/tests/campaign
 # The program with the sanitizers, where it is built.
 if [ -n "${MENDFS_ASAN:-}" ]; then
@@ -40,10 +40,20 @@ far_base() {
 		"${CAMPAIGN%/*}/reach" far far.img
 }
 
-# Unpacks the images with a dirty log into the current folder.
+# Puts the images whose log is damaged into the current folder: as kernels left them; with the items that they leave now
+# and then; and with nothing but the record of an unmount.
 dirty_bases() {
 	local b
-	for b in "${DIRTY[@]}"; do xz -dc "$TOP/tests/fixtures/$b.img.xz" >"$b.img" || return 1; done
+	for b in "${DIRTY[@]}"; do
+		[[ $b = @(log-items|log-unmount) ]] || xz -dc "$TOP/tests/fixtures/$b.img.xz" >"$b.img" || return 1
+	done
+	[ -e plain.img ] || plain_base || return 1
+	cp --sparse=always plain.img log-items.img
+	# of logged attributes, without which a kernel takes no ATTRI
+	"$MENDFS" damage log-items.img superblock 0 features_log_incompat lastbit >/dev/null || return 1
+	"${CAMPAIGN%/*}/reach-log" log-items.img || return 1
+	"$MENDFS" mkfs -q -d file,name=log-unmount.img,size=40m,agcount=2 2>/dev/null || return 1
+	"${CAMPAIGN%/*}/reach" far log-unmount.img
 }
 
 # Puts the base images into the current folder.

@@ -109,7 +109,9 @@ class Summary:
         if record.get("effect") is False:
             rule = WITHOUT_EFFECT
         else:
-            rule = self.rule_of(key, record["base"], damage["verb"]) if damage["crc"] else None
+            rule = self.rule_of(key, record["base"], damage["verb"])
+            if rule and not damage["crc"] and "crc-left" not in rule.verbs:
+                rule = None
         if not rule:
             self.problems.append(f"{record['base']}: unnoticed: {describe(damage)}")
         else:
