@@ -106,3 +106,58 @@ done <pieces.blocks | sort | uniq -c >pieces.verdicts
 same pieces-sound "$(wc -l <pieces.blocks) no findings" "$(sed 's/^ *//' pieces.verdicts)"
 "$M" inspect pieces.img inode "$dir" data 16 | grep -c '^entry\[' >pieces.entries
 same pieces-entries "$(cat pieces.entries)" "$(grep -c "^inode $dir data 16 as dirdata	entry\[[0-9]*\]\.inumber" pieces.list)"
+
+# Records of the log: in a log of kernels, whose items begin in one record and end in a later one; and in one with extended headers.
+xz -dc "$TOP/tests/fixtures/log-efi.img.xz" >pristine
+cp --sparse=always pristine image
+"$M" damage --list image >all
+"$M" damage --list image log record 49 >one
+check log-list-one diff one <(grep '^log record 49	' all)
+check log-list-has-records test "$(grep '^log record' all | cut -f1 | uniq | wc -l)" = 50
+for field in hdr.len 'hdr.cycle_data\[63\]' 'op\[0\].tid' 'transaction\[0\].num_items' 'item\[[0-9]*\].extent\[0\].start'; do
+	check "log-list-$field" grep -qx "log record 49	$field" one
+done
+# The names are those that inspect shows, and so are the values.
+"$M" inspect image log record 49 >shown
+item=$(sed -n 's/^  \(item\[[0-9]*\]\): efi,.*/\1/p' shown)
+value=$(sed -n "/^    ${item//[\[\]]/.}.extent\[0\]/,/len/s/^ *len  *//p" shown)
+same log-field "$value" "$("$M" inspect --field="$item.extent[0].len" image log record 49)"
+undone log-item image log record 49 "$item.extent[0].len" add
+check log-item-says grep -qF "log record 49: $item.extent[0].len: $value -> $((value + 1))" out
+lsn=$(sed -n 's/^record 49 .* lsn //p' shown)
+undone log-item-by-lsn image log record "$lsn" "$item.extent[0].len" add
+undone log-crc-itself image log record 3 hdr.crc add
+undone log-header image log record 3 hdr.cycle add
+undone log-header-crc-left --no-fix-crc image log record 3 hdr.tail_lsn add
+undone log-operation image log record 20 'op[1].len' add
+undone log-transaction image log record 49 'transaction[0].magic' zeroes
+# The sum is right afterwards, unless it is to be left: what is found is the item, or the sum.
+"$M" damage image log record 49 "$item.extent[0].len" firstbit >/dev/null
+"$M" check image >found
+check log-crc-fixed test "$(grep -c LOG_RECORD_CRC found)" = 0
+check log-item-found grep -q LOG_INTENT_PENDING found
+cp --sparse=always pristine image
+"$M" damage --no-fix-crc image log record 13 hdr.tail_lsn add >/dev/null
+"$M" check --log=accept-loss image >found
+check log-crc-left grep -q LOG_RECORD_CRC found
+cp --sparse=always pristine image
+# Also where an item begins in the record before: that is the one which is sealed, and undone.
+"$M" damage image log record 0 hdr.crc lastbit >out
+eval "$(sed -n 's/^undo: mendfs/"$M"/p' out)"
+start=$(($(sed -n 's/^undo:.*@\([0-9]*\) .*/\1/p' out) / 512 - 2)) # the record is at block 2 of the log
+over=$(awk -F '\t' '$2 ~ /^item\[0\].format.type/ { print $1 }' all | sed -n '/ 2[0-9]$/p' | while read -r _ _ record; do
+	base=$("$M" inspect --field=hdr.lsn image log record "$record")
+	"$M" damage image log record "$record" 'item[0].format.type' add >out 2>&1 || exit
+	eval "$(sed -n 's/^undo: mendfs/"$M"/p' out)"
+	seal=$(sed -n 's/^undo:.*undo=[0-9a-f]*@\([0-9]*\) --undo.*/\1/p' out)
+	[ $((seal / 512 - start)) = "${base#*:}" ] || echo "$record"
+done | wc -l)
+check log-items-from-before test "$over" -gt 0
+check log-all-undone cmp pristine image
+for wrong in 'log hdr.len add' 'log all hdr.len add' 'log record x hdr.len add'; do
+	# shellcheck disable=SC2086
+	status "${wrong// /-}" 8 "$M" damage image $wrong
+done
+status log-record-beyond 4 "$M" damage image log record 50 hdr.len add
+status log-no-field 4 "$M" damage image log record 49 'item[999].format.size' add
+check log-refused-leave-it-alone cmp pristine image

@@ -25,7 +25,7 @@ check record-one test "$(grep -c '^record ' out)" = 1
 check record-array grep -q 'cycle_data  *\[0\] 0x9f576763 .* \[33-63\] 0x0$' out
 check record-type grep -q 'type  *0x123c (buf)$' out
 check record-time grep -q 'mtime  *[0-9]* (20[0-9-]* [0-9:.]* UTC)$' out
-check record-flags grep -q '^  operation at byte 0, transaction 0x9f576763, 0 bytes, start$' out
+check record-flags grep -q '^  op\[0\]: operation at byte 0, transaction 0x9f576763, 0 bytes, start$' out
 check record-data grep -q '^ *0000  41423343 ' out # a block of the cntbt, "AB3C"
 status record-beyond 4 "$M" inspect log-efi.img log record 50
 check record-beyond-why grep -q 'no record 50, of 50$' err

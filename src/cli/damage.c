@@ -8,6 +8,7 @@
 
 #include "base/trail.h"
 #include "cli/cli.h"
+#include "cli/object_log.h"
 #include "format/damage.h"
 #include "format/verify.h"
 
@@ -21,8 +22,8 @@
 
 #define UNDO_GAP 8 /* runs of changes that are nearer than this become one */
 
-/* Writes what differs, run by run; prints what undoes it. */
-static int write_changes(const struct object *o, const u8 *now)
+/* Writes what differs from `before`, run by run; prints what undoes it. */
+static int write_changes(const struct object *o, const u8 *before, const u8 *now)
 {
 	u32 at = 0;
 
@@ -31,7 +32,7 @@ static int write_changes(const struct object *o, const u8 *now)
 		struct daddr where;
 		int err;
 
-		if (o->bytes[at] == now[at]) {
+		if (before[at] == now[at]) {
 			at++;
 			continue;
 		}
@@ -40,20 +41,20 @@ static int write_changes(const struct object *o, const u8 *now)
 			/* Runs end where the object's pieces do. */
 			if (object_daddr(o, end).v - where.v != end - at)
 				break;
-			if (o->bytes[end] != now[end])
+			if (before[end] != now[end])
 				last = end + 1;
 		}
 		room = last - at;
-		err = device_write(o->vol->data, where, now + at, room);
+		err = device_write(o->dev, where, now + at, room);
 		if (err)
 			return err;
 		printf(" --undo=");
 		for (u32 i = at; i < last; i++)
-			printf("%02x", o->bytes[i]);
+			printf("%02x", before[i]);
 		printf("@%" PRIu64, where.v);
 		at = last;
 	}
-	return o->vol->data->flush(o->vol->data);
+	return o->dev->flush(o->dev);
 }
 
 /* An argument for a shell. */
@@ -75,10 +76,12 @@ static int apply(const struct object *o, const struct damage *damage, enum damag
 	char before[VALUE_TEXT], after[VALUE_TEXT];
 	u64 seed = damage->seed;
 	u8 *now;
+	bool fix_crc;
 	int err = object_field_find(o, damage->field, &field);
 
 	if (err)
 		return err;
+	fix_crc = damage->fix_crc && field.field->kind != FIELD_CRC;
 	now = env_alloc(o->vol->env, o->len);
 	if (!now)
 		return fail(-ENOMEM, "%s: out of memory", o->name);
@@ -89,17 +92,23 @@ static int apply(const struct object *o, const struct damage *damage, enum damag
 		env_free(o->vol->env, now);
 		return -EALREADY;
 	}
-	if (damage->fix_crc && field.field->kind != FIELD_CRC)
-		damage_fix_crc(&o->vol->geo, o->type, o->bytes, now, o->len, field.offset);
-	value_print(&o->vol->geo, o->type->layout, field.field, o->bytes + field.offset,
-		    field.element, before);
-	value_print(&o->vol->geo, o->type->layout, field.field, now + field.offset, field.element,
+	value_print(&o->vol->geo, field.layout, field.field, o->bytes + field.offset, field.element,
+		    before);
+	value_print(&o->vol->geo, field.layout, field.field, now + field.offset, field.element,
 		    after);
+	if (o->log)
+		err = object_log_store(o, now, fix_crc);
+	else if (fix_crc)
+		damage_fix_crc(&o->vol->geo, o->type, o->bytes, now, o->len, field.offset);
+	if (err) {
+		env_free(o->vol->env, now);
+		return err;
+	}
 	printf("%s: %s: %s -> %s%s\nundo: mendfs damage", o->name, damage->field, before, after,
 	       damage->fix_crc ? "" : " (checksum as it was)");
-	err = write_changes(o, now);
+	err = write_changes(o, o->log ? object_log_stored(o) : o->bytes, now);
 	printf(" ");
-	print_quoted(o->vol->data->name);
+	print_quoted(o->dev->name);
 	printf("\n");
 	env_free(o->vol->env, now);
 	return err;

@@ -2,6 +2,7 @@
 #include "cli/damage.h"
 
 #include "base/trail.h"
+#include "cli/object_log.h"
 #include "fs/fork.h"
 #include "ledger/sweep.h"
 #include "meta/inode.h"
@@ -10,10 +11,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void list_part(void *arg, const struct part *part)
+static void list_named(void *arg, const char *name, const struct part *part)
 {
-	const struct object *o = arg;
 	char prefix[64] = "";
+
+	(void)arg;
 
 	if (part->repeated)
 		snprintf(prefix, sizeof(prefix), "%s[%u].", part->name, part->index);
@@ -25,10 +27,15 @@ static void list_part(void *arg, const struct part *part)
 			   f->kind == FIELD_BYTES;
 
 		for (u32 e = 0; e < (one ? 1 : f->count); e++) {
-			printf("%s\t%s%s", o->name, prefix, f->name);
+			printf("%s\t%s%s", name, prefix, f->name);
 			printf(one ? "\n" : "[%u]\n", e);
 		}
 	}
+}
+
+static void list_part(void *arg, const struct part *part)
+{
+	list_named(NULL, ((const struct object *)arg)->name, part);
 }
 
 void damage_list(const struct object *object)
@@ -141,5 +148,7 @@ int damage_list_all(struct vol *vol)
 		return fail(-ENOMEM, "out of memory");
 	err = sweep_run(vol, &options, &stats);
 	vol->env->lock_destroy(vol->env, listing.lock);
-	return err ? err : listing.err;
+	if (!err)
+		err = listing.err;
+	return err ? err : object_log_each(vol, list_named, NULL);
 }

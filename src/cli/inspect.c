@@ -102,8 +102,8 @@ static int show_field(struct cli_run *run, const struct object *object, const ch
 
 	if (err)
 		return err;
-	value_print(&object->vol->geo, object->type->layout, found.field,
-		    object->bytes + found.offset, found.element, text);
+	value_print(&object->vol->geo, found.layout, found.field, object->bytes + found.offset,
+		    found.element, text);
 	fprintf(run->out, "%s\n", text);
 	return 0;
 }
@@ -219,7 +219,7 @@ static int work(struct cli_run *run, void *options)
 	struct vol *vol;
 	int err, status = 0;
 
-	if (!strcmp(inspect->words[0], "log")) {
+	if (!strcmp(inspect->words[0], "log") && !inspect->field) {
 		err = show_log(run, inspect, &request, &status);
 		if (err)
 			status = cli_failed_in(run);

@@ -8,6 +8,7 @@
 
 #include "base/trail.h"
 #include "cli/cli.h"
+#include "cli/object_log.h"
 #include "cli/print.h"
 #include "log/recover.h"
 
@@ -65,7 +66,8 @@ struct shown {
 	FILE *out;
 	const struct log_request *request;
 	u32 records; /* begun so far */
-	bool whole;  /* the one at hand is shown with all it has */
+	struct log_naming naming;
+	bool whole; /* the one at hand is shown with all it has */
 	bool found;
 	/* Of the record at hand, for its line. */
 	struct {
@@ -166,6 +168,15 @@ static void dump(FILE *out, const u8 *bytes, u32 length)
 	}
 }
 
+/* As the fields below it are named. */
+static void print_part_name(FILE *out, const struct log_naming *n, u32 length)
+{
+	if (n->repeated)
+		fprintf(out, "    %s[%u] (%u bytes)\n", n->part, n->index, length);
+	else
+		fprintf(out, "    %s (%u bytes)\n", n->part, length);
+}
+
 static void print_event(struct shown *s, const struct log_event *e)
 {
 	FILE *out = s->out;
@@ -174,25 +185,26 @@ static void print_event(struct shown *s, const struct log_event *e)
 	switch (e->kind) {
 	case LOG_EVENT_RECORD:
 		if (e->index)
-			fprintf(out, "  extended header %u\n", e->index);
+			fprintf(out, "  %s[%u]: extended header\n", s->naming.part, e->index);
 		else
 			fprintf(out, "record %u at block %u, lsn %" PRIu64 ":%" PRIu64 "\n",
 				s->records - 1, e->block, e->lsn >> 32, e->lsn & NULL32);
 		break;
 	case LOG_EVENT_OP:
-		fprintf(out, "  operation at byte %u, transaction 0x%x, %u bytes", e->offset,
-			e->tid, be32_get(((const struct log_op *)e->bytes)->len));
+		fprintf(out, "  op[%u]: operation at byte %u, transaction 0x%x, %u bytes",
+			s->naming.index, e->offset, e->tid,
+			be32_get(((const struct log_op *)e->bytes)->len));
 		print_flags(out, ((const struct log_op *)e->bytes)->flags);
 		return;
 	case LOG_EVENT_COMMIT:
 		fprintf(out, "  committed: transaction 0x%x\n", e->tid);
 		return;
 	case LOG_EVENT_ITEM:
-		fprintf(out, "  item: %s, %u regions, %u bytes\n", e->name, e->index, e->length);
+		fprintf(out, "  item[%u]: %s, %u regions, %u bytes\n", s->naming.index, e->name,
+			e->index, e->length);
 		return;
 	case LOG_EVENT_PART:
-		fprintf(out, "    %s %u (%u bytes)\n", e->part_name ? e->part_name : "", e->index,
-			e->length);
+		print_part_name(out, &s->naming, e->length);
 		indent = 6;
 		break;
 	}
@@ -229,6 +241,7 @@ static int on_event(void *arg, const struct log_event *e)
 
 	if (e->kind == LOG_EVENT_RECORD && !e->index && begin_record(s, e))
 		return 1;
+	log_naming_next(&s->naming, e);
 	if (s->whole)
 		print_event(s, e);
 	else
@@ -283,7 +296,7 @@ static int each_record(struct shown *s)
 int inspect_log(FILE *out, struct vol *vol, const struct log_request *request,
 		const struct log_findings *findings)
 {
-	struct shown s = {.vol = vol, .out = out, .request = request};
+	struct shown s = {.vol = vol, .out = out, .request = request, .naming = {.record = NULL32}};
 	int err;
 
 	if (request->view == LOG_VIEW_RECORD) {

@@ -7,6 +7,7 @@
 
 #include "base/trail.h"
 #include "cli/cli.h"
+#include "cli/object_log.h"
 #include "format/quota.h"
 #include "fs/dir.h"
 #include "fs/fork.h"
@@ -470,20 +471,28 @@ static int find_part(struct object *o, struct words *w)
 	return err;
 }
 
+static int find_in_volume(struct object *o, struct words *w)
+{
+	int err = find_base(o, w);
+
+	if (!err)
+		err = load(o);
+	if (!err)
+		err = settle_type(o, w);
+	return err ? err : find_part(o, w);
+}
+
 int object_find(struct vol *vol, char **words, u32 count, struct object *out)
 {
 	struct words w = {words, count, 0};
 	int err;
 
-	*out =
-	    (struct object){.vol = vol, .where = {.ag = NO_AG, .ino = NO_INO, .owner = NO_OWNER}};
-	err = find_base(out, &w);
-	if (!err)
-		err = load(out);
-	if (!err)
-		err = settle_type(out, &w);
-	if (!err)
-		err = find_part(out, &w);
+	*out = (struct object){
+	    .vol = vol, .dev = vol->data, .where = {.ag = NO_AG, .ino = NO_INO, .owner = NO_OWNER}};
+	if (count && !strcmp(words[0], "log"))
+		err = object_log_find(out, words, count);
+	else
+		err = find_in_volume(out, &w);
 	if (err)
 		object_drop(out);
 	return err;
@@ -494,7 +503,7 @@ int object_at(struct vol *vol, const struct meta_type *type, const struct where 
 {
 	int err = 0;
 
-	*out = (struct object){.vol = vol, .type = type, .where = *where};
+	*out = (struct object){.vol = vol, .dev = vol->data, .type = type, .where = *where};
 	for (u32 i = 0; i < count && !err; i++)
 		err = add_range(out, ranges[i].at, ranges[i].size);
 	if (!err)
@@ -506,6 +515,7 @@ int object_at(struct vol *vol, const struct meta_type *type, const struct where 
 
 void object_drop(struct object *object)
 {
+	object_log_drop(object);
 	env_free(object->vol->env, object->bytes);
 	object->bytes = NULL;
 }

@@ -8,6 +8,7 @@
  *	... data N, ... attr N  after an inode: the object at block N of that fork
  *	block FSB|AG:BNO[+N]    whatever is there, of N blocks
  *	... as TYPE             after a block: take it for this; else its magic number or file tells
+ *	log record N|LSN        a record of the log, counted from the tail (object_log.h)
  *	... PART N              after all: only record N, key N, .. of it: bnobt 0 recs 17
  *
  * Everything comes from the descriptors: place(), root, magic, size(), parts().  An object is a
@@ -25,6 +26,8 @@ struct object {
 	struct vol *vol;
 	const struct meta_type *type;
 	struct where where;
+	struct device *dev;	/* that it lies on */
+	struct object_log *log; /* records of the log; NULL for others */
 	struct cache_range ranges[CACHE_RANGES];
 	u32 range_count;
 	u8 *bytes;
@@ -57,8 +60,9 @@ int object_inum(struct vol *vol, const char *word, struct inum *out);
 /* One field of an object. */
 struct object_field {
 	const struct field *field;
-	u32 element; /* of an array */
-	u32 offset;  /* of the part in the object, bytes */
+	const struct layout *layout; /* of the part */
+	u32 element;		     /* of an array */
+	u32 offset;		     /* of the part in the object, bytes */
 };
 /* `length`, `roots[1]`, `recs[3].startblock`, `hdr.level`; -ENOENT with a trail. */
 int object_field_find(const struct object *object, const char *text, struct object_field *out);
@@ -70,6 +74,7 @@ int object_field_find(const struct object *object, const char *text, struct obje
 	"  inode INO|PATH      an inode; a PATH begins with /, and may stand alone\n"       \
 	"  inode INO data N    the block at block N of its data fork; attr N likewise\n"    \
 	"  block FSB|AG:BNO    any block, taken for what its magic number says\n"           \
+	"  log record N|LSN    a record of the log, counted from its tail, or by its LSN\n" \
 	"each followed by `as TYPE` to take it for something else, and by PART N for one\n" \
 	"record, key or entry alone: bnobt 0 recs 17.\n"
 

@@ -3,6 +3,7 @@
 
 #include "base/trail.h"
 #include "cli/cli.h"
+#include "cli/object_log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +32,9 @@ void object_parts(const struct object *object, void (*fn)(void *arg, const struc
 	const struct meta_type *type = object->type;
 	const struct part whole = {.name = "hdr", .layout = type->layout};
 
-	if (type->parts)
+	if (object->log)
+		object_log_parts(object, &guard.sink);
+	else if (type->parts)
 		type->parts(&object->vol->geo, object->bytes, object->len, &guard.sink);
 	else if (type->layout)
 		guard_part(&guard.sink, &whole);
@@ -39,16 +42,16 @@ void object_parts(const struct object *object, void (*fn)(void *arg, const struc
 
 /* PART[INDEX].FIELD[ELEMENT], taken apart. */
 struct path {
-	char part[32], field[48];
+	char part[LOG_PART], field[48];
 	u32 index, element;
 	bool has_part, has_index;
 };
 
-/* NAME or NAME[N] from text[0..length). */
+/* NAME or NAME[N] from text[0..length). A name may have numbers of its own: item[2].extent. */
 static bool split_index(const char *text, size_t length, char *name, size_t size, u32 *index,
 			bool *has_index)
 {
-	const char *open = memchr(text, '[', length);
+	const char *open = length && text[length - 1] == ']' ? memrchr(text, '[', length) : NULL;
 	size_t name_length = open ? (size_t)(open - text) : length;
 	char digits[16];
 	u64 number = 0;
@@ -61,7 +64,7 @@ static bool split_index(const char *text, size_t length, char *name, size_t size
 	name[name_length] = 0;
 	if (!open)
 		return true;
-	if (text[length - 1] != ']' || length - name_length - 2 >= sizeof(digits))
+	if (length - name_length - 2 >= sizeof(digits))
 		return false;
 	memcpy(digits, open + 1, length - name_length - 2);
 	digits[length - name_length - 2] = 0;
@@ -106,7 +109,7 @@ static void match_part(void *arg, const struct part *part)
 	field = layout_field(part->layout, path->field);
 	if (!field || path->element >= field->count)
 		return;
-	*search->out = (struct object_field){field, path->element, part->offset};
+	*search->out = (struct object_field){field, part->layout, path->element, part->offset};
 	search->found = true;
 }
 
@@ -119,7 +122,7 @@ int object_field_find(const struct object *object, const char *text, struct obje
 		return fail(-EINVAL, "\"%s\" is not written like a field: PART[N].FIELD[N]", text);
 	if (!path.has_part && object->part[0]) {
 		path.has_part = true;
-		memcpy(path.part, object->part, sizeof(path.part));
+		memcpy(path.part, object->part, sizeof(object->part));
 		path.index = object->part_index;
 	}
 	object_parts(object, match_part, &search);

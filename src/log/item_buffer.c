@@ -98,6 +98,16 @@ static int check_flags(struct log_replay *r, const struct log_item *item)
 	return 0;
 }
 
+/* What is logged from the start of a block tells by its magic what it is; the flags say the same.
+ */
+static bool type_agrees(const struct log_buf *format, const u8 *bytes)
+{
+	u32 type = le16_get(format->flags) >> LOG_BUF_TYPE_SHIFT, told = log_buf_type_of(bytes);
+
+	return told == LOG_BUF_TYPE_UNKNOWN || told == type || type == LOG_BUF_TYPE_RTBITMAP ||
+	       type == LOG_BUF_TYPE_RTSUMMARY; /* these may begin with anything */
+}
+
 static int buffer_check(struct log_replay *r, const struct log_item *item)
 {
 	const struct log_buf *format = LOG_FORMAT(item, log_buf);
@@ -118,7 +128,8 @@ static int buffer_check(struct log_replay *r, const struct log_item *item)
 		return err;
 	c = chunks_of(item);
 	while (next_run(&c, item, &offset, &bytes, &size))
-		;
+		if (!offset && !type_agrees(format, bytes))
+			return log_item_bad(r, item, "flags", le16_get(format->flags));
 	while (c.bit < c.bits && !bit_set(&c, c.bit))
 		c.bit++;
 	if (c.bit < c.bits || c.region != item->regions)

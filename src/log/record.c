@@ -124,8 +124,8 @@ void log_record_open(u8 *record, u32 header_blocks, u32 blocks)
 	}
 }
 
-void log_record_close(const struct geometry *g, u32 block, u8 *record, u32 header_blocks,
-		      u32 blocks)
+static void close_record(const struct geometry *g, u32 block, u8 *record, u32 header_blocks,
+			 u32 blocks)
 {
 	u32 cycle = be32_get(((const struct log_record *)record)->cycle);
 
@@ -160,8 +160,10 @@ static int seal(const struct log_scan *scan, u32 block, u8 *record, u32 blocks, 
 	return err;
 }
 
-int log_record_seal(struct env *env, const struct geometry *g, struct device *data,
-		    struct device *log, u32 block, u8 *record, u32 blocks)
+/* Makes the checksum right, over what the header now says it covers; where that cannot be, leaves
+ * it. */
+static int seal_record(struct env *env, const struct geometry *g, struct device *data,
+		       struct device *log, u32 block, u8 *record, u32 blocks)
 {
 	const struct log_options options = {0};
 	struct log_scan scan;
@@ -175,6 +177,22 @@ int log_record_seal(struct env *env, const struct geometry *g, struct device *da
 		err = seal(&scan, block, record, blocks, room);
 	env_free(env, room);
 	return err;
+}
+
+int log_record_store(struct env *env, const struct geometry *g, struct device *data,
+		     struct device *log, const struct log_event *record, const u8 *stored, u8 *now,
+		     bool fix_crc)
+{
+	size_t header = (size_t)record->header_blocks * LOG_BLOCK;
+	size_t size = (size_t)record->blocks * LOG_BLOCK;
+
+	if (stored && memcmp(now, stored, header) != 0)
+		memcpy(now + header, stored + header, size - header);
+	else
+		close_record(g, record->block, now, record->header_blocks, record->blocks);
+	if (!fix_crc || (stored && !memcmp(now, stored, size)))
+		return 0;
+	return seal_record(env, g, data, log, record->block, now, record->blocks);
 }
 
 int log_record_sound(struct log_scan *scan, u32 block, u8 *record, bool *sound)

@@ -159,11 +159,11 @@ static inline u64 log_size(const struct geometry *g)
 /* `count` blocks of the log from `block`: at most two runs, the second where it begins anew. */
 u32 log_ranges(const struct geometry *g, u32 block, u32 count, struct cache_range out[2]);
 void log_record_open(u8 *record, u32 header_blocks, u32 blocks);
-void log_record_close(const struct geometry *g, u32 block, u8 *record, u32 header_blocks,
-		      u32 blocks);
-/* Makes the checksum of a closed record right, over what its header now says it covers; where that
- * cannot be, leaves it. */
-int log_record_seal(struct env *env, const struct geometry *g, struct device *data,
-		    struct device *log, u32 block, u8 *record, u32 blocks);
+/* Makes of an open record what is to be stored: `now` is what was stored, opened and changed in one
+ * place, or is new (stored NULL). A change of the headers leaves the body as it was. fix_crc: the
+ * checksum is made right. record: its event, or block, header_blocks and blocks alone. */
+int log_record_store(struct env *env, const struct geometry *g, struct device *data,
+		     struct device *log, const struct log_event *record, const u8 *stored, u8 *now,
+		     bool fix_crc);
 
 #endif

@@ -533,6 +533,41 @@ static void put_done(struct maker *m, u16 type, u64 id)
 	maker_op(m, MAKER_TID, 0, &done, sizeof(done));
 }
 
+/* The flags of a buffer say what it is, and so does its magic when it is logged. */
+static void buffer_types(void **state)
+{
+	static const struct {
+		u32 magic, type, chunk;
+		bool sound;
+	} with[] = {
+	    {BNOBT_MAGIC, LOG_BUF_TYPE_BTREE, 0, true},
+	    {BNOBT_MAGIC, LOG_BUF_TYPE_DIR_DATA, 0, false},
+	    {BNOBT_MAGIC, LOG_BUF_TYPE_UNKNOWN, 0, false},
+	    {BNOBT_MAGIC, LOG_BUF_TYPE_RTBITMAP, 0, true},
+	    {BNOBT_MAGIC, LOG_BUF_TYPE_DIR_DATA, 1, true}, /* not where a magic is */
+	    {0x12345678, LOG_BUF_TYPE_BTREE, 0, true},
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(with); i++) {
+		struct maker *m = maker_open();
+		struct log_status status;
+		const struct be32 magic = be32_make(with[i].magic);
+
+		maker_start(m, MAKER_TID, 1);
+		maker_buffer(m, MAKER_TID, 800, with[i].type << LOG_BUF_TYPE_SHIFT, with[i].chunk,
+			     1, 0);
+		memcpy(m->body + m->used - LOG_BUF_CHUNK, magic.b, sizeof(magic));
+		maker_commit(m, MAKER_TID);
+		maker_record(m);
+		assert_int_equal(maker_recover(m, &status), with[i].sound ? 0 : -EUCLEAN);
+		if (!with[i].sound)
+			maker_expect(m, "LOG_ITEM");
+		log_status_free(&m->env, &status);
+		maker_close(m);
+	}
+}
+
 /* An item says how many elements it has, and its length says the same; of EFI and EFD in one of two
  * forms. */
 static void intent_lengths(void **state)
@@ -829,14 +864,22 @@ static void load_record(struct placed *p, const struct log_event *e)
 		memcpy(to, p->m->log.bytes + range[i].at.v, range[i].size);
 	memcpy(stored, p->record, (size_t)e->blocks * LOG_BLOCK);
 	log_record_open(p->record, e->header_blocks, e->blocks);
-	/* and back, with another checksum until it is sealed */
-	to = p->record;
-	log_record_close(&p->m->g, e->block, to, e->header_blocks, e->blocks);
-	assert_memory_equal(to, stored, (size_t)e->blocks * LOG_BLOCK);
-	memset(to + offsetof(struct log_record, crc), 1, 4);
-	assert_int_equal(log_record_seal(&p->m->env, &p->m->g, &p->m->data.dev, &p->m->log.dev,
-					 e->block, to, e->blocks),
+	/* and back: as it was, and sealed as it was */
+	for (u32 i = 0; i < 2; i++) {
+		to = p->record;
+		assert_int_equal(log_record_store(&p->m->env, &p->m->g, &p->m->data.dev,
+						  &p->m->log.dev, e, i ? NULL : stored, to, true),
+				 0);
+		assert_memory_equal(to, stored, (size_t)e->blocks * LOG_BLOCK);
+		log_record_open(to, e->header_blocks, e->blocks);
+	}
+	/* another word of the header: the body stays, the checksum is that of all */
+	to[LOG_BLOCK - 1] ^= 1;
+	assert_int_equal(log_record_store(&p->m->env, &p->m->g, &p->m->data.dev, &p->m->log.dev, e,
+					  stored, to, false),
 			 0);
+	assert_int_equal(to[LOG_BLOCK - 1], stored[LOG_BLOCK - 1] ^ 1);
+	to[LOG_BLOCK - 1] ^= 1;
 	assert_memory_equal(to, stored, (size_t)e->blocks * LOG_BLOCK);
 	log_record_open(to, e->header_blocks, e->blocks);
 	env_free(&p->m->env, stored);
@@ -927,6 +970,7 @@ int main(void)
 	    cmocka_unit_test(unlinked_pointers),
 	    cmocka_unit_test(dquots),
 	    cmocka_unit_test(inode_chunks),
+	    cmocka_unit_test(buffer_types),
 	    cmocka_unit_test(intent_lengths),
 	    cmocka_unit_test(done_regions),
 	    cmocka_unit_test(intents),

@@ -76,32 +76,29 @@ static bool damage_apply(struct campaign *c, struct damage *d)
 	const struct spot *spot = d->spot;
 	u8 *now = malloc(object->size);
 	u64 seed = d->seed;
-	bool changed, opened;
+	bool changed;
 
 	d->before = malloc(object->size);
 	if (!d->before || !now)
 		abort();
 	object_read(object, &c->data, d->before);
 	memcpy(now, d->before, object->size);
-	opened = object->header && spot->offset >= object->header;
-	if (opened)
+	if (object->record.blocks)
 		log_object_open(object, now);
 	d->old_value = field_get(spot->field, now + spot->offset, spot->element);
 	damage_field(d->verb, spot->field, spot->element, now + spot->offset, &seed);
 	d->new_value = field_get(spot->field, now + spot->offset, spot->element);
-	if (opened)
-		log_object_close(&c->objects, object, now);
+	if (object->record.blocks)
+		log_object_store(&c->world, &c->objects, object, &c->data, d->before, now,
+				 d->fix_crc);
 	changed = memcmp(d->before, now, object->size);
-	if (changed) {
-		if (d->fix_crc && !object->header)
-			damage_fix_crc(&c->objects.geo, object->type, d->before, now, object->size,
-				       spot->offset + spot->field->bit / 8);
-		if (d->fix_crc && object->header)
-			log_object_seal(&c->world, &c->objects, object, &c->data, now);
+	if (changed && d->fix_crc && !object->record.blocks)
+		damage_fix_crc(&c->objects.geo, object->type, d->before, now, object->size,
+			       spot->offset + spot->field->bit / 8);
+	if (changed)
 		object_write(object, &c->data, now);
-	} else {
+	else
 		free(d->before);
-	}
 	free(now);
 	return changed;
 }

@@ -43,8 +43,7 @@ static void add_record(struct collecting *c, const struct log_event *e)
 	struct object object = {.type = &record_type,
 				.size = e->blocks * LOG_BLOCK,
 				.where = {.type = "log", .ag = NO_AG, .ino = NO_INO},
-				.block = e->block,
-				.header = e->header_blocks * LOG_BLOCK};
+				.record = *e};
 
 	object.range = calloc(2, sizeof(*object.range));
 	objects->object = realloc(objects->object, (objects->count + 1) * sizeof(object));
@@ -60,7 +59,7 @@ static u32 record_of(const struct collecting *c, u32 block)
 {
 	u32 i = c->objects->count;
 
-	while (i-- && c->objects->object[i].block != block)
+	while (i-- && c->objects->object[i].record.block != block)
 		;
 	if (i == NULL32)
 		abort();
@@ -151,20 +150,15 @@ int log_objects_collect(struct world *world, const struct world_images *images, 
 
 void log_object_open(const struct object *object, u8 *bytes)
 {
-	log_record_open(bytes, object->header / LOG_BLOCK, object->size / LOG_BLOCK);
+	log_record_open(bytes, object->record.header_blocks, object->record.blocks);
 }
 
-void log_object_close(const struct objects *objects, const struct object *object, u8 *bytes)
+void log_object_store(struct world *world, const struct objects *objects,
+		      const struct object *object, struct image *image, const u8 *before, u8 *now,
+		      bool fix_crc)
 {
-	log_record_close(&objects->geo, object->block, bytes, object->header / LOG_BLOCK,
-			 object->size / LOG_BLOCK);
-}
-
-void log_object_seal(struct world *world, const struct objects *objects,
-		     const struct object *object, struct image *image, u8 *bytes)
-{
-	if (log_record_seal(&world->env, &objects->geo, &image->dev, NULL, object->block, bytes,
-			    object->size / LOG_BLOCK))
+	if (log_record_store(&world->env, &objects->geo, &image->dev, NULL, &object->record, before,
+			     now, fix_crc))
 		abort();
 }
 

@@ -13,12 +13,11 @@
 /* As objects_collect(); an internal log. */
 int log_objects_collect(struct world *world, const struct world_images *images, u32 per_group,
 			u64 seed, struct objects *out);
-/* The bytes of a record without the cycle words, and with them again. */
+/* A record as its writer had it; and what is to be stored of it when it has been changed. */
 void log_object_open(const struct object *object, u8 *bytes);
-void log_object_close(const struct objects *objects, const struct object *object, u8 *bytes);
-/* Makes the checksum of the closed record right, as far as its header still says what it covers. */
-void log_object_seal(struct world *world, const struct objects *objects,
-		     const struct object *object, struct image *image, u8 *bytes);
+void log_object_store(struct world *world, const struct objects *objects,
+		      const struct object *object, struct image *image, const u8 *before, u8 *now,
+		      bool fix_crc);
 /* All structures that are in use after the replay, as a number; 0 when it comes to none. */
 u64 log_replay_digest(struct world *world, const struct world_images *images);
 

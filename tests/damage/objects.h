@@ -7,6 +7,7 @@
 
 #include "format/damage.h"
 #include "cache/cache.h"
+#include "log/recover.h"
 #include "world.h"
 
 struct object {
@@ -16,8 +17,7 @@ struct object {
 	struct where where;
 	struct cache_range *range; /* of an object in pieces; else NULL */
 	u32 ranges;
-	u32 header; /* of a record of the log: bytes of its headers; else 0 */
-	u32 block;  /* of the log, for a record */
+	struct log_event record; /* of a record of the log; else without blocks */
 };
 
 /* One element of one field at one place. */

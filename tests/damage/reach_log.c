@@ -109,6 +109,8 @@ static void end_record(struct out *o)
 	const struct geometry *g = &o->vol->geo;
 	u32 blocks = o->headers + (u32)div_up_u64(o->used, LOG_BLOCK);
 	u64 lsn = lsn_make(o->cycle, o->block);
+	const struct log_event place = {
+	    .block = o->block, .header_blocks = o->headers, .blocks = blocks};
 	struct cache_range range[2];
 
 	o->tail = o->tail ? o->tail : lsn;
@@ -119,8 +121,7 @@ static void end_record(struct out *o)
 	memcpy(((struct log_record *)o->record)->fs_uuid, g->uuid.b, sizeof(g->uuid.b));
 	for (u32 i = 1; i < o->headers; i++)
 		set(&log_ext_layout, o->record + i * LOG_BLOCK, "cycle", (u64)o->cycle, NULL);
-	log_record_close(g, o->block, o->record, o->headers, blocks);
-	must(log_record_seal(&o->env, g, o->vol->data, NULL, o->block, o->record, blocks));
+	must(log_record_store(&o->env, g, o->vol->data, NULL, &place, NULL, o->record, true));
 	if (log_ranges(g, o->block, blocks, range) != 1)
 		abort();
 	must(device_write(o->vol->data, range[0].at, o->record, range[0].size));
