@@ -83,12 +83,31 @@ static bool in_place(const struct geometry *g, const struct log_buf *format, u32
 	return type == LOG_BUF_TYPE_UNKNOWN || at >= ARRAY_COUNT(order) * sector;
 }
 
+/* Flags and types that only go together, and types that this filesystem has nothing of. */
+static bool flags_agree(const struct geometry *g, u32 flags, u32 type)
+{
+	static const struct {
+		u32 flag, type;
+	} of[] = {
+	    {LOG_BUF_INODE, LOG_BUF_TYPE_DINO},
+	    {LOG_BUF_UDQUOT, LOG_BUF_TYPE_UDQUOT},
+	    {LOG_BUF_PDQUOT, LOG_BUF_TYPE_PDQUOT},
+	    {LOG_BUF_GDQUOT, LOG_BUF_TYPE_GDQUOT},
+	};
+
+	for (u32 i = 0; i < ARRAY_COUNT(of); i++)
+		if (flags & of[i].flag && type != of[i].type && type != LOG_BUF_TYPE_UNKNOWN)
+			return false;
+	return g->rt_blocks || (type != LOG_BUF_TYPE_RTBITMAP && type != LOG_BUF_TYPE_RTSUMMARY);
+}
+
 static int check_flags(struct log_replay *r, const struct log_item *item)
 {
 	const struct log_buf *format = LOG_CHECKED(item, log_buf);
 	u32 flags = le16_get(format->flags), type = flags >> LOG_BUF_TYPE_SHIFT;
 
-	if (flags & ~(LOG_BUF_FLAGS | ~0u << LOG_BUF_TYPE_SHIFT) || type >= LOG_BUF_TYPE_COUNT)
+	if (flags & ~(LOG_BUF_FLAGS | ~0u << LOG_BUF_TYPE_SHIFT) || type >= LOG_BUF_TYPE_COUNT ||
+	    !flags_agree(r->g, flags, type))
 		return log_item_bad(r, item, "flags", flags);
 	if (!in_place(r->g, format, type))
 		return log_target_bad(r, item, le64_get(format->blkno), "no place for its type");

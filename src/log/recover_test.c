@@ -539,11 +539,19 @@ static void buffer_types(void **state)
 	static const struct {
 		u32 magic, type, chunk;
 		bool sound;
+		u32 flags, rt_blocks;
 	} with[] = {
 	    {BNOBT_MAGIC, LOG_BUF_TYPE_BTREE, 0, true},
 	    {BNOBT_MAGIC, LOG_BUF_TYPE_DIR_DATA, 0, false},
 	    {BNOBT_MAGIC, LOG_BUF_TYPE_UNKNOWN, 0, false},
-	    {BNOBT_MAGIC, LOG_BUF_TYPE_RTBITMAP, 0, true},
+	    {BNOBT_MAGIC, LOG_BUF_TYPE_RTBITMAP, 0, true, 0, 100},
+	    {BNOBT_MAGIC, LOG_BUF_TYPE_RTBITMAP, 0, false}, /* there is none */
+	    {0x12345678, LOG_BUF_TYPE_RTSUMMARY, 0, false},
+	    {0x12345678, LOG_BUF_TYPE_DINO, 0, true, LOG_BUF_INODE},
+	    {0x12345678, LOG_BUF_TYPE_BTREE, 0, false, LOG_BUF_INODE},
+	    {0x12345678, LOG_BUF_TYPE_UDQUOT, 0, true, LOG_BUF_UDQUOT},
+	    {0x12345678, LOG_BUF_TYPE_UDQUOT, 0, false, LOG_BUF_GDQUOT},
+	    {0x12345678, LOG_BUF_TYPE_BTREE, 0, false, LOG_BUF_PDQUOT},
 	    {BNOBT_MAGIC, LOG_BUF_TYPE_DIR_DATA, 1, true}, /* not where a magic is */
 	    {0x12345678, LOG_BUF_TYPE_BTREE, 0, true},
 	};
@@ -554,9 +562,10 @@ static void buffer_types(void **state)
 		struct log_status status;
 		const struct be32 magic = be32_make(with[i].magic);
 
+		m->g.rt_blocks = with[i].rt_blocks;
 		maker_start(m, MAKER_TID, 1);
-		maker_buffer(m, MAKER_TID, 800, with[i].type << LOG_BUF_TYPE_SHIFT, with[i].chunk,
-			     1, 0);
+		maker_buffer(m, MAKER_TID, 800, with[i].type << LOG_BUF_TYPE_SHIFT | with[i].flags,
+			     with[i].chunk, 1, 0);
 		memcpy(m->body + m->used - LOG_BUF_CHUNK, magic.b, sizeof(magic));
 		maker_commit(m, MAKER_TID);
 		maker_record(m);

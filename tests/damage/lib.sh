@@ -68,8 +68,11 @@ bases() {
 
 # campaign BASE OPTION...: appends to BASE.jsonl
 campaign() {
-	local b=$1 rt=()
+	local b=$1 more=()
 	shift
-	[ "$b" != realtime ] || rt=(--rt=realtime.rt)
-	"$CAMPAIGN" --name="$b" "${rt[@]}" "$@" "$b.img" >>"$b.jsonl"
+	case $b in
+	realtime) more=(--rt=realtime.rt) ;;
+	far) more=(--types=inode) ;; # with a superblock lost, a search for another would read all of it
+	esac
+	"$CAMPAIGN" --name="$b" "${more[@]}" "$@" "$b.img" >>"$b.jsonl"
 }
