@@ -288,9 +288,9 @@ static void run_one(struct campaign *c, struct damage *d)
 	damage_undo(c, d);
 }
 
-static bool type_chosen(const struct campaign *c, const struct group *group)
+static bool type_chosen(const struct campaign *c, u32 object)
 {
-	const char *name = c->objects.object[group->spot[0].object].type->name, *at = c->types;
+	const char *name = c->objects.object[object].type->name, *at = c->types;
 	size_t length = strlen(name);
 
 	for (; at && *at; at += strcspn(at, ","), at += *at == ',')
@@ -299,19 +299,22 @@ static bool type_chosen(const struct campaign *c, const struct group *group)
 	return !c->types;
 }
 
-/* Groups of other types are left out. */
-static void choose_types(struct campaign *c)
+/* Groups of other types are left out. Returns how many objects are not. */
+static u32 choose_types(struct campaign *c)
 {
-	u32 to = 0;
+	u32 to = 0, objects = 0;
 
 	for (u32 i = 0; i < c->objects.groups; i++)
-		if (type_chosen(c, &c->objects.group[i])) {
+		if (type_chosen(c, c->objects.group[i].spot[0].object)) {
 			struct group kept = c->objects.group[i];
 
 			c->objects.group[i] = c->objects.group[to];
 			c->objects.group[to++] = kept;
 		}
 	c->chosen = to;
+	for (u32 i = 0; i < c->objects.count; i++)
+		objects += type_chosen(c, i);
+	return objects;
 }
 
 static struct damage drawn(struct campaign *c)
@@ -413,15 +416,17 @@ static void list(const struct campaign *c)
 
 static int run(struct campaign *c)
 {
+	u32 objects;
 	int err = c->log ? log_objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects)
 			 : objects_collect(&c->world, &c->images, c->per, c->seed, &c->objects);
 
 	if (!err && c->log)
 		c->digest = log_replay_digest(&c->world, &c->images);
 
+	objects = choose_types(c);
 	if (!c->list) {
-		printf("{\"base\":\"%s\",\"objects\":%u,\"fields\":%u,", c->name, c->objects.count,
-		       c->objects.groups);
+		printf("{\"base\":\"%s\",\"objects\":%u,\"fields\":%u,", c->name, objects,
+		       c->chosen);
 		print_found(c, err);
 		if (c->judge)
 			printf(",\"judge\":%d", outside_run(c->judge, c->path));
@@ -435,7 +440,6 @@ static int run(struct campaign *c)
 		return 2;
 	if (c->outsiders)
 		c->sound = sound_keep(&c->data);
-	choose_types(c);
 	if (c->list)
 		list(c);
 	else if (c->world.findings || !c->chosen)

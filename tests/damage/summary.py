@@ -4,7 +4,7 @@
 summary.py [--write-docs FILE] [--undetectable FILE] [--kinds FILE] [--unreached FILE] CAMPAIGN.jsonl...
 
 With what `campaign --kinds` prints, all that there is to damage, it is listed too what no image had; that is excused by
-the list of the unreached alone.
+the list of the unreached alone. --listed FILE: nothing but that, of what `campaign --list` says the images have.
 
 Exit status 1 when a damage went unnoticed that the list of undetectable fields does not cover, when two damages hid each other,
 when a judge found what the check did not, when an undamaged image was not clean, or when a field was nowhere to be damaged.
@@ -218,8 +218,14 @@ def main():
     parser.add_argument("--undetectable", default=os.path.join(HERE, "undetectable"))
     parser.add_argument("--kinds")
     parser.add_argument("--unreached", default=os.path.join(HERE, "unreached"))
-    parser.add_argument("files", nargs="+")
+    parser.add_argument("--listed")
+    parser.add_argument("files", nargs="*")
     args = parser.parse_args()
+    if args.listed:
+        with open(args.listed, encoding="utf-8") as file:
+            problems = Unreached(args.kinds, args.unreached, [line.split("\t")[0] for line in file]).problems
+        print("\n".join(problems))
+        return 1 if problems else 0
     summary = Summary(read_rules(args.undetectable))
     for path in args.files:
         with open(path, encoding="utf-8") as file:
