@@ -56,6 +56,7 @@ static void large_record(void **state)
 {
 	struct maker *m = maker_open();
 	static u8 data[4096], big[65536];
+	u32 at;
 	struct log_status status;
 	struct seen seen;
 
@@ -77,9 +78,15 @@ static void large_record(void **state)
 		assert_int_equal(maker_data(m, 800 + i * 8)[31 * 128], 0);
 	}
 	/* the checksum covers the extended headers that are in use, and no others */
-	maker_simple(m, 800, 1);
+	at = maker_simple(m, 800, 1);
 	assert_int_equal(walk(m, &seen), 0);
 	assert_int_equal(seen.items, 61);
+	/* but all of them have the cycle */
+	m->log.bytes[(at + 5) * 512 + 3] ^= 2;
+	assert_int_equal(walk(m, &seen), -EUCLEAN);
+	maker_expect(m, "LOG_RECORD");
+	m->log.bytes[(at + 5) * 512 + 3] ^= 2;
+	m->found_count = 0;
 	m->log.bytes[3 * 512 + 8] ^= 1;
 	assert_int_equal(walk(m, &seen), -EUCLEAN);
 	maker_expect(m, "LOG_RECORD_CRC");

@@ -209,6 +209,21 @@ int log_record_sound(struct log_scan *scan, u32 block, u8 *record, bool *sound)
 	return err;
 }
 
+/* Each header has the cycle of the record, or where that runs over the end of the log, the next. */
+static int check_cycles(struct log_scan *scan, const u8 *record, const struct log_place *place)
+{
+	for (u32 i = 1; i < place->header_blocks; i++) {
+		u32 cycle = log_cycle_of(record + (size_t)i * LOG_BLOCK);
+		u32 expected = place->cycle + ((u64)place->block + i >= scan->blocks);
+
+		if (cycle != expected)
+			return log_damage(scan, log_defs->record,
+					  log_block_after(scan, place->block, i), "cycle",
+					  "the cycle of an extended header", NULL);
+	}
+	return 0;
+}
+
 int log_record_read(struct log_scan *scan, u32 block, u32 room, u8 *record, struct log_place *out)
 {
 	const char *field;
@@ -228,9 +243,13 @@ int log_record_read(struct log_scan *scan, u32 block, u32 room, u8 *record, stru
 			    record + LOG_BLOCK);
 	if (err)
 		return err;
-	if (!crc_good(record, out) && !is_mkfs_record(record, out))
+	if (is_mkfs_record(record, out)) {
+		log_record_open(record, out->header_blocks, out->blocks);
+		return 0;
+	}
+	if (!crc_good(record, out))
 		return log_damage_u64(scan, log_defs->crc, block, NULL, out->crc,
 				      log_record_crc(record, out, LOG_RECORD_CRC_SIZE));
 	log_record_open(record, out->header_blocks, out->blocks);
-	return 0;
+	return check_cycles(scan, record, out);
 }
