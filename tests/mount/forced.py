@@ -24,7 +24,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 STALL = 30  # seconds without progress
 strike_program = os.path.join(here, "../../demo/strike.py")
 stop = threading.Event()
-failures, rebuilt, passes, trees, strikes, seen, longest = [], 0, 0, 0, 0, 0, 0.0
+failures, rebuilt, put_off, passes, trees, strikes, seen, longest = [], 0, 0, 0, 0, 0, 0, 0.0
 
 
 def fail(why):
@@ -66,15 +66,17 @@ def probe():
 
 
 def rebuild():
-    global rebuilt, passes, seen
+    """What a strike has met in the middle of a pass cannot be rebuilt by that one, but nothing may be left by its end."""
+    global rebuilt, put_off, passes, seen
     while not stop.is_set() and rebuilt < wanted:
         run = subprocess.run([mendfs, "repair", "--force=all", directory], capture_output=True, text=True)
         said = re.search(r"(\d+) findings at first, (\d+) left after \d+ rounds; rebuilt: (\d+), failed: (\d+)", run.stdout)
-        if run.returncode or not said or said[2] != "0" or said[4] != "0":
+        if run.returncode or not said or said[2] != "0" or (said[4] != "0" and not strikes):
             fail(f"repair: status {run.returncode}: {run.stdout[-1500:]}{run.stderr[-500:]}")
             return
         rebuilt += int(said[3])
         seen += int(said[1])
+        put_off += int(said[4])
         passes += 1
     stop.set()
 
@@ -107,7 +109,7 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print(f"{rebuilt} rebuilds in {passes} passes, {trees} trees with models, {strikes} strikes, {seen} findings; longest wait {longest:.1f} s")
+print(f"{rebuilt} rebuilds in {passes} passes, {put_off} put off, {trees} trees with models, {strikes} strikes, {seen} findings; longest wait {longest:.1f} s")
 good = check("work-and-rebuilds", not failures, " | ".join(failures))
 good &= check("enough-rebuilds", rebuilt >= wanted, f"{rebuilt}")
 good &= check("findings", seen >= findings, f"{seen}")
