@@ -117,14 +117,24 @@ static int check_flags(struct log_replay *r, const struct log_item *item)
 	return 0;
 }
 
+/* A directory block in several pieces is logged piece by piece, and none of them has a type: that
+ * stands for the block. */
+static bool is_piece(const struct geometry *g, u32 told)
+{
+	return g->dir_block_size > g->block_size && told >= LOG_BUF_TYPE_DIR_BLOCK &&
+	       told <= LOG_BUF_TYPE_DA_NODE;
+}
+
 /* What is logged from the start of a block tells by its magic what it is; the flags say the same.
  */
-static bool type_agrees(const struct log_buf *format, const u8 *bytes)
+static bool type_agrees(const struct geometry *g, const struct log_buf *format, const u8 *bytes)
 {
 	u32 type = le16_get(format->flags) >> LOG_BUF_TYPE_SHIFT, told = log_buf_type_of(bytes);
 
+	/* those of the realtime files may begin with anything */
 	return told == LOG_BUF_TYPE_UNKNOWN || told == type || type == LOG_BUF_TYPE_RTBITMAP ||
-	       type == LOG_BUF_TYPE_RTSUMMARY; /* these may begin with anything */
+	       type == LOG_BUF_TYPE_RTSUMMARY ||
+	       (type == LOG_BUF_TYPE_UNKNOWN && is_piece(g, told));
 }
 
 static int buffer_check(struct log_replay *r, const struct log_item *item)
@@ -147,7 +157,7 @@ static int buffer_check(struct log_replay *r, const struct log_item *item)
 		return err;
 	c = chunks_of(item);
 	while (next_run(&c, item, &offset, &bytes, &size))
-		if (!offset && !type_agrees(format, bytes))
+		if (!offset && !type_agrees(r->g, format, bytes))
 			return log_item_bad(r, item, "flags", le16_get(format->flags));
 	while (c.bit < c.bits && !bit_set(&c, c.bit))
 		c.bit++;

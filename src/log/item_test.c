@@ -1,4 +1,5 @@
 /* What an item must obey by itself, before it is replayed. */
+#include "format/dir.h"
 #include "log/maker_test.h"
 #include "log/recover.h"
 
@@ -9,6 +10,7 @@ static void buffer_types(void **state)
 		u32 magic, type, chunk;
 		bool sound;
 		u32 flags, rt_blocks;
+		bool pieces; /* directory blocks are larger than blocks */
 	} with[] = {
 	    {BNOBT_MAGIC, LOG_BUF_TYPE_BTREE, 0, true},
 	    {BNOBT_MAGIC, LOG_BUF_TYPE_DIR_DATA, 0, false},
@@ -23,6 +25,9 @@ static void buffer_types(void **state)
 	    {0x12345678, LOG_BUF_TYPE_BTREE, 0, false, LOG_BUF_PDQUOT},
 	    {BNOBT_MAGIC, LOG_BUF_TYPE_DIR_DATA, 1, true}, /* not where a magic is */
 	    {0x12345678, LOG_BUF_TYPE_BTREE, 0, true},
+	    {DIR_DATA_MAGIC, LOG_BUF_TYPE_UNKNOWN, 0, true, 0, 0, true},
+	    {DIR_DATA_MAGIC, LOG_BUF_TYPE_UNKNOWN, 0, false},
+	    {BNOBT_MAGIC, LOG_BUF_TYPE_UNKNOWN, 0, false, 0, 0, true},
 	};
 
 	(void)state;
@@ -32,6 +37,7 @@ static void buffer_types(void **state)
 		const struct be32 magic = be32_make(with[i].magic);
 
 		m->g.rt_blocks = with[i].rt_blocks;
+		m->g.dir_block_size = m->g.block_size << with[i].pieces;
 		maker_start(m, MAKER_TID, 1);
 		maker_buffer(m, MAKER_TID, 800, with[i].type << LOG_BUF_TYPE_SHIFT | with[i].flags,
 			     with[i].chunk, 1, 0);
