@@ -284,11 +284,22 @@ bool ledger_worth_sifting(const struct ledger *l)
 {
 	bool whole = false;
 
+	if (l->sifted[0])
+		return false; /* it has been done */
 	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		for (u32 s = 0; s < LEDGER_SHARDS && !account_defs[a].word[1][0]; s++)
 			whole |= account_defs[a].kind == ACCOUNT_RANGE &&
 				 l->sums.sum[a][s][SIDE_LEFT] != l->sums.sum[a][s][SIDE_RIGHT];
 	return whole || ledger_imbalances(l) > SIFT_ABOVE;
+}
+
+int ledger_sift_all(struct ledger *l)
+{
+	int err = 0;
+
+	for (u32 a = 0; a < ACCOUNT_LONGEST && !err; a++)
+		err = sift_open(l, a);
+	return err;
 }
 
 int ledger_begin_sift(struct ledger *l)

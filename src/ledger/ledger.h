@@ -110,6 +110,9 @@ void ledger_add_nothing(struct ledger *ledger);
 /* After all books are closed: how many (account, shard) pairs do not balance. */
 u32 ledger_imbalances(const struct ledger *ledger);
 bool ledger_audited(const struct ledger *ledger, enum account account);
+/* For who expects much to be uneven: the finer sums of all accounts of a sweep from the start, so
+ * that no other sweep is needed for them. -ENOMEM, or 0. */
+int ledger_sift_all(struct ledger *ledger);
 /* Would an audit write down so much that it pays to sift first? */
 bool ledger_worth_sifting(const struct ledger *ledger);
 /* Start over with zero sums, much finer ones, of the accounts that did not balance. -ENOMEM, or 0.

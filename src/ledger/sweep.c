@@ -632,6 +632,8 @@ int sweep_run(struct vol *vol, const struct sweep_options *options, struct sweep
 					 : fail(-ENOMEM, "the sweep: out of memory");
 	if (!err && report.options->gather)
 		ledger_add_nothing(report.ledger);
+	else if (!err && report.options->sift)
+		err = ledger_sift_all(report.ledger);
 	if (!err)
 		err = loops_open(env, &report.loops);
 	if (!err)

@@ -148,6 +148,7 @@ struct sweep_options {
 	u32 posted_accounts;
 	const struct found_chunks *found; /* see struct sweep */
 	bool gather;			  /* that alone: no findings, no balance */
+	bool sift;			  /* see ledger_sift_all() */
 	bool one_thread;		  /* the caller's: others have work to do, too */
 };
 

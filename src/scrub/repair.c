@@ -20,6 +20,7 @@
 #define CANNOT_SPEAK (1ull << META_INODE | 1ull << META_BMBT)
 
 #define DARING_MOST 3
+#define MUCH_LEFT 250 /* findings */
 
 struct round {
 	struct vol *vol;
@@ -472,7 +473,12 @@ static void on_finding(void *arg, const struct finding *f)
 static int look(struct round *r, u32 round)
 {
 	struct survey_options options = {
-	    .finding = on_finding, .arg = r, .env = r->options->env, .memory = r->options->memory};
+	    .finding = on_finding,
+	    .arg = r,
+	    .env = r->options->env,
+	    .memory = r->options->memory,
+	    /* who asks for a repair has a reason, and much that was wrong leaves some */
+	    .sift = !round || r->result->left > MUCH_LEFT};
 	int err;
 
 	if (r->options->round)

@@ -190,6 +190,7 @@ int survey_run(struct vol *vol, const struct survey_options *options, struct sur
 	    .finding = on_finding,
 	    .finding_arg = &l,
 	    .names = options->names,
+	    .sift = options->sift,
 	    .posted = options->posted,
 	    .posted_arg = options->posted_arg,
 	    .posted_accounts = options->posted_accounts,

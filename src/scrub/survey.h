@@ -42,6 +42,7 @@ struct survey_options {
 	struct env *env; /* as in struct repair_options */
 	size_t memory;	 /* of the cache */
 	bool names;	 /* as in struct sweep */
+	bool sift;	 /* as in struct sweep_options */
 	/* For who also wants to know what was posted; see struct sweep_options. */
 	void (*posted)(void *arg, const struct sweep_posting *posting);
 	void *posted_arg;
