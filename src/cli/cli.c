@@ -113,19 +113,6 @@ int cli_take_memory(const struct command *command, const char *text, size_t *mem
 	return 0;
 }
 
-#define PREVIEW_MEMORY (64u << 20)
-
-/* Whatever is written stays in memory, or in a scratch file. */
-static int put_overlay(struct env *env, struct device **device)
-{
-	struct device *overlay;
-	int err = device_open_overlay(env, *device, PREVIEW_MEMORY, &overlay);
-
-	if (!err)
-		*device = overlay;
-	return err;
-}
-
 static int put_undo(struct env *env, const char *path, struct device **device)
 {
 	struct device *undo;
@@ -169,11 +156,11 @@ int cli_open(struct env *env, const struct cli_image *image, struct vol **out)
 	if (!err && image->log)
 		err = device_open_file(env, image->log, read_only, &options.log);
 	if (!err && image->preview)
-		err = put_overlay(env, &options.data);
+		err = device_cover(env, VOL_COPY_MEMORY, &options.data);
 	if (!err && image->undo)
 		err = put_undo(env, image->undo, &options.data);
-	if (!err && image->preview && options.log)
-		err = put_overlay(env, &options.log);
+	if (!err && image->preview)
+		err = device_cover(env, VOL_COPY_MEMORY, &options.log);
 	if (!err && image->rt)
 		err = device_open_file(env, image->rt, true, &options.rt);
 	if (err) {

@@ -69,6 +69,8 @@ int device_create_file(struct env *env, const char *path, u64 size, struct devic
  * that is never written. Owns `lower`: closes it; when opening fails, `lower` stays the caller's.
  */
 int device_open_overlay(struct env *env, struct device *lower, size_t memory, struct device **out);
+/* The same in the place of the lower device; NULL stays NULL. */
+int device_cover(struct env *env, size_t memory, struct device **device);
 /* The overlay, which is closed by one close more from now on: who has opened a volume on it may
  * close that, and open another. */
 struct device *device_overlay_hold(struct device *overlay);

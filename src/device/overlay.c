@@ -307,6 +307,16 @@ int device_open_overlay(struct env *env, struct device *lower, size_t memory, st
 	return 0;
 }
 
+int device_cover(struct env *env, size_t memory, struct device **device)
+{
+	struct device *overlay;
+	int err = *device ? device_open_overlay(env, *device, memory, &overlay) : 0;
+
+	if (!err && *device)
+		*device = overlay;
+	return err;
+}
+
 struct device *device_overlay_hold(struct device *overlay)
 {
 	atomic_fetch_add(&overlay_of(overlay)->holds, 1);

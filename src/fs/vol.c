@@ -114,15 +114,10 @@ static void tell_refusal(const struct vol *vol, const struct vol_options *option
 static int recover_log(struct vol *vol, const struct vol_options *options,
 		       const struct log_options *log_options)
 {
-	struct device *overlay;
-	int err;
+	int err = options->write ? 0 : device_cover(vol->env, OVERLAY_MEMORY, &vol->data);
 
-	if (!options->write) {
-		err = device_open_overlay(vol->env, vol->data, OVERLAY_MEMORY, &overlay);
-		if (err)
-			return err;
-		vol->data = overlay;
-	}
+	if (err)
+		return err;
 	vol->replayed = true;
 	return log_recover(vol->env, &vol->geo, vol->data, vol->log, log_options, &vol->log_status);
 }

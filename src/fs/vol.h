@@ -111,6 +111,9 @@ void vol_geometry_set(struct vol *vol, const struct geometry *g);
 /* Around the reading of several objects that belong together, on a volume that others change. */
 void vol_read_begin(struct vol *vol);
 void vol_read_end(struct vol *vol);
+/* Of what is written to a copy that is only to be looked at, so much stays in memory; the rest
+ * spills. */
+#define VOL_COPY_MEMORY (64u << 20)
 /* All metadata as of now, as a volume of its own that is opened to read: for check and inspect, of
  * a volume that is mounted. It is the caller's env that they use; of the options memory, verdict
  * and write count. With write it is a copy to be changed, and repaired: what is written stays in

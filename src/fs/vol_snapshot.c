@@ -10,8 +10,6 @@
 
 #include <errno.h>
 
-#define COPY_MEMORY (64u << 20) /* of what is written to a copy; the rest spills */
-
 struct loan {
 	struct device dev;
 	struct device *of;
@@ -88,17 +86,6 @@ static void copy_log_status(const struct vol *from, struct vol *to)
 	to->log_status.pending = NULL; /* the other's */
 }
 
-/* What is written to it is forgotten when it is closed. */
-static int above(struct env *env, struct device **device)
-{
-	struct device *overlay;
-	int err = *device ? device_open_overlay(env, *device, COPY_MEMORY, &overlay) : 0;
-
-	if (!err && *device)
-		*device = overlay;
-	return err;
-}
-
 static int borrow(struct vol *vol, struct env *env, struct vol_options *options)
 {
 	int err = vol->journal ? journal_snapshot(vol->journal, &options->data)
@@ -109,9 +96,9 @@ static int borrow(struct vol *vol, struct env *env, struct vol_options *options)
 	if (!err)
 		err = lend(env, vol->rt, &options->rt);
 	if (!err && options->write)
-		err = above(env, &options->data);
+		err = device_cover(env, VOL_COPY_MEMORY, &options->data);
 	if (!err && options->write)
-		err = above(env, &options->log);
+		err = device_cover(env, VOL_COPY_MEMORY, &options->log);
 	if (!err)
 		return 0;
 	device_close(options->data);

@@ -15,25 +15,11 @@
 
 struct behind {
 	struct server *server;
-	struct fuse_session *session;
 	struct vol_repaired heard;
 	struct env_lock *lock; /* of what follows */
 	u64 *ino;
 	u32 count, room;
 };
-
-/* Sorted, each once: how many are left. */
-static u32 unite(u64 *ino, u32 count)
-{
-	u32 to = 0;
-
-	if (count)
-		qsort(ino, count, sizeof(*ino), order_u64);
-	for (u32 i = 0; i < count; i++)
-		if (!to || ino[to - 1] != ino[i])
-			ino[to++] = ino[i];
-	return to;
-}
 
 static bool make_room(struct behind *b)
 {
@@ -41,7 +27,7 @@ static bool make_room(struct behind *b)
 	u64 *ino;
 
 	/* rebuilds come to the same ones again */
-	b->count = unite(b->ino, b->count);
+	b->count = order_unique(b->ino, b->count);
 	if (b->count < b->room / 2)
 		return true;
 	ino = room > INODES_MAX
@@ -78,11 +64,11 @@ static void on_done(void *arg)
 	b->ino = NULL;
 	b->count = b->room = 0;
 	env->lock_drop(b->lock);
-	count = unite(ino, count);
+	count = order_unique(ino, count);
 	/* -ENOENT: the kernel does not know it */
-	for (u32 i = 0; i < count && b->session; i++)
-		fuse_lowlevel_notify_inval_inode(b->session, inum_node(b->server, inum_of(ino[i])),
-						 -1, 0);
+	for (u32 i = 0; i < count && b->server->session; i++)
+		fuse_lowlevel_notify_inval_inode(b->server->session,
+						 inum_node(b->server, inum_of(ino[i])), -1, 0);
 	env_free(env, ino);
 }
 
@@ -100,12 +86,6 @@ int behind_open(struct server *server)
 		return fail(-ENOMEM, "out of memory");
 	server->vol->repaired = &b->heard;
 	return 0;
-}
-
-void behind_start(struct server *server, struct fuse_session *session)
-{
-	if (server->behind)
-		server->behind->session = session;
 }
 
 void behind_close(struct server *server)

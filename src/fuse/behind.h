@@ -18,8 +18,6 @@
 #include "fuse/request.h"
 
 int behind_open(struct server *server);
-/* Before anybody repairs; until server_stop(). */
-void behind_start(struct server *server, struct fuse_session *session);
 void behind_close(struct server *server);
 
 #endif

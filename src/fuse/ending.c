@@ -16,7 +16,6 @@
 #include "fuse/ending.h"
 
 #include "base/trail.h"
-#include "fuse/behind.h"
 #include "fuse/exchange.h"
 #include "fuse/exchange_flush.h"
 #include "fuse/request.h"
@@ -39,7 +38,6 @@
 
 struct ending {
 	struct server *server;
-	struct fuse_session *session;
 	sem_t signalled;
 	atomic_int number; /* of the last signal */
 	pthread_t thread, loop;
@@ -104,7 +102,7 @@ static void moment(void)
 
 static bool is_busy(const struct ending *e)
 {
-	struct pollfd requests = {.fd = fuse_session_fd(e->session), .events = POLLIN};
+	struct pollfd requests = {.fd = fuse_session_fd(e->server->session), .events = POLLIN};
 
 	return atomic_load(&e->server->writes.now) || poll(&requests, 1, 0) > 0;
 }
@@ -155,7 +153,7 @@ static void *run(void *arg)
 		flush(e);
 	/* the loop may be about to wait, and not hear it */
 	while (!atomic_load(&e->stop)) {
-		fuse_session_exit(e->session);
+		fuse_session_exit(e->server->session);
 		pthread_kill(e->loop, atomic_load(&e->number));
 		moment();
 	}
@@ -180,7 +178,7 @@ int server_serve(struct server *server, bool one_thread)
 	err = host_thread_start(&e->thread, run, e);
 	if (err)
 		return err;
-	err = server_run(e->session, one_thread);
+	err = server_run(e->server->session, one_thread);
 	stop(e);
 	return err;
 }
@@ -203,10 +201,9 @@ int server_heed_signals(struct server *server, struct fuse_session *session)
 	if (!e)
 		return fail(-ENOMEM, "out of memory");
 	e->server = server;
-	e->session = session;
+	server->session = session;
 	sem_init(&e->signalled, 0, 0);
 	server->ending = current = e;
-	behind_start(server, session);
 	for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
 		set_handler(signals[i], SIG_DFL, on_signal);
 	set_handler(SIGPIPE, SIG_DFL, SIG_IGN);

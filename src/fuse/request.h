@@ -34,7 +34,8 @@ struct server {
 	struct heal *heal;	 /* NULL: read-only */
 	struct scrub *scrub;	 /* items that are asked for by ioctl */
 	struct background *background;
-	struct exchanges *exchanges; /* NULL: read-only */
+	struct exchanges *exchanges;  /* NULL: read-only */
+	struct fuse_session *session; /* NULL: not yet */
 	struct ending *ending;
 	struct behind *behind; /* NULL: read-only */
 	struct writes writes;

@@ -249,13 +249,20 @@ int book_error(const struct book *b)
 	return b->err;
 }
 
+static bool shard_uneven(const struct ledger *l, u32 account, u32 shard)
+{
+	const u128 *sum = l->sums.sum[account][shard];
+
+	return sum[SIDE_LEFT] != sum[SIDE_RIGHT];
+}
+
 u32 ledger_imbalances(const struct ledger *l)
 {
 	u32 count = 0;
 
 	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		for (u32 s = 0; s < LEDGER_SHARDS; s++)
-			count += l->sums.sum[a][s][SIDE_LEFT] != l->sums.sum[a][s][SIDE_RIGHT];
+			count += shard_uneven(l, a, s);
 	return count;
 }
 
@@ -263,10 +270,9 @@ u32 ledger_imbalances(const struct ledger *l)
  */
 static void note_audited(struct ledger *l)
 {
-	for (u32 a = 0; a < ACCOUNT_COUNT && !l->sifting; a++)
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
 		for (u32 s = 0; s < LEDGER_SHARDS; s++)
-			l->audited[a][s] =
-			    l->sums.sum[a][s][SIDE_LEFT] != l->sums.sum[a][s][SIDE_RIGHT];
+			l->audited[a][s] = shard_uneven(l, a, s);
 	memset(&l->sums, 0, sizeof(l->sums));
 }
 
@@ -286,10 +292,12 @@ bool ledger_worth_sifting(const struct ledger *l)
 
 	if (l->sifted[0])
 		return false; /* it has been done */
-	for (u32 a = 0; a < ACCOUNT_COUNT; a++)
-		for (u32 s = 0; s < LEDGER_SHARDS && !account_defs[a].word[1][0]; s++)
-			whole |= account_defs[a].kind == ACCOUNT_RANGE &&
-				 l->sums.sum[a][s][SIDE_LEFT] != l->sums.sum[a][s][SIDE_RIGHT];
+	for (u32 a = 0; a < ACCOUNT_COUNT; a++) {
+		if (account_defs[a].kind != ACCOUNT_RANGE || account_defs[a].word[1][0])
+			continue;
+		for (u32 s = 0; s < LEDGER_SHARDS; s++)
+			whole |= shard_uneven(l, a, s);
+	}
 	return whole || ledger_imbalances(l) > SIFT_ABOVE;
 }
 
@@ -316,7 +324,8 @@ int ledger_begin_sift(struct ledger *l)
 
 int ledger_begin_audit(struct ledger *l)
 {
-	note_audited(l);
+	if (!l->sifting)
+		note_audited(l);
 	l->auditing = true;
 	return sorter_open(l->env, sizeof(struct posting), POSTING_KEY, AUDIT_MEMORY, &l->recorder);
 }

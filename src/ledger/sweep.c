@@ -553,20 +553,25 @@ bool sweep_may_stray(struct sweep *sweep)
 	return job_of(sweep)->strays++ < SWEEP_STRAYS;
 }
 
+static int sweep_again(struct report *report, int (*begin)(struct ledger *ledger))
+{
+	int err = begin(report->ledger);
+
+	report->done = 0;
+	return err ? err : run_jobs(report);
+}
+
 static int audit(struct report *report)
 {
 	struct verdict v = {.raise = raise_finding, .sink = report};
 	struct sweep_stats stats = *report->stats;
-	bool sift = ledger_worth_sifting(report->ledger);
 	int err = 0;
 
 	report->audit = true;
-	for (u32 i = sift ? 0 : 1; i < 2 && !err; i++) {
-		report->done = 0;
-		err = i ? ledger_begin_audit(report->ledger) : ledger_begin_sift(report->ledger);
-		if (!err)
-			err = run_jobs(report);
-	}
+	if (ledger_worth_sifting(report->ledger))
+		err = sweep_again(report, ledger_begin_sift);
+	if (!err)
+		err = sweep_again(report, ledger_begin_audit);
 	report->audit = false;
 	*report->stats = stats;
 	return err ? err : ledger_audit(report->ledger, &v);

@@ -53,26 +53,31 @@ static bool listed(const struct facts *f, u64 ino)
 	return order_has(f->options->ino, f->options->count, ino);
 }
 
+/* Are its forks, and what the reverse map has of them, to be known? */
+static bool asked_for(const struct facts *f, u64 ino)
+{
+	const struct facts_options *o = f->options;
+
+	return o->all || listed(f, ino) || order_has(o->odd, o->odd_count, ino);
+}
+
 /* Of what it would add nothing; asked by any number of threads. */
 static bool wanted(void *arg, const struct sweep_posting *p)
 {
 	const struct facts *f = arg;
-	const struct facts_options *o = f->options;
-	u64 owner = p->fact->w[1];
 
 	if (p->account == ACCOUNT_LINKS)
 		return p->side == SIDE_LEFT && listed(f, p->fact->w[0]);
 	if (p->account == ACCOUNT_FREE)
 		return p->side == SIDE_LEFT;
-	return o->claims || o->all || listed(f, owner) || order_has(o->odd, o->odd_count, owner);
+	return f->options->claims || asked_for(f, p->fact->w[1]);
 }
 
 static int add_owned(struct facts *f, const struct sweep_posting *p)
 {
 	u64 owner = p->fact->w[1], word = p->fact->w[2], ag = p->fact->w[0];
 	bool map = word & OWNER_BMBT;
-	const struct facts_options *o = f->options;
-	const struct owned owned = {
+	const struct owned o = {
 	    .ino = be64_make(owner),
 	    .seen = p->side == SIDE_RIGHT,
 	    .attr = (word & OWNER_ATTR) != 0,
@@ -84,10 +89,9 @@ static int add_owned(struct facts *f, const struct sweep_posting *p)
 	    .unwritten = (word & OWNER_UNWRITTEN) != 0,
 	};
 
-	if ((s64)owner < 0 || !p->length ||
-	    !(o->all || listed(f, owner) || order_has(o->odd, o->odd_count, owner)))
+	if ((s64)owner < 0 || !p->length || !asked_for(f, owner))
 		return 0;
-	return sorter_add(f->owned, &owned);
+	return sorter_add(f->owned, &o);
 }
 
 static int add_free(struct facts *f, const struct sweep_posting *p)
@@ -145,16 +149,6 @@ static int next_owned(struct facts *f)
 static int next_name(struct facts *f)
 {
 	return sorter_take(f->names, &f->name, &f->has_name);
-}
-
-/* Where the reverse map of any AG is damaged, what it says of an inode may lack something. */
-static bool rmaps_whole(const struct facts *f)
-{
-	bool whole = geometry_has(&f->vol->geo, FEATURE_RMAPBT);
-
-	for (u32 ag = 0; whole && ag < f->vol->geo.ag_count; ag++)
-		whole = !f->options->damaged(f->options->arg, ag);
-	return whole;
 }
 
 static int prepare(struct facts *f)
@@ -327,7 +321,7 @@ static int take_inode(struct facts *f, u64 ino)
 
 	drop(f);
 	f->now.ino = ino;
-	f->now.rmaps = rmaps_whole(f);
+	f->now.rmaps = f->options->rmaps;
 	f->now.named = !f->options->names;
 	f->now.claims = f->claims_known ? f->claims : NULL;
 	while (!err && f->has_next && be64_get(f->next.ino) == ino) {

@@ -39,10 +39,8 @@ struct facts_options {
 	/* Or of these with the reverse map; sorted. */
 	const u64 *odd;
 	u32 odd_count;
-	bool claims; /* who claims which blocks is to be known */
-	/* The reverse map of this AG has been seen to be damaged. */
-	bool (*damaged)(const void *arg, u32 ag);
-	const void *arg;
+	bool claims; /* who claims which blocks is to be known; with `all` */
+	bool rmaps;  /* there is a reverse map, and nowhere has it been seen to be damaged */
 };
 int facts_gather(struct vol *snapshot, const struct facts_options *options, struct facts **out);
 void facts_free(struct facts *facts);

@@ -298,17 +298,6 @@ static int find_by_walk(struct paths *p, struct vol *vol)
 	return err;
 }
 
-static u32 sort_unique(u64 *ino, u32 count)
-{
-	u32 kept = 0;
-
-	qsort(ino, count, sizeof(*ino), order_u64);
-	for (u32 i = 0; i < count; i++)
-		if (!kept || ino[kept - 1] != ino[i])
-			ino[kept++] = ino[i];
-	return kept;
-}
-
 static int find_all(struct paths *p, struct vol *vol, const u64 *inos, u32 count)
 {
 	int err = 0;
@@ -317,7 +306,7 @@ static int find_all(struct paths *p, struct vol *vol, const u64 *inos, u32 count
 	if (!p->ino)
 		return fail(-ENOMEM, "names for a report: out of memory");
 	memcpy(p->ino, inos, count * sizeof(*inos));
-	p->count = sort_unique(p->ino, count);
+	p->count = order_unique(p->ino, count);
 	p->path = env_array(p->env, p->count ? p->count : 1, sizeof(*p->path));
 	if (!p->path)
 		return fail(-ENOMEM, "names for a report: out of memory");

@@ -258,12 +258,15 @@ static u64 ready(const struct round *r, u64 sick, u32 ag)
 	(INODE_TREES | 1ull << META_DIRECTORY | 1ull << META_DIRBLOCK | 1ull << META_DIRDATA | \
 	 1ull << META_BMBT)
 
-static bool rmaps_damaged(const void *arg, u32 ag)
+/* Where the reverse map of any AG is damaged, what it says of an inode may lack something. */
+static bool rmaps_whole(const struct round *r)
 {
-	const struct round *r = arg;
 	const u64 needed = 1ull << META_RMAPBT | 1ull << META_AGF;
+	bool whole = geometry_has(&r->vol->geo, FEATURE_RMAPBT);
 
-	return r->survey.corrupt[ag] & needed;
+	for (u32 ag = 0; whole && ag < r->survey.ags; ag++)
+		whole = !(r->survey.corrupt[ag] & needed);
+	return whole;
 }
 
 static int each_inode(struct round *r)
@@ -287,22 +290,10 @@ static bool wants_record(const struct round *r, const struct sick_inode *s)
 	return valid && (!r->options->only.types || only(r, s->types & OF_INODES, NO_AG, s->ino));
 }
 
-/* Can it be told whose forks and reverse map differ? What a file shares with others, and has lost
- * the flag for, only all claims of blocks tell. */
-static bool owners_known(const struct round *r)
-{
-	bool known = geometry_has(&r->vol->geo, FEATURE_RMAPBT) && !r->uneven.owners.more &&
-		     !(r->survey.any >> META_REFCOUNTBT & 1);
-
-	for (u32 ag = 0; known && ag < r->survey.ags; ag++)
-		known = !rmaps_damaged(r, ag);
-	return known;
-}
-
 /* Records and maps of inodes, before everything that is made from what they say. */
 static int run_records(struct round *r)
 {
-	struct facts_options options = {.damaged = rmaps_damaged, .arg = r};
+	struct facts_options options = {.rmaps = rmaps_whole(r)};
 	struct verdict v = {.raise = raise_nothing};
 	const struct vol_options how = {.memory = r->options->memory, .verdict = &v};
 	struct vol *snapshot = NULL;
@@ -314,12 +305,15 @@ static int run_records(struct round *r)
 			ino[options.count++] = r->survey.inode[i].ino;
 	options.ino = ino;
 	options.names = !(r->survey.any & HIDES_NAMES);
+	/* The survey tells whose forks and reverse map differ; but what a file shares with others,
+	 * and has lost the flag for, only all claims of blocks tell. */
+	options.claims =
+	    !options.rmaps || r->uneven.owners.more || r->survey.any >> META_REFCOUNTBT & 1;
 	if (r->survey.any & OF_SPACE && only(r, OF_INODES, NO_AG, NO_INO)) {
-		options.all = !owners_known(r);
+		options.all = options.claims;
 		options.odd = r->uneven.owners.ino;
 		options.odd_count = r->uneven.owners.count;
 	}
-	options.claims = !owners_known(r);
 	if (!err && (options.count || options.all || options.odd_count)) {
 		err = vol_snapshot(r->vol, r->vol->env, &how, &snapshot);
 		if (!err)
@@ -352,14 +346,17 @@ static int run_inodes(struct round *r)
 
 /* Where no names can be hidden, and none were asked for by force, the survey has seen all that do
  * not agree. */
-static void tell_uneven(struct round *r)
+static bool names_seen(const struct round *r)
 {
-	const struct uneven *u = &r->uneven;
+	return !r->uneven.names.more && !r->uneven.circles && !(r->survey.any & HIDES_NAMES) &&
+	       !(r->options->force >> META_NAMES & 1);
+}
 
-	r->repair.uneven = u->names.ino;
-	r->repair.uneven_count = u->names.count;
-	r->repair.uneven_known = !u->names.more && !u->circles && !(r->survey.any & HIDES_NAMES) &&
-				 !(r->options->force >> META_NAMES & 1);
+static void tell_uneven(struct round *r, bool known)
+{
+	r->repair.uneven = r->uneven.names.ino;
+	r->repair.uneven_count = r->uneven.names.count;
+	r->repair.uneven_known = known;
 }
 
 static int run_sick(struct round *r)
@@ -367,7 +364,7 @@ static int run_sick(struct round *r)
 	u64 fs = only(r, r->survey.fs, NO_AG, NO_INO);
 	int err;
 
-	tell_uneven(r);
+	tell_uneven(r, names_seen(r));
 	err = run_types(r, ready(r, fs, NO_AG), NO_AG, NO_INO);
 	r->repair.uneven_known = false;
 	if (err || r->repair.moved)
@@ -643,9 +640,7 @@ static int rebuild_gathering(struct round *r, const struct meta_type *type)
 
 	r->repair.vol = &now;
 	r->repair.beside = r->vol;
-	r->repair.uneven = r->uneven.names.ino;
-	r->repair.uneven_count = r->uneven.names.count;
-	r->repair.uneven_known = true;
+	tell_uneven(r, true);
 	err = type->rebuild(&r->repair, NO_AG, NO_INO);
 	if (now.alone)
 		vol_alone_end(&now);
