@@ -8,11 +8,6 @@ image=$SCRATCH/acl.img dir=$SCRATCH/dir
 skip_all_if "$(fuse_missing)$(kernel_missing)" mount-acl
 chmod 755 "$SCRATCH"
 
-clean() {
-	xfs_repair -n "$image" >"$SCRATCH/repair.out" 2>&1 && "$MENDFS" check "$image" >"$SCRATCH/check.out" 2>&1 && return
-	grep -vE 'agno|Phase|^        -' "$SCRATCH/repair.out" "$SCRATCH/check.out" | head -20
-	return 1
-}
 # what comes of it on the kernel's mount
 make_image "$image" 300M
 kernel_up "$image" "$SCRATCH/kernel" || { not_ok kernel "no mount"; exit; }

@@ -8,11 +8,6 @@ echo "seed $SEED"
 image=$SCRATCH/copy.img dir=$SCRATCH/dir
 skip_all_if "$(fuse_missing)" mount-copy
 
-clean() {
-	xfs_repair -n "$image" >"$SCRATCH/repair.out" 2>&1 && "$MENDFS" check "$image" >"$SCRATCH/check.out" 2>&1 && return
-	grep -vE 'agno|Phase|^        -' "$SCRATCH/repair.out" "$SCRATCH/check.out" | head -20
-	return 1
-}
 same_in_kernel() {
 	kernel_up "$image" "$SCRATCH/kernel" ro || return 1
 	(cd "$SCRATCH/kernel" && sha256sum -- *) >"$SCRATCH/sums.kernel"

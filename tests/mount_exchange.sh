@@ -6,11 +6,6 @@ EXCHANGE=$SOURCE_TOP/tests/mount/exchange.py
 image=$SCRATCH/exchange.img dir=$SCRATCH/dir other=$SCRATCH/other
 skip_all_if "$(fuse_missing)" mount-exchange
 
-clean() {
-	xfs_repair -n "$image" >"$SCRATCH/repair.out" 2>&1 && "$MENDFS" check "$image" >"$SCRATCH/check.out" 2>&1 && return
-	grep -vE 'agno|Phase|^        -' "$SCRATCH/repair.out" "$SCRATCH/check.out" | head -20
-	return 1
-}
 # the kernel shows the same bytes
 kernel_same() {
 	if [ -n "$(kernel_missing)" ]; then

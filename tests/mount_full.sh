@@ -9,11 +9,6 @@ disk=$SCRATCH/disk dir=$SCRATCH/dir image=$SCRATCH/disk/image
 skip_all_if "$(fuse_missing)" mount-full
 if [ "$(id -u)" != 0 ]; then skip_all_if "needs root (it mounts a tmpfs)" mount-full; fi
 
-clean() {
-	xfs_repair -n "$1" >"$SCRATCH/repair.out" 2>&1 && "$MENDFS" check "$1" >"$SCRATCH/check.out" 2>&1 && return
-	grep -vE 'agno|Phase|^        -' "$SCRATCH/repair.out" "$SCRATCH/check.out" | head -20
-	return 1
-}
 # A disk with room for so many MiB beside the image
 new_disk() {
 	mkdir -p "$disk"

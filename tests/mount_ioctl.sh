@@ -10,11 +10,6 @@ echo "seed $SEED"
 image=$SCRATCH/ioctl.img dir=$SCRATCH/dir other=$SCRATCH/other
 skip_all_if "$(fuse_missing)" mount-ioctl
 
-clean() {
-	xfs_repair -n "$image" >"$SCRATCH/repair.out" 2>&1 && "$MENDFS" check "$image" >"$SCRATCH/check.out" 2>&1 && return
-	grep -vE 'agno|Phase|^        -' "$SCRATCH/repair.out" "$SCRATCH/check.out" | head -20
-	return 1
-}
 # told NAME: the kernel tells the same of what was left
 told() {
 	if [ -n "$(kernel_missing)" ]; then

@@ -15,11 +15,6 @@ skip_all_if "$(fuse_missing)" mount-write
 
 # The server has ended, and so the image is as it is going to be.
 released() { flock -n "$image" true; }
-clean() {
-	xfs_repair -n "$image" >"$SCRATCH/repair.out" 2>&1 && "$MENDFS" check "$image" >"$SCRATCH/check.out" 2>&1 && return
-	grep -vE 'agno|Phase|^        -' "$SCRATCH/repair.out" "$SCRATCH/check.out" | head -20
-	return 1
-}
 kernel_agrees() {
 	local status
 	kernel_up "$image" "$other" ro || return 1
@@ -64,12 +59,6 @@ if [ -n "${FULL:-}" ]; then
 fi
 
 # Killed in the middle of work, three times on the same filesystem.
-all_there() {
-	local name
-	while read -r name; do
-		[ -z "$name" ] || [ -s "$1/$name" ] || { echo "lost: $name"; return 1; }
-	done <"$SCRATCH/synced"
-}
 killed() {
 	kernel_up "$image.copy" "$other" || return 1
 	all_there "$other"

@@ -132,5 +132,19 @@ wait_until() {
 	done
 	return 1
 }
+# clean [IMAGE]: neither judge finds anything in it ($image)
+clean() {
+	local of=${1:-$image}
+	xfs_repair -n "$of" >"$SCRATCH/repair.out" 2>&1 && "$MENDFS" check "$of" >"$SCRATCH/check.out" 2>&1 && return
+	grep -vE 'agno|Phase|^        -' "$SCRATCH/repair.out" "$SCRATCH/check.out" | head -20
+	return 1
+}
+# all_there DIR: what mount/work.py until-killed had made durable
+all_there() {
+	local name
+	while read -r name; do
+		[ -z "$name" ] || [ -s "$1/$name" ] || { echo "lost: $name"; return 1; }
+	done <"$SCRATCH/synced"
+}
 unmounted() { ! mountpoint -q "$1"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
