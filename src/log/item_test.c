@@ -3,6 +3,20 @@
 #include "log/maker_test.h"
 #include "log/recover.h"
 
+/* Of the transaction that has been made: it is replayed, or one of its items is refused. */
+static void judge_item(struct maker *m, bool sound)
+{
+	struct log_status status;
+
+	maker_commit(m, MAKER_TID);
+	maker_record(m);
+	assert_int_equal(maker_recover(m, &status), sound ? 0 : -EUCLEAN);
+	if (!sound)
+		maker_expect(m, "LOG_ITEM");
+	log_status_free(&m->env, &status);
+	maker_close(m);
+}
+
 /* The flags of a buffer say what it is, and so does its magic when it is logged. */
 static void buffer_types(void **state)
 {
@@ -33,7 +47,6 @@ static void buffer_types(void **state)
 	(void)state;
 	for (u32 i = 0; i < ARRAY_COUNT(with); i++) {
 		struct maker *m = maker_open();
-		struct log_status status;
 		const struct be32 magic = be32_make(with[i].magic);
 
 		m->g.rt_blocks = with[i].rt_blocks;
@@ -42,13 +55,7 @@ static void buffer_types(void **state)
 		maker_buffer(m, MAKER_TID, 800, with[i].type << LOG_BUF_TYPE_SHIFT | with[i].flags,
 			     with[i].chunk, 1, 0);
 		memcpy(m->body + m->used - LOG_BUF_CHUNK, magic.b, sizeof(magic));
-		maker_commit(m, MAKER_TID);
-		maker_record(m);
-		assert_int_equal(maker_recover(m, &status), with[i].sound ? 0 : -EUCLEAN);
-		if (!with[i].sound)
-			maker_expect(m, "LOG_ITEM");
-		log_status_free(&m->env, &status);
-		maker_close(m);
+		judge_item(m, with[i].sound);
 	}
 }
 
@@ -72,7 +79,6 @@ static void intent_lengths(void **state)
 	(void)state;
 	for (u32 i = 0; i < ARRAY_COUNT(with); i++) {
 		struct maker *m = maker_open();
-		struct log_status status;
 		struct {
 			struct log_intent head;
 			u8 elements[64];
@@ -81,13 +87,7 @@ static void intent_lengths(void **state)
 
 		maker_start(m, MAKER_TID, 1);
 		maker_op(m, MAKER_TID, 0, &item, (u32)sizeof(item.head) + with[i].length);
-		maker_commit(m, MAKER_TID);
-		maker_record(m);
-		assert_int_equal(maker_recover(m, &status), with[i].sound ? 0 : -EUCLEAN);
-		if (!with[i].sound)
-			maker_expect(m, "LOG_ITEM");
-		log_status_free(&m->env, &status);
-		maker_close(m);
+		judge_item(m, with[i].sound);
 	}
 }
 
@@ -103,17 +103,11 @@ static void done_regions(void **state)
 					      le64_make(7)};
 		const struct log_done next = {le16_make(type[i]), le16_make(1), le32_make(0),
 					      le64_make(8)};
-		struct log_status status;
 
 		maker_start(m, MAKER_TID, 1);
 		maker_op(m, MAKER_TID, 0, &done, sizeof(done));
 		maker_op(m, MAKER_TID, 0, &next, sizeof(next));
-		maker_commit(m, MAKER_TID);
-		maker_record(m);
-		assert_int_equal(maker_recover(m, &status), -EUCLEAN);
-		maker_expect(m, "LOG_ITEM");
-		log_status_free(&m->env, &status);
-		maker_close(m);
+		judge_item(m, false);
 	}
 }
 
