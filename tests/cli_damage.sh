@@ -161,3 +161,12 @@ done
 status log-record-beyond 4 "$M" damage image log record 50 hdr.len add
 status log-no-field 4 "$M" damage image log record 49 'item[999].format.size' add
 check log-refused-leave-it-alone cmp pristine image
+# Far into a log that has more records than are kept in sight.
+xz -dc "$TOP/tests/fixtures/realtime-dirty.img.xz" >pristine
+cp --sparse=always pristine image
+"$M" damage --list image >all
+check log-long test "$(grep '^log record' all | cut -f1 | uniq | wc -l)" -gt 100
+for record in 0 63 64 100; do
+	check "log-list-$record" diff <("$M" damage --list image log record $record) <(grep "^log record $record	" all)
+done
+undone log-far image log record 100 hdr.tail_lsn add

@@ -106,8 +106,11 @@ struct named {
 	u32 block;
 };
 struct object_log {
-	struct stretch *record; /* of all that came, those from `first` on are the object */
-	u32 records, first;
+	/* The last that came, the object being those from `first` on. An object lies in no more
+	 * places than CACHE_RANGES, so what came before these is only counted: a log can have
+	 * millions. */
+	struct stretch record[CACHE_RANGES];
+	u32 records, first, before;
 	struct named *part;
 	u32 parts;
 	u8 *stored; /* the bytes of the object as they are on the device */
@@ -121,33 +124,27 @@ struct finding_record {
 	int err;
 };
 
-static void *one_more(struct finding_record *f, void *array, u32 count, size_t size)
-{
-	void *grown = realloc(array, (count + 1) * size);
-
-	if (!grown)
-		f->err = fail(-ENOMEM, "a record of the log: out of memory");
-	return grown;
-}
-
 static void keep_record(struct finding_record *f, const struct log_event *e)
 {
 	struct object_log *log = f->log;
-	struct stretch *grown = one_more(f, log->record, log->records, sizeof(*log->record));
 
-	if (!grown)
-		return;
-	log->record = grown;
+	if (log->records == CACHE_RANGES) {
+		memmove(log->record, log->record + 1, sizeof(log->record) - sizeof(*log->record));
+		log->records--;
+		log->before++;
+	}
 	log->record[log->records++] = (struct stretch){*e, 0};
 }
 
 static void keep_part(struct finding_record *f, const struct log_event *e)
 {
 	struct object_log *log = f->log;
-	struct named *grown = one_more(f, log->part, log->parts, sizeof(*log->part));
+	struct named *grown = realloc(log->part, (log->parts + 1) * sizeof(*log->part));
 
-	if (!grown)
+	if (!grown) {
+		f->err = fail(-ENOMEM, "a record of the log: out of memory");
 		return;
+	}
 	log->part = grown;
 	log->part[log->parts] = (struct named){.part = {.index = f->naming.index,
 							.repeated = f->naming.repeated,
@@ -173,28 +170,41 @@ static int find_event(void *arg, const struct log_event *e)
 	return f->err;
 }
 
-/* From the first record that one of the parts lies in. Parts that lie in none of them began before
- * the tail. */
-static void settle_places(struct object_log *log, u32 *len)
+static u32 find_stretch(const struct object_log *log, u32 block)
 {
+	u32 r = log->records;
+
+	while (r-- && log->record[r].record.block != block)
+		;
+	return r;
+}
+
+/* From the first record that one of the parts lies in. Parts that lie in none of those that came
+ * began before the tail. */
+static int settle_places(struct object *o)
+{
+	struct object_log *log = o->log;
 	u32 r;
 
 	log->first = log->records - 1;
 	for (u32 i = 0; i < log->parts; i++) {
-		for (r = log->records; r-- && log->record[r].record.block != log->part[i].block;)
-			;
+		r = find_stretch(log, log->part[i].block);
+		if (r == NULL32 && log->before)
+			return fail(-EUCLEAN, "%s: its items begin too far before it", o->name);
 		if (r < log->first)
 			log->first = r;
 	}
-	*len = 0;
+	o->len = 0;
 	for (r = log->first; r < log->records; r++) {
-		log->record[r].offset = *len;
-		*len += log->record[r].record.blocks * LOG_BLOCK;
+		log->record[r].offset = o->len;
+		o->len += log->record[r].record.blocks * LOG_BLOCK;
 	}
-	for (u32 i = 0; i < log->parts; i++)
-		for (r = log->first; r < log->records; r++)
-			if (log->record[r].record.block == log->part[i].block)
-				log->part[i].part.offset += log->record[r].offset;
+	for (u32 i = 0; i < log->parts; i++) {
+		r = find_stretch(log, log->part[i].block);
+		if (r != NULL32)
+			log->part[i].part.offset += log->record[r].offset;
+	}
+	return 0;
 }
 
 static int load_record(struct object *o, const struct stretch *r)
@@ -221,9 +231,10 @@ static int load_record(struct object *o, const struct stretch *r)
 static int load(struct object *o)
 {
 	struct object_log *log = o->log;
-	int err = 0;
+	int err = settle_places(o);
 
-	settle_places(log, &o->len);
+	if (err)
+		return err;
 	o->bytes = env_alloc(o->vol->env, o->len);
 	log->stored = env_alloc(o->vol->env, o->len);
 	if (!o->bytes || !log->stored)
@@ -287,7 +298,6 @@ void object_log_drop(struct object *o)
 {
 	if (!o->log)
 		return;
-	free(o->log->record);
 	free(o->log->part);
 	env_free(o->vol->env, o->log->stored);
 	env_free(o->vol->env, o->log);
