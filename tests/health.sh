@@ -174,6 +174,15 @@ again rw,heal mount-heal-inodes
 check heal-hurt-inodes hurt inobt 0 magic zeroes
 healed heal-inodes "AG 0 inobt"
 
+# ---- what can be rebuilt while others write is
+check fresh-beside fresh -m rmapbt=1,reflink=1
+again rw,heal mount-heal-rmap
+leaves=$("$MENDFS" inspect "$image" rmapbt 0 | sed -n 's/^ptrs\[[0-9]*\] *//p')
+for leaf in $leaves; do check "heal-hurt-rmap-$leaf" hurt rmapbt 0 block "$leaf" magic zeroes; done
+healed heal-rmap "AG 0 rmapbt"
+check heal-rmap-beside grep -q 'heal: AG 0: rebuilt its space trees while others wrote' "$SCRATCH/log"
+check fresh-heal-again fresh -m rmapbt=0,reflink=0
+
 # ---- policies, and the property of the filesystem
 again rw,heal=check mount-check
 check check-hurt hurt /d data 0 magic zeroes

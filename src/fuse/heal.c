@@ -9,6 +9,7 @@
 #include "base/trail.h"
 #include "fs/attr.h"
 #include "fs/health.h"
+#include "scrub/item.h"
 #include "scrub/phases.h"
 #include "scrub/repair.h"
 
@@ -130,9 +131,13 @@ void heal_close(struct heal *heal)
 
 /* ---- repair ---- */
 
-static void repair(struct heal *heal)
+static void repair(struct heal *heal, u32 items)
 {
-	const struct repair_options options = {.say = say, .arg = heal, .memory = HEAL_MEMORY};
+	const u64 types = scrub_rebuilds_of(heal->vol->types, items);
+	const struct repair_options options = {.say = say,
+					       .arg = heal,
+					       .memory = HEAL_MEMORY,
+					       .live = repair_beside(heal->vol, types, false)};
 	struct env *env = heal->vol->env;
 	struct repair_result result = {0};
 	u64 start = env->now(env);
@@ -144,15 +149,16 @@ static void repair(struct heal *heal)
 	if (err)
 		say(heal, trail_text());
 	snprintf(line, sizeof(line),
-		 "%" PRIu64 " findings, %" PRIu64 " rebuilds, %" PRIu64 " left, after %" PRIu64
-		 " ms",
-		 result.first, result.rebuilt, result.left, (heal->ended - start) / 1000000);
+		 "%" PRIu64 " findings, %" PRIu64 " rebuilds, %" PRIu64
+		 " of them while others wrote, %" PRIu64 " left, after %" PRIu64 " ms",
+		 result.first, result.rebuilt, result.beside, result.left,
+		 (heal->ended - start) / 1000000);
 	say(heal, line);
 	atomic_fetch_add(&heal->repairs, 1);
 }
 
-/* True when there has been a repair since there were `before`. */
-static bool repaired(struct heal *heal, u32 before, bool *left)
+/* True when there has been a repair since there were `before`. items: what is to be repaired. */
+static bool repaired(struct heal *heal, u32 before, u32 items, bool *left)
 {
 	struct env *env = heal->vol->env;
 	bool done;
@@ -160,7 +166,7 @@ static bool repaired(struct heal *heal, u32 before, bool *left)
 	env->lock_take(heal->lock);
 	done = atomic_load(&heal->repairs) != before;
 	if (!done && (!heal->left || env->now(env) - heal->ended > HEAL_REST * NS)) {
-		repair(heal);
+		repair(heal, items);
 		done = true;
 	}
 	*left = heal->left;
@@ -184,7 +190,7 @@ static bool wait_for_repair(struct heal *heal, u32 before, struct met *met)
 	bool left = false;
 	char line[TRAIL_MAX + 48];
 
-	if (!repaired(heal, before, &left))
+	if (!repaired(heal, before, met->event.items, &left))
 		return false;
 	met->event.kind = left ? EVENT_UNHEALED : EVENT_HEALED;
 	met->event.waited = env->now(env) - start;

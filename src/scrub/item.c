@@ -82,6 +82,16 @@ u64 scrub_rebuilds(const struct meta_types *types, enum scrub_type type)
 	return own ? own : all;
 }
 
+u64 scrub_rebuilds_of(const struct meta_types *types, u64 items)
+{
+	u64 all = 0;
+
+	for (u32 i = 0; i < SCRUB_COUNT; i++)
+		if (items >> i & 1)
+			all |= scrub_rebuilds(types, (enum scrub_type)i);
+	return all;
+}
+
 bool scrub_exists(const struct scrub *s, enum scrub_type type)
 {
 	const struct geometry *g = &s->vol->geo;
@@ -257,7 +267,7 @@ static int rebuild(struct scrub *s, const struct scrub_item *item)
 		     .ag = scope == SCOPE_AG ? item->ag : NO_AG,
 		     .ino = scope == SCOPE_INODE ? item->ino : NO_INO},
 	    .rounds = 1,
-	    .live = repair_beside(s->vol, types),
+	    .live = repair_beside(s->vol, types, item->flags & SCRUB_FORCE),
 	};
 	struct repair_result result;
 	int err;

@@ -70,5 +70,7 @@ bool scrub_next_found(const struct scrub *s, u64 *ino, enum scrub_type *type, u3
 bool scrub_exists(const struct scrub *s, enum scrub_type type);
 /* What must be rebuilt for it: bits 1 << enum meta_id; 0: nothing can. */
 u64 scrub_rebuilds(const struct meta_types *types, enum scrub_type type);
+/* The same of several: items are bits 1 << enum scrub_type. */
+u64 scrub_rebuilds_of(const struct meta_types *types, u64 items);
 
 #endif

@@ -172,28 +172,19 @@ static void on_say(void *arg, const char *line)
 	say(arg, PHASE_REPAIRED, "%s", line);
 }
 
-static u64 types_of(const struct phases *p, u64 items)
-{
-	u64 types = 0;
-
-	for (u32 i = 0; i < SCRUB_COUNT; i++)
-		if (items >> i & 1)
-			types |= scrub_rebuilds(p->vol->types, i);
-	return types;
-}
-
 /* `all`: whatever is sick, as long as anything moves; else one round for these items. */
 static int repair(struct phases *p, u64 items, bool all)
 {
+	const u64 types = scrub_rebuilds_of(p->vol->types, items);
 	const struct repair_options options = {
 	    .say = on_say,
 	    .arg = p,
 	    .env = p->options->env,
 	    .memory = p->options->memory,
-	    .force = p->options->force ? types_of(p, items) : 0,
-	    .only = {.types = all ? 0 : types_of(p, items), .ag = NO_AG, .ino = NO_INO},
+	    .force = p->options->force ? types : 0,
+	    .only = {.types = all ? 0 : types, .ag = NO_AG, .ino = NO_INO},
 	    .rounds = all ? 0 : 1,
-	    .live = all || repair_beside(p->vol, types_of(p, items)),
+	    .live = all || repair_beside(p->vol, types, p->options->force),
 	};
 	struct repair_result result;
 	int err = repair_run(p->vol, &options, &result);

@@ -658,9 +658,11 @@ static int rebuild_gathering(struct round *r, const struct meta_type *type)
 	return 0;
 }
 
-bool repair_beside(const struct vol *vol, u64 types)
+bool repair_beside(const struct vol *vol, u64 types, bool forced)
 {
-	bool some = types & AG_LIVE_TYPES;
+	/* new trees of space are made with the old ones, so but for the reverse map they are sound
+	 */
+	bool some = types & (forced ? AG_LIVE_TYPES : 1ull << META_RMAPBT);
 
 	for (u32 i = 0; i < META_COUNT; i++)
 		some |= types >> i & 1 && vol->types->type[i]->gathers;
@@ -680,6 +682,7 @@ static int rebuild_beside(struct round *r, bool *any)
 		if (may_gather(r, r->vol->types->type[i]))
 			err = rebuild_gathering(r, r->vol->types->type[i]);
 	*any = r->result->rebuilt != before;
+	r->result->beside = r->result->rebuilt - before;
 	return err;
 }
 

@@ -43,12 +43,14 @@ struct repair_result {
 	u32 rounds;
 	u64 first, left; /* findings of the first and of the last survey */
 	u64 rebuilt, failed;
+	u64 beside;				     /* of the rebuilt ones: while others wrote */
 	u64 lost_names, lost_attributes, lost_bytes; /* bytes of files; as far as that is known */
 	int error;				     /* why the last of them has failed */
 	struct sweep_stats stats;		     /* of the last survey */
 };
-/* Whether some of these types may be rebuilt while others write. */
-bool repair_beside(const struct vol *vol, u64 types);
+/* Whether some of these types may be rebuilt while others write. forced: although nothing is wrong
+ * with them. */
+bool repair_beside(const struct vol *vol, u64 types, bool forced);
 /* 0: the last survey was made, result tells how it came out. */
 int repair_run(struct vol *vol, const struct repair_options *options, struct repair_result *result);
 
