@@ -31,4 +31,4 @@ export -f tidy stamp_of sum_of
 # Of clang 14 the check of va_list believes only the first file of a process: those that have one are each alone.
 mapfile -t lists < <(grep -rl --include='*.c' va_start src | sort)
 mapfile -t others < <(grep -rL --include='*.c' va_start src | sort)
-{ printf '%s\n' "${lists[@]}" && printf '%s\n' "${others[@]}" | xargs -n 12; } | xargs -d '\n' -n 1 -P "$(nproc)" bash -c 'read -ra files <<<"$1" && tidy "${files[@]}"' tidy
+{ printf '%s\n' "${lists[@]}" && printf '%s\n' "${others[@]}" | xargs -n 12; } | xargs -d '\n' -n 1 -P "${JOBS:-$(nproc)}" bash -c 'read -ra files <<<"$1" && tidy "${files[@]}"' tidy

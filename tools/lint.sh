@@ -1,14 +1,20 @@
 #!/bin/bash
 # All lints; one line `ok lint/NAME` or `not ok lint/NAME` each, details before it when it fails.
 #
-# lint.sh [NAME...]: only these.  QUICK=1: clang's analyzer goes less deep (lint-tidy.sh).  Needs a configured build folder (build/) for the headers that the
-# build makes and for the compile commands.
+# lint.sh [NAME...]: only these.  --names: says which there are.  QUICK=1: clang's analyzer goes less deep (lint-tidy.sh).
+# JOBS=N: so many at a time (default: one a processor).  Needs a configured build folder (build/) for the headers that the
+# build makes and for the compile commands; BUILT=1: it is built.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 JOBS=${JOBS:-$(nproc)}
+all=(layers headers size env text checks format shell cppcheck tidy)
+if [ "${1:-}" = --names ]; then
+	echo "${all[*]}"
+	exit 0
+fi
 
 [ -e build/build.ninja ] || meson setup build >/dev/null || exit 1
-ninja -C build src/format/types.h >/dev/null 2>&1 || ninja -C build >/dev/null || exit 1
+[ -n "${BUILT:-}" ] || ninja -C build src/format/types.h >/dev/null 2>&1 || ninja -C build >/dev/null || exit 1
 mapfile -t c_files < <(git ls-files --cached --others --exclude-standard -- '*.c' '*.h' '*.def')
 mapfile -t shell_files < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
 present() { for file in "$@"; do [ -e "$file" ] && printf '%s\n' "$file"; done; }
@@ -31,7 +37,7 @@ lint_format() {
 lint_tidy() { tools/lint-tidy.sh; }
 lint_cppcheck() {
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
-		-j "$(nproc)" --cppcheck-build-dir="$cppcheck_dir" -DMENDFS_VERSION='"0"' --suppressions-list=tools/cppcheck-suppressions \
+		-j "$JOBS" --cppcheck-build-dir="$cppcheck_dir" -DMENDFS_VERSION='"0"' --suppressions-list=tools/cppcheck-suppressions \
 		-I src -I build/src -I include src
 }
 lint_shell() { shellcheck -S warning -e SC2034,SC2164 -x "${shell_files[@]}"; }
@@ -39,7 +45,7 @@ lint_shell() { shellcheck -S warning -e SC2034,SC2164 -x "${shell_files[@]}"; }
 cppcheck_dir=build/cppcheck
 mkdir -p $cppcheck_dir
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(layers headers size env text checks format shell cppcheck tidy)
+[ ${#names[@]} -gt 0 ] || names=("${all[@]}")
 status=0
 for name in "${names[@]}"; do
 	if details=$("lint_$name" 2>&1); then

@@ -22,12 +22,6 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 started=$SECONDS
-phase_began=$started phases=
-# phase NAME: what has ended now took so long.
-phase() {
-	phases+="${phases:+, }$1 $((SECONDS - phase_began)) s"
-	phase_began=$SECONDS
-}
 out=$(mktemp -d "${TMPDIR:-/tmp}/mendfs-test.XXXXXX")
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$out"' EXIT
 chmod 755 "$out"
@@ -83,7 +77,7 @@ if grep -q '^not ok' "$out"/results/0-*; then
 	exit 1
 fi
 
-phase build
+built=$SECONDS
 
 # A python3 that is a script, which looks for the real one (pyenv's), takes longer than most of what is started by it.
 # Only now: a build folder remembers its programs, and this one goes away at the end.
@@ -101,7 +95,7 @@ unit() {
 }
 unit_once() {
 	rm -f "$1/meson-logs/testlog.json"
-	CMOCKA_MESSAGE_OUTPUT=TAP meson test -C "$1" --no-rebuild >/dev/null 2>&1 </dev/null
+	CMOCKA_MESSAGE_OUTPUT=TAP meson test -C "$1" --no-rebuild --num-processes 1 >/dev/null 2>&1 </dev/null
 	tools/tap.py "$1/meson-logs/testlog.json" >"$out/results/1-$1"
 }
 
@@ -113,12 +107,11 @@ script() {
 	if grep -q '^not ok' "$out/results/2-$name" && faulty "$faults" "$name"; then script_once "$1" "$name"; fi
 }
 script_once() {
-	local name=$2 file=$out/results/2-$2 start=$SECONDS
+	local name=$2 file=$out/results/2-$2
 	rm -rf "${out:?}/scratch/$name"
 	mkdir "$out/scratch/$name"
 	SCRATCH=$out/scratch/$name timeout --kill-after=10 "${SCRIPT_TIMEOUT:-600}" "$1" >"$out/$name.all" 2>&1 </dev/null
 	local status=$?
-	echo "$((SECONDS - start)) s $name" >>"$out/times"
 	grep -E '^(ok |not ok |skip )' "$out/$name.all" | sed -E "s,^(ok|not ok|skip) ,\1 $name/," >"$file"
 	if [ $status != 0 ] && ! grep -q '^not ok' "$file"; then echo "not ok $name/exit-status-$status" >>"$file"; fi
 	if [ ! -s "$file" ]; then echo "not ok $name/no-results" >>"$file"; fi
@@ -128,7 +121,19 @@ script_once() {
 	fi
 	[ -n "${KEEP:-}" ] || rm -rf "${out:?}/scratch/$name"
 }
-export -f script script_once
+lint() {
+	local file=$out/results/3-$1
+	QUICK=1 JOBS=1 BUILT=1 tools/lint.sh "$1" >"$out/lint-$1" 2>&1
+	grep -E '^(ok |not ok |skip )' "$out/lint-$1" >"$file" || echo "not ok lint/$1-no-results" >"$file"
+	if grep -q '^not ok' "$file"; then cat "$out/lint-$1"; fi
+}
+# job KIND ARGUMENT
+job() {
+	local start=$SECONDS name=${2##*/}
+	"$1" "$2"
+	echo "$((SECONDS - start)) s ${name%.sh}" >>"$out/times"
+}
+export -f unit unit_once script script_once lint job
 export out SCRIPT_TIMEOUT KEEP
 export MENDFS=$PWD/build/src/cli/mendfs MENDFS_ASAN=$PWD/build-asan/src/cli/mendfs MENDFS_BUILD=$PWD/build
 # What is freed goes back to use after 16 MiB instead of 256, and shadows are cleared without asking the kernel: half of the time was page faults.
@@ -147,21 +152,14 @@ for file in tests/*.sh; do
 		scripts+=("$file")
 	fi
 done
-if [ $# = 0 ]; then
-	unit build
-	unit build-asan
-	phase units
-fi
-if [ ${#scripts[@]} -gt 0 ]; then
-	printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'script "$1"' script
-fi
-phase scripts
-if [ $# = 0 ]; then
-	QUICK=1 tools/lint.sh >"$out/lint.all" 2>&1
-	grep -E '^(ok |not ok |skip )' "$out/lint.all" >"$out/results/3-lint" || echo "not ok lint/no-results" >"$out/results/3-lint"
-	if grep -q '^not ok' "$out/results/3-lint"; then cat "$out/lint.all"; fi
-	phase lint
-fi
-echo "phases: $phases"
-sort -rn "$out/times" 2>/dev/null | head -5 | tr '\n' ',' | sed 's/^/slowest: /; s/,$/\n/; s/,/, /g'
+# One queue for all, so that no processor waits for the end of a kind.  What takes longest begins first.
+{
+	if [ $# = 0 ]; then
+		printf '%s\0' unit build-asan lint tidy unit build
+		for name in $(tools/lint.sh --names); do [ "$name" = tidy ] || printf '%s\0' lint "$name"; done
+	fi
+	for file in "${scripts[@]}"; do printf '%s\0' script "$file"; done
+} | xargs -0 -r -n 2 -P "$(nproc)" bash -c 'job "$@"' job
+echo "the build took $((built - started)) s"
+sort -rn "$out/times" 2>/dev/null | head -8 | tr '\n' ',' | sed 's/^/slowest: /; s/,$/\n/; s/,/, /g'
 tools/tally.py "$((SECONDS - started))" "$out"/results/*
