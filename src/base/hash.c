@@ -9,6 +9,8 @@
  */
 #include "base/hash.h"
 
+#include "base/sanitized.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -76,8 +78,8 @@ bool hash_has_aes(void)
 	return __builtin_cpu_supports("aes");
 }
 
-__attribute__((target("aes,sse2"))) static u128 aes_words(const struct hash_key *key,
-							  const u64 word[4])
+__attribute__((target("aes,sse2"))) UNWATCHED static u128 aes_words(const struct hash_key *key,
+								    const u64 word[4])
 {
 	const __m128i *k = (const __m128i *)key->round;
 	__m128i x = _mm_set_epi64x((s64)load_alone(&word[1]), (s64)load_alone(&word[0]));

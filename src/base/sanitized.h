@@ -1,4 +1,5 @@
-/* Whether this is built with a sanitizer: gcc says so by macros, clang by features. */
+/* Whether this is built with a sanitizer: gcc says so by macros, clang by features; and what it
+ * leaves alone. */
 #ifndef MENDFS_BASE_SANITIZED_H
 #define MENDFS_BASE_SANITIZED_H
 
@@ -21,5 +22,9 @@
 #elif !defined(SANITIZED_THREAD)
 #define SANITIZED_THREAD 0
 #endif
+
+/* For a hot function that only computes, on memory whose bounds its type says: watched, it would
+ * take a sixth of a test. */
+#define UNWATCHED __attribute__((no_sanitize("address", "undefined")))
 
 #endif
