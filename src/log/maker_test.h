@@ -18,7 +18,7 @@
 #include "log/scan.h"
 
 #define MAKER_BLOCKS 8192u /* of the log */
-#define MAKER_DATA (16u << 20)
+#define MAKER_DATA (2u << 20)
 #define MAKER_TID 0x1234
 
 struct memory_device {
@@ -95,13 +95,13 @@ static inline struct maker *maker_open(void)
 				.sector_log = 9,
 				.ag_count = 1,
 				.ag_blocks = MAKER_DATA / 4096,
-				.ag_block_log = 12,
+				.ag_block_log = 9,
 				.data_blocks = MAKER_DATA / 4096,
 				.inode_size = 512,
 				.inode_log = 9,
 				.inodes_per_block = 8,
 				.inopb_log = 3,
-				.agino_log = 15,
+				.agino_log = 12,
 				.chunk_blocks = 8,
 				.cluster_blocks = 4,
 				.log_blocks = MAKER_BLOCKS / 8};
