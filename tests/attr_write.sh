@@ -52,5 +52,7 @@ one() {
 }
 
 one parents-1k -b size=1024 -n parent=1
+# the sanitizers have seen the smallest blocks, which have the most forms
+MENDFS=${MENDFS_BUILD:-$SOURCE_TOP/build}/src/cli/mendfs
 one parents-4k -n parent=1
 one plain-1k -b size=1024 -n parent=0

@@ -33,7 +33,7 @@ if ! command -v clang >/dev/null || ! clang -fsanitize=thread -o "$SCRATCH/probe
 	skip thread-sanitizer "no clang with ThreadSanitizer"
 	exit 0
 fi
-if ! { [ -e "$tsan/build.ninja" ] || CC=clang meson setup "$tsan" -Db_sanitize=thread -Db_lundef=false -Doptimization=g -Dc_args=-g1; } >"$SCRATCH/tsan.log" 2>&1 ||
+if ! { [ -e "$tsan/build.ninja" ] || CC=clang meson setup "$tsan" -Db_sanitize=thread -Db_lundef=false -Doptimization=0 -Dc_args=-g1; } >"$SCRATCH/tsan.log" 2>&1 ||
 	! nice ninja -C "$tsan" src/cli/mendfs >>"$SCRATCH/tsan.log" 2>&1; then
 	tail -30 "$SCRATCH/tsan.log"
 	not_ok thread-sanitizer "it does not build"

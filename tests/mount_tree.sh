@@ -20,6 +20,11 @@ for config in "${configs[@]}"; do names+=("${config%%|*}"); done
 skip_all_if "$(fuse_missing)$(kernel_missing)" "${names[@]}" handles dirty
 
 kernel=$SCRATCH/kernel ours=$SCRATCH/ours
+seed=${SEED:-$((RANDOM + 1))}
+echo "seed $seed"
+if [ -z "${FULL:-}" ]; then
+	mapfile -t configs < <(printf '%s\n' "${configs[0]}" && shuf --random-source=<(yes "$seed") -n 3 -e "${configs[@]:1}")
+fi
 
 # compare NAME IMAGE: both mounts read-only, at the same time
 compare() {
@@ -76,7 +81,7 @@ if kernel_up "$image" "$kernel"; then
 	cp --sparse=always "$image" "$SCRATCH/dirty.img"
 	down "$kernel"
 	cp --sparse=always "$SCRATCH/dirty.img" "$SCRATCH/dirty-ours.img"
-	before=$(sha256sum <"$SCRATCH/dirty-ours.img")
+	cp --sparse=always "$SCRATCH/dirty.img" "$SCRATCH/before.img"
 	if serve "$SCRATCH/dirty-ours.img" "$ours"; then
 		"$LIST" "$ours" >"$SCRATCH/dirty.ours"
 		check dirty-server quit "$ours"
@@ -92,7 +97,7 @@ if kernel_up "$image" "$kernel"; then
 			cut -c1-400 "$SCRATCH/diff" | head -20
 			not_ok dirty "$(grep -c '^>' "$SCRATCH/diff") lines differ"
 		fi
-		if [ "$before" = "$(sha256sum <"$SCRATCH/dirty-ours.img")" ]; then ok dirty-not-written; else not_ok dirty-not-written "the image has changed"; fi
+		check dirty-not-written "${MENDFS_BUILD:-$SOURCE_TOP/build}/tests/same-bytes" "$SCRATCH/before.img" "$SCRATCH/dirty-ours.img"
 	else
 		not_ok dirty "mount failed"
 	fi

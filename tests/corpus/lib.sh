@@ -11,18 +11,16 @@ export TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1
 KERNEL=$(uname -r)
 KERNEL="Linux ${KERNEL%%-*}"
 
-trim() {
-	local s=$1
-	s=${s#"${s%%[![:space:]]*}"}
-	printf '%s' "${s%"${s##*[![:space:]]}"}"
-}
-
 # config_split LINE: sets NAME VIA SIZE MKFS MOUNT AGE EXTRA
 config_split() {
-	local f=()
+	local f=() i
 	IFS='|' read -r -a f <<<"$1|"
-	NAME=$(trim "${f[0]}") VIA=$(trim "${f[1]}") SIZE=$(trim "${f[2]}") MKFS=$(trim "${f[3]-}")
-	MOUNT=$(trim "${f[4]-}") AGE=$(trim "${f[5]-}") EXTRA=$(trim "${f[6]-}")
+	for i in 0 1 2 3 4 5 6; do # without a process for each
+		f[i]=${f[i]-}
+		f[i]=${f[i]#"${f[i]%%[![:space:]]*}"}
+		f[i]=${f[i]%"${f[i]##*[![:space:]]}"}
+	done
+	NAME=${f[0]} VIA=${f[1]} SIZE=${f[2]} MKFS=${f[3]} MOUNT=${f[4]} AGE=${f[5]} EXTRA=${f[6]}
 	PROGS=()
 	if [ "$EXTRA" = new ]; then PROGS=("$XFS_NEW"); fi
 }

@@ -10,6 +10,8 @@ if [ -n "${MENDFS_ASAN:-}" ]; then
 	CAMPAIGN=${MENDFS_ASAN%/src/cli/mendfs}/tests/campaign
 fi
 [ -x "$CAMPAIGN" ] || CAMPAIGN=${MENDFS_BUILD:-$TOP/build}/tests/campaign
+# What makes the bases: it has nothing hostile to read.
+MAKERS=${MENDFS_BUILD:-$TOP/build}/tests
 
 # A directory in leaf form, files of every kind, as mkfs.xfs leaves them.
 plain_base() {
@@ -31,13 +33,13 @@ trees_base() {
 	local ag
 	"$MENDFS" mkfs -q -b size=1k -d file,name=trees.img,size=40m,agcount=2 -m rmapbt=1 -n parent=0 2>/dev/null || return 1
 	for ag in 0 1; do "$MENDFS" damage trees.img superblock "$ag" dirblklog zeroes >/dev/null || return 1; done
-	"${CAMPAIGN%/*}/reach" trees trees.img
+	"$MAKERS/reach" trees trees.img
 }
 
 # Inode numbers above 2^32; nearly all of it is a hole.
 far_base() {
 	"$MENDFS" mkfs -q -d file,name=far.img,size=1400g,agcount=5 -l size=64m -m rmapbt=0,reflink=0 -n parent=0 &&
-		"${CAMPAIGN%/*}/reach" far far.img
+		"$MAKERS/reach" far far.img
 }
 
 # Puts the images whose log is damaged into the current folder: as kernels left them; with the items that they leave now
@@ -51,9 +53,9 @@ dirty_bases() {
 	cp --sparse=always plain.img log-items.img
 	# of logged attributes, without which a kernel takes no ATTRI
 	"$MENDFS" damage log-items.img superblock 0 features_log_incompat lastbit >/dev/null || return 1
-	"${CAMPAIGN%/*}/reach-log" log-items.img || return 1
+	"$MAKERS/reach-log" log-items.img || return 1
 	"$MENDFS" mkfs -q -d file,name=log-unmount.img,size=40m,agcount=2 2>/dev/null || return 1
-	"${CAMPAIGN%/*}/reach" far log-unmount.img
+	"$MAKERS/reach" far log-unmount.img
 }
 
 # Puts the base images into the current folder.
