@@ -8,17 +8,17 @@ cd "$SCRATCH" || exit 1
 SEED=${SEED:-1}
 bases || { not_ok bases; exit 1; }
 for b in "${BASES[@]}"; do
-	campaign "$b" --count=70 --seed="$SEED" || { not_ok "campaign-$b"; continue; }
-	campaign "$b" --pairs=20 --seed="$SEED" || { not_ok "pairs-$b"; continue; }
+	campaign "$b" --count=40 --seed="$SEED" || { not_ok "campaign-$b"; continue; }
+	campaign "$b" --pairs=12 --seed="$SEED" || { not_ok "pairs-$b"; continue; }
 	check "damage-$b" "$TOP/tests/damage/summary.py" "$b.jsonl"
 done
 dirty_bases || { not_ok dirty-bases; exit 1; }
 for b in "${DIRTY[@]}"; do
-	campaign "$b" --log --count=40 --seed="$SEED" || { not_ok "campaign-log-$b"; continue; }
+	campaign "$b" --log --count=24 --seed="$SEED" || { not_ok "campaign-log-$b"; continue; }
 	check "damage-log-$b" "$TOP/tests/damage/summary.py" "$b.jsonl"
 done
 rm ./*.jsonl
-"$TOP/tests/damage/versus-repair.sh" 25 "$SEED"
+"$TOP/tests/damage/versus-repair.sh" 15 "$SEED"
 
 # All that descriptors and items of the log can have is on one of the images; and it is told when an image is missing.
 "$CAMPAIGN" --kinds >kinds

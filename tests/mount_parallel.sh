@@ -8,7 +8,7 @@ skip_all_if "$(fuse_missing)$(kernel_missing)" readers thread-sanitizer
 image=$SCRATCH/image ours=$SCRATCH/ours kernel=$SCRATCH/kernel
 make_image "$image" 600M -b size=1024
 kernel_up "$image" "$kernel"
-"$FILL" "$kernel" 1500
+"$FILL" "$kernel" 600
 expected=$("$SOURCE_TOP/tests/mount/readers.py" "$kernel" 1)
 down "$kernel"
 # The path is part of what is hashed.
@@ -28,6 +28,7 @@ readers() {
 readers readers
 
 tsan=$SOURCE_TOP/build-tsan
+PATH=${BUILD_PATH:-$PATH}
 echo 'int main(void) { return 0; }' >"$SCRATCH/probe.c"
 if ! command -v clang >/dev/null || ! clang -fsanitize=thread -o "$SCRATCH/probe" "$SCRATCH/probe.c" 2>/dev/null || ! "$SCRATCH/probe"; then
 	skip thread-sanitizer "no clang with ThreadSanitizer"

@@ -6,7 +6,7 @@
 # shellcheck source=tests/damage/lib.sh
 . "$(dirname "$0")/damage/lib.sh"
 cd "$SCRATCH" || exit 1
-SEED=${SEED:-1} COUNT=${COUNT:-30}
+SEED=${SEED:-1} COUNT=${COUNT:-18}
 AG_TYPES=agf,agfl,agi,bnobt,cntbt,rmapbt,refcountbt,inobt,finobt
 bases || { not_ok bases; exit 1; }
 # a judge that says what it saw, not only that it saw something

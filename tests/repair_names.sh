@@ -6,7 +6,7 @@
 # shellcheck source=tests/damage/lib.sh
 . "$(dirname "$0")/damage/lib.sh"
 cd "$SCRATCH" || exit 1
-SEED=${SEED:-1} COUNT=${COUNT:-25}
+SEED=${SEED:-1} COUNT=${COUNT:-15}
 TYPES=dirblock,dirdata,dirleaf,dirleafn,dirnode,dirfree,attrleaf,attrnode,attrremote,symlink
 bases || { not_ok bases; exit 1; }
 cat >judge <<'S'

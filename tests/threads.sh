@@ -9,6 +9,7 @@ if [ -z "${FULL:-}" ]; then
 fi
 cd "$TOP" || exit 1
 folder=${TSAN_BUILD:-$SCRATCH/build-tsan}
+PATH=${BUILD_PATH:-$PATH}
 [ -e "$folder/build.ninja" ] || meson setup "$folder" -Db_sanitize=thread -Db_lundef=false >"$SCRATCH/setup" 2>&1 || cat "$SCRATCH/setup"
 ninja -C "$folder" tests/threads_test >"$SCRATCH/ninja" 2>&1 || tail -30 "$SCRATCH/ninja"
 check threads-tsan env TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1" SECONDS_EACH="${SECONDS_EACH:-20}" "$folder/tests/threads_test"

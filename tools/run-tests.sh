@@ -11,6 +11,7 @@
 #	MENDFS       the program
 #	MENDFS_ASAN  the program built with the sanitizers
 #	MENDFS_BUILD the build folder
+#	BUILD_PATH   the PATH for builds that stay
 #	SCRATCH      an empty folder of its own, removed afterwards
 #
 # A kernel with a fault of its own kills whatever process met it, a cp as well as mendfs.  What failed while the
@@ -83,7 +84,8 @@ fi
 built=$SECONDS
 
 # A python3 that is a script, which looks for the real one (pyenv's), takes longer than most of what is started by it.
-# Only now: a build folder remembers its programs, and this one goes away at the end.
+# Only now: a build folder remembers its programs, and this one goes away at the end. A script that builds takes BUILD_PATH.
+export BUILD_PATH=$PATH
 if [ "$(head -c 2 "$(command -v python3)")" = '#!' ]; then
 	mkdir "$out/bin"
 	ln -s "$(python3 -c 'import sys; print(sys.executable)')" "$out/bin/python3"
