@@ -263,6 +263,8 @@ static void check_flags_known(struct verdict *v, const struct geometry *g,
 		raise_hex(v, FOUND(INODE_FLAGS), NULL, flags, flags & INODE_FLAG_KNOWN);
 	if ((flags & INODE_FLAG_REALTIME) && !g->rt_blocks)
 		raise_hex(v, FOUND(INODE_FLAGS_RT), NULL, flags, flags & ~INODE_FLAG_REALTIME);
+	if (!inode->mode && (flags & INODE_FLAG_NEWRTBM))
+		raise_hex(v, FOUND(INODE_FLAGS_TYPE), NULL, flags, flags & ~INODE_FLAG_NEWRTBM);
 }
 
 static u64 flags2_without_feature(const struct geometry *g)
