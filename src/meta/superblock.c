@@ -83,6 +83,16 @@ static void check_versions(struct verdict *v, const struct sb *sb)
 			    sb->shared_vn ? sb->shared_vn : sb->flags);
 }
 
+/* Kernels mount sparse chunks only where whole ones are aligned to their own size, in whole blocks.
+ */
+static bool chunk_aligned(const struct sb *sb)
+{
+	u32 chunk = INODES_PER_CHUNK * be16_get(sb->inodesize);
+
+	return !(be32_get(sb->features_incompat) & SB_INCOMPAT_SPINODES) || sb->blocklog > 16 ||
+	       be32_get(sb->inoalignmt) == chunk >> sb->blocklog;
+}
+
 static void check_stripe(struct verdict *v, const struct sb *sb)
 {
 	u32 unit = be32_get(sb->unit), width = be32_get(sb->width);
@@ -91,7 +101,7 @@ static void check_stripe(struct verdict *v, const struct sb *sb)
 
 	if (said ? !unit || !width || width % unit : unit || width)
 		raise_u64(v, FOUND(SB_STRIPE), "unit, width", unit, width);
-	if (align > be32_get(sb->agblocks))
+	if (align > be32_get(sb->agblocks) || !chunk_aligned(sb))
 		raise_value(v, FOUND(SB_ALIGN), "inoalignmt", align);
 	if (spino &&
 	    (!(be32_get(sb->features_incompat) & SB_INCOMPAT_SPINODES) || (align && align % spino)))

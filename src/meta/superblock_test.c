@@ -20,6 +20,8 @@ static void fields(void **state)
 	test_field(&t, META_SUPERBLOCK, 0, "flags", 1, FINDING_ID_SB_UNUSED);
 	test_field(&t, META_SUPERBLOCK, 0, "qflags", 0x1, FINDING_ID_SB_QFLAGS);
 	test_field(&t, META_SUPERBLOCK, 0, "unit", 3, FINDING_ID_SB_STRIPE);
+	test_field(&t, META_SUPERBLOCK, 0, "inoalignmt", 0, FINDING_ID_SB_ALIGN);
+	test_field(&t, META_SUPERBLOCK, 0, "inoalignmt", 16, FINDING_ID_SB_ALIGN);
 	test_field(&t, META_SUPERBLOCK, 0, "features_compat", 1, FINDING_ID_SB_FEATURES);
 	test_field(&t, META_SUPERBLOCK, 2, "agcount", 3, FINDING_ID_SB_GEOMETRY);
 	test_field(&t, META_SUPERBLOCK, 2, "dblocks", 5, FINDING_ID_SB_GEOMETRY);
