@@ -14,7 +14,7 @@ mkdir "$SCRATCH/corpus"
 if [ -n "${FULL:-}" ]; then
 	"$TOP/tests/corpus/make-images.sh" -s "$seed" "$SCRATCH/corpus" >"$SCRATCH/log" 2>&1 || { tail -5 "$SCRATCH/log"; not_ok make-images; }
 else
-	for name in $(shuf --random-source=<(yes "$seed") -n 4 -e default b1k-rmap ag16 bigdir-node frag-rmap n16k s4096-rmap attrs no-finobt); do
+	for name in $("$TOP/tools/draw.sh" "$seed" 4 default b1k-rmap ag16 bigdir-node frag-rmap n16k s4096-rmap attrs no-finobt); do
 		"$TOP/tests/corpus/make-images.sh" -s "$seed" -o "$name" "$SCRATCH/corpus" >"$SCRATCH/log" 2>&1 || { tail -5 "$SCRATCH/log"; not_ok "make-$name"; }
 	done
 fi

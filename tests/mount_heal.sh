@@ -69,7 +69,6 @@ pointers() {
 	check pointers-unmount quit "$dir"
 	serve "$image" "$dir" rw,heal=repair || { not_ok pointers-mount-heal "no mount"; return; }
 	check pointers-removed rm "$dir/d/name-1"
-cp "$SCRATCH/log" /tmp/bg/hp.log
 	check pointers-renamed mv "$dir/d/name-2" "$dir/name-2"
 	check pointers-content cmp "$dir/name-2" <(echo 2)
 	check pointers-unmount-again quit "$dir"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Tree equality: what programs see through our mount is what they see through the kernel's, on the same image, name by name and byte
-# by byte: stat, attributes, ACLs, link targets, data, maps of data and holes, statfs, geometry.
+# by byte: stat, attributes, ACLs, link targets, data, maps of data and holes, statfs, geometry. The default configuration and three
+# drawn by SEED; all of them with FULL=1.
 set -uo pipefail
 # shellcheck source=tests/mount/lib.sh
 . "$(dirname "$0")/mount/lib.sh"
@@ -23,7 +24,7 @@ kernel=$SCRATCH/kernel ours=$SCRATCH/ours
 seed=${SEED:-$((RANDOM + 1))}
 echo "seed $seed"
 if [ -z "${FULL:-}" ]; then
-	mapfile -t configs < <(printf '%s\n' "${configs[0]}" && shuf --random-source=<(yes "$seed") -n 3 -e "${configs[@]:1}")
+	mapfile -t configs < <(printf '%s\n' "${configs[0]}" && tools/draw.sh "$seed" 3 "${configs[@]:1}")
 fi
 
 # compare NAME IMAGE: both mounts read-only, at the same time

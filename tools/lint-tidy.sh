@@ -32,10 +32,10 @@ tidy() {
 export -f tidy sums
 # fresh KIND FILE...: those that have not been found clean
 fresh() { sums "${@:2}" | grep -vxFf "$stamps/$1" | cut -d ' ' -f 4; }
-# drawn FILE...: those that are analyzed
-drawn() { if [ -n "${QUICK:-}" ]; then printf '%s\n' "$@" | awk -v seed="$seed" 'BEGIN { srand(seed) } rand() < 1 / 3'; else printf '%s\n' "$@"; fi; }
 mapfile -t files < <(find src -name '*.c' | sort)
-mapfile -t deep < <(drawn "${files[@]}")
+share=1
+[ -z "${QUICK:-}" ] || share=3
+mapfile -t deep < <(tools/draw.sh "$seed" $((${#files[@]} / share)) "${files[@]}") # these are analyzed
 mapfile -t rest < <(printf '%s\n' "${files[@]}" "${deep[@]}" | sort | uniq -u)
 mapfile -t analyzed < <(fresh analyzed "${deep[@]}")
 mapfile -t rest < <(fresh unanalyzed "${rest[@]}")

@@ -12,8 +12,8 @@
  * The repair is that of `mendfs repair` on the mounted filesystem, where what was met is of a kind
  * that can be rebuilt while others write; else the writers are stopped at once, which is over
  * sooner.  Whoever comes while one is on its way waits for that one.  A filesystem that a repair
- *has left with findings is not repaired again before HEAL_REST seconds have passed: damage that
- *cannot be mended must not stop all else. So it is with checks by the background.
+ * has left with findings is not repaired again before HEAL_REST seconds have passed: damage that
+ * cannot be mended must not stop all else.  So it is with checks by the background.
  *
  * A request that meets no damage pays one branch.  With heal NULL (the mount is read-only, or there
  * is none) nothing is marked or healed.

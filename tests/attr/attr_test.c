@@ -9,8 +9,8 @@
 #include "base/trail.h"
 #include <errno.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "fs/attr_modify.h"
 #include "fs/da.h"
